@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The process's log on stderr: sentences for an operator, as text lines or as one JSON object a
+ * line. A line is written with one write call. Lines longer than 4 KiB are cut. Thread-safe.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "pipehost/host.h"
+
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/** Default before any call: text, PH_LOG_INFO, stderr. [control] */
+void log_init(enum log_format format, int32_t level, int fd);
+
+/** True where a line of this level is written: for callers whose text costs something. [any] */
+bool log_enabled(int32_t level);
+
+/** component: an operator's name, or null for the host itself. [any] */
+__attribute__((format(printf, 3, 4))) void log_write(int32_t level, const char *component,
+                                                     const char *format, ...);
+
+/**
+ * A line with machine-readable members in JSON format: fields is the inside of a JSON object
+ * without braces ("\"rows\":12"), text the sentence that the text format prints. [any]
+ */
+void log_event(int32_t level, const char *component, const char *text, const char *fields);
+
+#endif
