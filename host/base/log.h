@@ -13,6 +13,11 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 /** Default before any call: text, PH_LOG_INFO, stderr. [control] */
 void log_init(enum log_format format, int32_t level, int fd);
 
+/** Sees each line's text before it is written and may shorten it in place: how a secret that a
+ * library prints stays out of the log. Null = none. Called on the logging thread. [control] */
+typedef void (*log_redactor)(char *text);
+void log_set_redactor(log_redactor redactor);
+
 /** True where a line of this level is written: for callers whose text costs something. [any] */
 bool log_enabled(int32_t level);
 

@@ -99,7 +99,7 @@ static inline const struct ph_column *ph_batch_column(const struct ph_batch *b, 
 
 static inline bool ph_column_is_null(const struct ph_column *c, uint32_t row)
 {
-    return c->validity != NULL && ((c->validity[row >> 3] >> (row & 7u)) & 1u) == 0;
+    return c->validity != NULL && (((unsigned)c->validity[row >> 3] >> (row & 7u)) & 1u) == 0;
 }
 
 /** A string, bytes or json value; valid as long as the batch. The value of a null row is
@@ -116,7 +116,7 @@ static inline struct ph_bytes ph_column_bytes(const struct ph_column *c, uint32_
 
 static inline bool ph_column_bool(const struct ph_column *c, uint32_t row)
 {
-    return ((((const uint8_t *)c->values)[row >> 3] >> (row & 7u)) & 1u) != 0;
+    return (((unsigned)((const uint8_t *)c->values)[row >> 3] >> (row & 7u)) & 1u) != 0;
 }
 
 static inline int32_t ph_column_int32(const struct ph_column *c, uint32_t row)
