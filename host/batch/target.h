@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Where a decoder puts one row: the columns of a batch under construction and the arena that holds
+ * the record. A decoder sets every column's value of the row, and marks the nulls of a row only
+ * when the whole row is good: the row of a refused record is used again. [worker]
+ */
+#ifndef BATCH_TARGET_H
+#define BATCH_TARGET_H
+
+#include "pipehost/batch.h"
+
+/** Readable bytes behind every record. */
+#define TARGET_PADDING 64u
+
+struct target_column {
+    void *values;
+    uint8_t *validity; /**< all ones before the first row */
+    uint32_t null_count;
+    uint32_t type;
+};
+
+struct row_target {
+    struct target_column *columns;
+    uint8_t *arena; /**< buffer 0 of every view column */
+    uint32_t row;
+    uint32_t text_used; /**< bytes of the arena that are taken: text that is not in the record as
+                           it should be goes behind */
+    uint32_t text_capacity; /**< bytes, without padding */
+};
+
+/** Why a record is refused. */
+struct row_fault {
+    char code[24];    /**< the kind, for counting */
+    char reason[208]; /**< one sentence of at most 200 bytes */
+};
+
+/**
+ * Decodes value[length], which stands in the arena, into target's row. value[length] is 0 and
+ * TARGET_PADDING bytes behind the end are readable. PH_OK, or PH_ERROR with the fault filled in.
+ */
+typedef int32_t (*target_decode_fn)(void *decoder, struct row_target *target, const uint8_t *value,
+                                    uint32_t length, struct row_fault *fault);
+
+static inline void target_set_null(struct row_target *t, uint32_t column)
+{
+    struct target_column *c = &t->columns[column];
+    c->validity[t->row >> 3] = (uint8_t)(c->validity[t->row >> 3] & ~(1u << (t->row & 7u)));
+    c->null_count++;
+}
+
+#endif
