@@ -3,11 +3,13 @@
  * The ABI's version, result codes and calling rules. Every other SDK header includes this one.
  *
  * Thread tags stand in front of each function of a table:
- *   [control]  the host's control thread; no two calls at once for one operator
- *   [worker]   the one worker thread that runs this task at the time; never two at once for one
- * task [io]       a thread that a library inside the plugin owns: it may only log and wake [any]
- * any thread, at any time while the object lives A pointer argument is borrowed until the call
- * returns unless its tag says otherwise.
+ * - [control]  the host's control thread; no two calls at once for one operator
+ * - [worker]   the one worker thread that runs this task at the time; never two at once for one
+ * task
+ * - [io]       a thread that a library inside the plugin owns: it may only log and wake
+ * - [any]      any thread, at any time while the object lives
+ *
+ * A pointer argument is borrowed until the call returns unless its comment says otherwise.
  */
 #ifndef PIPEHOST_ABI_H
 #define PIPEHOST_ABI_H

@@ -17,6 +17,9 @@ extern "C" {
 
 #define PH_VIEW_INLINE 12
 
+/** Rows of the largest batch that a plugin is given or may make. */
+#define PH_BATCH_ROWS_MAX 4096u
+
 /** Text or bytes: up to 12 bytes stand in the view itself, longer ones in one of the column's
  * buffers. */
 struct ph_view {

@@ -66,8 +66,8 @@ static inline void ph_builder_set_float64(struct ph_builder *b, uint32_t row, do
 }
 
 /**
- * Room for length bytes of text for row, to be filled by the caller at once; the row becomes valid
- * with that length. Null: above the operator's memory reserve.
+ * Room for length bytes of text for row, to be filled by the caller at once and then sealed; the
+ * row becomes valid with that length. Null: above the operator's memory reserve.
  */
 static inline uint8_t *ph_builder_reserve(struct ph_builder *b, uint32_t row, uint32_t length)
 {
@@ -91,12 +91,20 @@ static inline uint8_t *ph_builder_reserve(struct ph_builder *b, uint32_t row, ui
     return room;
 }
 
+/** Copies the first bytes of a row's filled room into its view, where Arrow wants them. */
+static inline void ph_builder_seal(struct ph_builder *b, uint32_t row)
+{
+    struct ph_view *v = (struct ph_view *)b->values + row;
+    if (v->length > PH_VIEW_INLINE) {
+        memcpy(v->u.ref.prefix, b->text + v->u.ref.offset, 4);
+    }
+}
+
 /** Copies a string, bytes or json value. PH_ERROR: above the operator's memory reserve; the row
  * stays null. */
 static inline int32_t ph_builder_set_bytes(struct ph_builder *b, uint32_t row, const void *data,
                                            uint32_t length)
 {
-    struct ph_view *v = (struct ph_view *)b->values + row;
     uint8_t *room = ph_builder_reserve(b, row, length);
     if (room == NULL) {
         return PH_ERROR;
@@ -104,9 +112,7 @@ static inline int32_t ph_builder_set_bytes(struct ph_builder *b, uint32_t row, c
     if (length > 0) {
         memcpy(room, data, length);
     }
-    if (length > PH_VIEW_INLINE) {
-        memcpy(v->u.ref.prefix, data, 4);
-    }
+    ph_builder_seal(b, row);
     return PH_OK;
 }
 

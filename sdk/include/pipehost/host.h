@@ -90,7 +90,8 @@ struct ph_wait {
     int32_t (*watch)(const struct ph_task *task, int fd, uint32_t events, struct ph_error *err);
     /** The task's one deadline, monotonic ns; 0 = none. [worker] */
     void (*deadline)(const struct ph_task *task, int64_t at_ns);
-    /** Ends the task's present or next sleep. [any] [io] */
+    /** Ends the task's present or next sleep: its `ready` is called with fd -1, then its work goes
+     * on. [any] [io] */
     void (*wake)(const struct ph_task *task);
     /**
      * Sleeps until fd has one of the events, at_ns (0 = for ever) is reached, or the host stops at

@@ -57,18 +57,35 @@ struct ph_state_reader {
     int64_t (*read)(struct ph_state_reader *r, void *data, uint64_t capacity);
 };
 
+/** Reads exactly length bytes. PH_END: the state ends before the first of them; PH_ERROR: in
+ * between, or the host could not read it. */
+static inline int32_t ph_state_read(struct ph_state_reader *r, void *data, uint64_t length)
+{
+    uint64_t done = 0;
+    while (done < length) {
+        int64_t n = r->read(r, (uint8_t *)data + done, length - done);
+        if (n <= 0) {
+            return n == 0 && done == 0 ? PH_END : PH_ERROR;
+        }
+        done += (uint64_t)n;
+    }
+    return PH_OK;
+}
+
 struct ph_operator_ops {
     uint32_t size;
     uint32_t reserved;
-    /** Needed. A new operator object, or null with err set. [control] */
+    /** A new operator object, or null with err set. A plugin without create has host as its
+     * operator object. [control] */
     void *(*create)(const struct ph_host *host, struct ph_error *err);
-    void (*destroy)(void *op); /**< needed [control] */
+    void (*destroy)(void *op); /**< needed where create is set [control] */
     int32_t (*init)(void *op, const struct ph_config *config,
                     struct ph_error *err);                                       /**< [control] */
     int32_t (*bind)(void *op, struct ph_binding *binding, struct ph_error *err); /**< [control] */
-    /** Needed. A task for task->lane, or null with err set. [control] */
+    /** A task object for task->lane, or null with err set. A plugin without task_create has its
+     * operator object as the task object of every lane. [control] */
     void *(*task_create)(void *op, const struct ph_task *task, struct ph_error *err);
-    void (*task_destroy)(void *task); /**< needed [control] */
+    void (*task_destroy)(void *task); /**< needed where task_create is set [control] */
     int32_t (*activate)(
         void *task,
         struct ph_error *err);      /**< connects; called again after a retriable error [worker] */
@@ -83,7 +100,8 @@ struct ph_operator_ops {
                              struct ph_error *err); /**< [control] */
     int32_t (*restore_operator)(void *op, struct ph_state_reader *reader,
                                 struct ph_error *err); /**< [control] */
-    /** A watched fd is ready, or (fd -1) the deadline has passed. PH_OK. [worker] */
+    /** A watched fd is ready, or (fd -1) the deadline has passed or the task was woken. PH_OK.
+     * [worker] */
     int32_t (*ready)(void *task, int fd, uint32_t events, struct ph_error *err);
     /** A table named by id, "pipehost.watermark/1"; null = none. [control] */
     const void *(*get_extension)(void *op, const char *id);

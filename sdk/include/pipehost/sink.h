@@ -54,9 +54,10 @@ struct ph_sink_ops {
     int32_t (*write)(void *task, const struct ph_batch *batch, struct ph_error *err);
     /**
      * Makes everything written since the last commit durable, with the positions, in one go. PH_OK:
-     * it is; PH_PENDING: epoch_done will say so. PH_ERROR with PH_ERR_POISON after the bad rows
-     * were rejected: the host aborts and writes the epoch again without them; with PH_ERR_POISON
-     * and no row named: the host finds the rows by halving. [worker]
+     * it is; PH_PENDING: pipehost.epochs/1 will say so, and until then neither write nor commit is
+     * called. PH_ERROR with PH_ERR_POISON after the bad rows were rejected: the host aborts and
+     * writes the epoch again without them; with PH_ERR_POISON and no row named: the host finds the
+     * rows by halving. [worker]
      */
     int32_t (*commit)(void *task, const struct ph_epoch *epoch, struct ph_error *err);
     /** Forgets everything written since the last commit. Cannot fail: a connection in doubt is

@@ -14,8 +14,9 @@
 extern "C" {
 #endif
 
-/** A batch under construction; becomes the host's with emit or discard. Lives no longer than the
- * call that got the ph_out. */
+/** A batch under construction; becomes the host's with emit or discard. One that emit had no room
+ * for may be kept for the next call, which is then with the same batch; otherwise it lives no
+ * longer than the call. */
 struct ph_draft {
     uint32_t size;
     uint32_t row_count;
@@ -37,15 +38,20 @@ struct ph_out {
     /**
      * The rows of `in` named by rows[count], ascending, plus the added columns to fill. A row that
      * is left out is filtered; one that is named several times is a flat-map: the host numbers the
-     * sub-rows. At most 4,096 rows a draft; a plugin that needs more emits several drafts for one
-     * batch, naming each row's sub-rows in one run and `last` with the final draft.
+     * sub-rows. At most PH_BATCH_ROWS_MAX rows a draft; a plugin that needs more emits several
+     * drafts for one batch, `last` with the final one. Each row's sub-rows are one run, which may
+     * go on at the head of the next draft.
      */
     struct ph_draft *(*gather)(struct ph_out *out, uint32_t output, const struct ph_batch *in,
                                const uint32_t *rows, uint32_t count, bool last);
-    /** A batch that stems from no single record (a window's result): all columns to fill. */
+    /** A batch of at most PH_BATCH_ROWS_MAX rows that stems from no single record (a window's
+     * result): all columns to fill. */
     struct ph_draft *(*create)(struct ph_out *out, uint32_t output, uint32_t row_count);
-    /** Sends it downstream. PH_MORE: no room; the draft is still the caller's: return PH_MORE, emit
-     * it again next time. */
+    /**
+     * Sends it downstream. The first emit of a call for each output is always PH_OK, so that a
+     * plugin with one draft a call need not look. PH_MORE: no room; the draft is still the
+     * caller's: discard it or keep it, return PH_MORE, emit it or a new one next time.
+     */
     int32_t (*emit)(struct ph_out *out, struct ph_draft *draft);
     /** Drops a draft that will not be emitted. */
     void (*discard)(struct ph_out *out, struct ph_draft *draft);
@@ -76,8 +82,9 @@ struct ph_async_udf_ops {
      * the oldest is not complete; PH_MORE: no room downstream; PH_END: nothing is held. [worker]
      */
     int32_t (*next)(void *task, struct ph_out *out, struct ph_error *err);
-    /** Gives up waiting: hands the unfinished batches back, oldest first, and forgets them; for a
-     * reload. [worker] */
+    /** Gives up waiting: hands the unfinished batches back, oldest first, with the references that
+     * offer took, and forgets them; for a reload. PH_MORE: more than capacity, call again.
+     * [worker] */
     int32_t (*hand_back)(void *task, const struct ph_batch **batches, uint32_t capacity,
                          uint32_t *count);
 };

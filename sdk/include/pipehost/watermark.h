@@ -34,6 +34,8 @@ struct ph_timers {
     int32_t (*set)(const struct ph_task *task, int64_t event_time_ms, uint64_t tag,
                    struct ph_error *err);
     void (*clear)(const struct ph_task *task, int64_t event_time_ms, uint64_t tag);
+    /** The task's watermark, INT64_MIN before the first: what is older is late. [worker] */
+    int64_t (*watermark_ms)(const struct ph_task *task);
 };
 
 #ifdef __cplusplus
