@@ -107,6 +107,9 @@ wait_until() {
     done
 }
 
+# pause_ms MS: for a moment that is random by intention (when to kill something), never instead of waiting for a condition.
+pause_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
+
 # free_port: a port of 127.0.0.1 on which nobody listens, below the range from which the kernel serves clients. Somebody may
 # take it before its user binds it: every caller starts its service, sees the bind fail and tries another one.
 free_port() {
