@@ -1,0 +1,340 @@
+/*
+ * event-gen: produces the events of tests/support/event.h to a fresh topic, so that record
+ * (partition, offset) holds event (partition, offset). Every delivery report is compared with that;
+ * a topic that is not fresh is an error.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "event.h"
+#include "numbers.h"
+
+#define NS_PER_S         1000000000LL
+#define FLUSH_TIMEOUT_MS 60000
+#define MAX_PARTITIONS   1024
+/* Above this rate records go out in bursts of a millisecond: a sleep for each would take a core. */
+#define EACH_ON_TIME_MAX_RATE 20000
+
+struct generator {
+    const char *topic;
+    const char *times_file;
+    uint64_t seed;
+    int64_t count; /* 0: until a signal */
+    int64_t rate;  /* records a second, 0: as fast as possible */
+    int64_t start_offset;
+    int32_t partitions;
+    uint32_t distinct_ips;
+    double bad_percent;
+    rd_kafka_conf_t *conf; /* given away to the producer */
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *rkt;
+    int64_t *times_us; /* when record i was handed to the client, with --times */
+    int64_t produced;
+    int64_t acknowledged;
+    int64_t failed;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    stopped = 1;
+}
+
+static int64_t now_ns(clockid_t clock)
+{
+    struct timespec ts;
+    clock_gettime(clock, &ts);
+    return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct generator *g = opaque;
+    int64_t expected = (int64_t)(intptr_t)message->_private;
+    (void)rk;
+    if (!message->err && message->offset == expected) {
+        g->acknowledged++;
+        return;
+    }
+    if (g->failed++ < 5) {
+        if (message->err) {
+            fprintf(stderr, "event-gen: record %" PRId32 "-%" PRId64 " was not delivered: %s\n",
+                    message->partition, expected, rd_kafka_err2str(message->err));
+        } else {
+            fprintf(stderr,
+                    "event-gen: record %" PRId32 "-%" PRId64 " got offset %" PRId64
+                    ": topic %s is not fresh, or --start-offset is wrong\n",
+                    message->partition, expected, message->offset, g->topic);
+        }
+    }
+    stopped = 1;
+}
+
+static void usage(FILE *to)
+{
+    fprintf(to,
+            "usage: event-gen --brokers B --topic T [--count N] [--rate PER_SECOND] [--seed S]\n"
+            "                 [--partitions P] [--distinct ADDRESSES] [--start-offset N]\n"
+            "                 [--bad-percent P] [--lz4] [--times FILE] [-X property=value]...\n"
+            "Without --count it runs until SIGINT or SIGTERM. --times writes one int64 for each "
+            "record:\n"
+            "microseconds since 1970 at which it was handed to the client.\n");
+}
+
+static void set_or_exit(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char text[512];
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) != RD_KAFKA_CONF_OK) {
+        fprintf(stderr, "event-gen: %s\n", text);
+        exit(EXIT_USAGE);
+    }
+}
+
+static void set_property(rd_kafka_conf_t *conf, char *pair)
+{
+    char *equals = strchr(pair, '=');
+    if (!equals) {
+        fprintf(stderr, "event-gen: -X takes property=value, not \"%s\"\n", pair);
+        exit(EXIT_USAGE);
+    }
+    *equals = '\0';
+    set_or_exit(conf, pair, equals + 1);
+}
+
+static void set_defaults(rd_kafka_conf_t *conf)
+{
+    set_or_exit(conf, "client.id", "event-gen");
+    /* A retry must not change the order: the offset is the record's identity. */
+    set_or_exit(conf, "enable.idempotence", "true");
+    set_or_exit(conf, "queue.buffering.max.messages", "1000000");
+    set_or_exit(conf, "queue.buffering.max.kbytes", "131072");
+    set_or_exit(conf, "batch.num.messages", "100000");
+    set_or_exit(conf, "socket.nagle.disable", "true");
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+}
+
+static void parse_options(struct generator *g, int argc, char **argv)
+{
+    static const struct option options[] = {{"brokers", required_argument, NULL, 'b'},
+                                            {"topic", required_argument, NULL, 't'},
+                                            {"count", required_argument, NULL, 'n'},
+                                            {"rate", required_argument, NULL, 'r'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"partitions", required_argument, NULL, 'p'},
+                                            {"distinct", required_argument, NULL, 'd'},
+                                            {"start-offset", required_argument, NULL, 'o'},
+                                            {"lz4", no_argument, NULL, 'l'},
+                                            {"bad-percent", required_argument, NULL, 'B'},
+                                            {"times", required_argument, NULL, 'T'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    bool brokers = false;
+    int c;
+    while ((c = getopt_long(argc, argv, "X:h", options, NULL)) != -1) {
+        switch (c) {
+        case 'b':
+            set_or_exit(g->conf, "bootstrap.servers", optarg);
+            brokers = true;
+            break;
+        case 't':
+            g->topic = optarg;
+            break;
+        case 'n':
+            g->count = number_or_exit("count", optarg, 0, INT64_MAX);
+            break;
+        case 'r':
+            g->rate = number_or_exit("rate", optarg, 0, NS_PER_S);
+            break;
+        case 's':
+            g->seed = (uint64_t)number_or_exit("seed", optarg, 0, INT64_MAX);
+            break;
+        case 'p':
+            g->partitions = (int32_t)number_or_exit("partitions", optarg, 1, MAX_PARTITIONS);
+            break;
+        case 'd':
+            g->distinct_ips = (uint32_t)number_or_exit("distinct", optarg, 0, 1 << 30);
+            break;
+        case 'o':
+            g->start_offset = number_or_exit("start-offset", optarg, 0, INT64_MAX / 2);
+            break;
+        case 'B':
+            g->bad_percent = percent_or_exit("bad-percent", optarg);
+            break;
+        case 'T':
+            g->times_file = optarg;
+            break;
+        case 'l':
+            set_or_exit(g->conf, "compression.codec", "lz4");
+            break;
+        case 'X':
+            set_property(g->conf, optarg);
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            usage(stderr);
+            exit(EXIT_USAGE);
+        }
+    }
+    if (optind < argc || !brokers || !g->topic || (g->times_file && g->count == 0)) {
+        usage(stderr);
+        exit(EXIT_USAGE);
+    }
+}
+
+static int open_producer(struct generator *g)
+{
+    char text[512];
+    rd_kafka_conf_set_opaque(g->conf, g);
+    g->rk = rd_kafka_new(RD_KAFKA_PRODUCER, g->conf, text, sizeof text);
+    if (!g->rk) {
+        fprintf(stderr, "event-gen: %s\n", text);
+        rd_kafka_conf_destroy(g->conf);
+        return -1;
+    }
+    g->rkt = rd_kafka_topic_new(g->rk, g->topic, NULL);
+    if (!g->rkt) {
+        fprintf(stderr, "event-gen: topic %s: %s\n", g->topic,
+                rd_kafka_err2str(rd_kafka_last_error()));
+        return -1;
+    }
+    return 0;
+}
+
+/* Hands record number `i` to the client; waits while its queue is full. */
+static int produce_one(struct generator *g, int64_t i)
+{
+    char buf[EVENT_MAX_BYTES];
+    int32_t partition = (int32_t)(i % g->partitions);
+    int64_t offset = g->start_offset + i / g->partitions;
+    size_t len = event_is_bad(g->seed, partition, offset, g->bad_percent)
+                     ? event_write_bad(buf, sizeof buf, g->seed, partition, offset, g->distinct_ips)
+                     : event_write(buf, sizeof buf, g->seed, partition, offset, g->distinct_ips);
+    if (g->times_us) {
+        g->times_us[i] = now_ns(CLOCK_REALTIME) / 1000;
+    }
+    while (rd_kafka_produce(g->rkt, partition, RD_KAFKA_MSG_F_COPY, buf, len, NULL, 0,
+                            (void *)(intptr_t)offset) != 0) {
+        if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            fprintf(stderr, "event-gen: record %" PRId32 "-%" PRId64 ": %s\n", partition, offset,
+                    rd_kafka_err2str(rd_kafka_last_error()));
+            return -1;
+        }
+        rd_kafka_poll(g->rk, 100);
+        if (stopped) {
+            return 0;
+        }
+    }
+    g->produced++;
+    return 0;
+}
+
+static void sleep_until(int64_t monotonic_ns)
+{
+    struct timespec ts = {.tv_sec = monotonic_ns / NS_PER_S, .tv_nsec = monotonic_ns % NS_PER_S};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+}
+
+/* How many records may have left `elapsed_ns` after the start. */
+static int64_t due_records(const struct generator *g, int64_t elapsed_ns)
+{
+    return elapsed_ns / NS_PER_S * g->rate + elapsed_ns % NS_PER_S * g->rate / NS_PER_S + 1;
+}
+
+static int produce_paced(struct generator *g)
+{
+    int64_t start_ns = now_ns(CLOCK_MONOTONIC);
+    int64_t step_ns = g->rate > EACH_ON_TIME_MAX_RATE ? NS_PER_S / 1000 : NS_PER_S / g->rate;
+    for (int64_t wake_ns = start_ns; !stopped; wake_ns += step_ns) {
+        sleep_until(wake_ns);
+        int64_t due = due_records(g, now_ns(CLOCK_MONOTONIC) - start_ns);
+        while (g->produced < due && !stopped) {
+            if (g->count > 0 && g->produced == g->count) {
+                return 0;
+            }
+            if (produce_one(g, g->produced) < 0) {
+                return -1;
+            }
+        }
+        rd_kafka_poll(g->rk, 0);
+    }
+    return 0;
+}
+
+static int produce_unpaced(struct generator *g)
+{
+    for (int64_t i = 0; (g->count == 0 || i < g->count) && !stopped; i++) {
+        if (produce_one(g, i) < 0) {
+            return -1;
+        }
+        if (i % 1024 == 0) {
+            rd_kafka_poll(g->rk, 0);
+        }
+    }
+    return 0;
+}
+
+static int write_times(const struct generator *g)
+{
+    FILE *file = fopen(g->times_file, "wb");
+    size_t n = (size_t)g->produced;
+    if (!file || fwrite(g->times_us, sizeof *g->times_us, n, file) != n || fclose(file) != 0) {
+        perror(g->times_file);
+        return -1;
+    }
+    return 0;
+}
+
+static int run(struct generator *g)
+{
+    int64_t start_ns = now_ns(CLOCK_MONOTONIC);
+    int failed = g->rate > 0 ? produce_paced(g) : produce_unpaced(g);
+    rd_kafka_resp_err_t err = rd_kafka_flush(g->rk, FLUSH_TIMEOUT_MS);
+    if (err) {
+        fprintf(stderr, "event-gen: %d records still unacknowledged after %d s: %s\n",
+                rd_kafka_outq_len(g->rk), FLUSH_TIMEOUT_MS / 1000, rd_kafka_err2str(err));
+    }
+    double seconds = (double)(now_ns(CLOCK_MONOTONIC) - start_ns) / NS_PER_S;
+    printf("%" PRId64 " records acknowledged in %.2f s, %.0f/s\n", g->acknowledged, seconds,
+           (double)g->acknowledged / seconds);
+    if (failed == 0 && g->times_file) {
+        failed = write_times(g);
+    }
+    return failed != 0 || err || g->failed > 0 || g->acknowledged != g->produced;
+}
+
+int main(int argc, char **argv)
+{
+    struct generator g = {.seed = 1,
+                          .partitions = 4,
+                          .distinct_ips = EVENT_DISTINCT_IPS_DEFAULT,
+                          .conf = rd_kafka_conf_new()};
+    struct sigaction action = {.sa_handler = on_signal};
+    set_defaults(g.conf);
+    parse_options(&g, argc, argv);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (g.times_file) {
+        g.times_us = calloc((size_t)g.count, sizeof *g.times_us);
+    }
+    int status = 1;
+    if ((!g.times_file || g.times_us) && open_producer(&g) == 0) {
+        status = run(&g);
+    }
+    if (g.rkt) {
+        rd_kafka_topic_destroy(g.rkt);
+    }
+    if (g.rk) {
+        rd_kafka_destroy(g.rk);
+    }
+    free(g.times_us);
+    return status;
+}
