@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Drives one sink task: claims positions, writes batches, ends epochs, retries, sets rows aside. A
+ * state machine without a thread, a clock or memory of its own, so that it runs under simulation as
+ * it runs in a worker.
+ *
+ *          +--------------------------------------------------+
+ *          v                                                  | retriable error: abort, back off
+ *   --> CLAIM --positions--> OPEN --epoch ends--> COMMITTING -+-> OPEN (durable)
+ *                             ^  |                    |
+ *                             |  +-- end of input --> RELEASE --> DONE
+ *                             +---- poison: abort, write again without the rows
+ *
+ * Whatever fails, the truth is read again from the sink by the next claim: an epoch whose commit
+ * answer got lost is then dropped or written again row by row as the positions say.
+ */
+#ifndef DELIVERY_SINK_DRIVER_H
+#define DELIVERY_SINK_DRIVER_H
+
+#include "delivery/backoff.h"
+#include "delivery/epoch.h"
+#include "pipehost/sink.h"
+
+enum sink_state {
+    SINK_STATE_CLAIM,
+    SINK_STATE_OPEN,
+    SINK_STATE_COMMITTING,
+    SINK_STATE_RELEASE,
+    SINK_STATE_DONE,
+    SINK_STATE_FAILED
+};
+
+enum sink_step {
+    SINK_FAILED = -1,  /**< driver->error says why; stays so */
+    SINK_IDLE = 0,     /**< nothing to do before more input or driver->deadline_ns (0 = none) */
+    SINK_PROGRESS = 1, /**< step again */
+    SINK_DONE = 2      /**< the input ended and everything is durable */
+};
+
+/** What surrounds the driver. All functions are called by the thread that steps. */
+struct sink_env {
+    void *arg;
+    struct epoch_memory memory;
+    int64_t (*now_ns)(void *arg);
+    uint64_t (*random)(void *arg);
+    /** The next batch (with its reference) or, with *batch null, the end of input; false: nothing
+     * there now. */
+    bool (*next)(void *arg, const struct ph_batch **batch);
+    /** Sets a row aside by the operator's policy; PH_ERROR stops the pipeline. */
+    int32_t (*set_aside)(void *arg, const struct ph_batch *batch, uint32_t row, const char *code,
+                         const char *reason, struct ph_error *err);
+    /** Makes durable what set_aside was given; before each commit. */
+    int32_t (*sync)(void *arg, struct ph_error *err);
+    /** These positions and this many rows are durable. */
+    void (*committed)(void *arg, const struct ph_position *positions, uint32_t count,
+                      uint64_t row_count);
+    /** A retriable error, and when the next try comes; err null: it works again. */
+    void (*trouble)(void *arg, const struct ph_error *err, int64_t retry_in_ns);
+};
+
+struct sink_settings {
+    bool keeps_positions; /**< delivery is transactional: claim reads the truth */
+    int64_t min_delay_ns; /**< between two commits; 0 = as soon as the sink is free */
+    int64_t interval_ns;  /**< longest time from a row's arrival to its commit */
+    uint64_t max_rows;    /**< ends an epoch */
+    uint32_t max_batches; /**< ends an epoch: what the memory reserve holds */
+};
+
+struct sink_driver {
+    const struct ph_sink_ops *ops;
+    void *task;
+    struct sink_env env;
+    struct sink_settings settings;
+    enum sink_state state;
+    struct epoch *epoch;
+    uint32_t written; /**< entries of the epoch that the sink has */
+    bool input_ended;
+    bool end_now;      /**< end the epoch without waiting for more */
+    bool skipping;     /**< some partition's input may hold rows that the sink has */
+    uint32_t rejected; /**< rows set aside by the running call of write or commit */
+    uint64_t epoch_id;
+    int64_t opened_ns; /**< when the epoch got its first batch */
+    int64_t ended_ns;  /**< when the last commit was done */
+    int64_t commit_ns; /**< when the running commit was called */
+    int64_t cost_ns;   /**< smoothed duration of a commit */
+    int64_t deadline_ns;
+    int64_t retry_ns;
+    struct backoff backoff;
+    struct ph_error error;
+    const struct ph_partition **partitions;
+    uint32_t partition_count;
+    int64_t durable[PARTITIONS_MAX]; /**< by partition id, -1 = none */
+};
+
+__attribute__((warn_unused_result)) struct sink_driver *sink_driver_create(
+    const struct ph_sink_ops *ops, void *task, const struct sink_env *env,
+    const struct sink_settings *settings);
+void sink_driver_destroy(struct sink_driver *d);
+
+/** The partitions whose positions this task keeps; before the first step. Entries must outlive the
+ * driver. */
+__attribute__((warn_unused_result)) bool sink_driver_own(struct sink_driver *d,
+                                                         const struct ph_partition *partition);
+/** Positions to make durable before any row: the resolved start of partitions that had none. State
+ * must be OPEN. */
+void sink_driver_seed(struct sink_driver *d, const struct ph_position *positions, uint32_t count);
+enum sink_step sink_driver_step(struct sink_driver *d);
+/** ph_task.reject of a sink: batch is an entry of the epoch. */
+void sink_driver_reject(struct sink_driver *d, const struct ph_batch *batch, uint32_t row,
+                        const char *code, const char *reason);
+/** ph_epochs.done. */
+void sink_driver_epoch_done(struct sink_driver *d, uint64_t epoch_id, const struct ph_error *err);
+/** Nothing is staged, written or in flight. */
+bool sink_driver_is_clean(const struct sink_driver *d);
+
+#endif
