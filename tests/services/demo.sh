@@ -94,7 +94,8 @@ demo_run() {
     while [ -z "$stop" ] && { [ "$seconds" = 0 ] || [ $((SECONDS - DEMO_STARTED)) -lt "$seconds" ]; }; do
         demo_all_alive || return 1
         if [ $((SECONDS - shown)) -ge "$DEMO_SHOW_EVERY_S" ]; then
-            demo_show $((SECONDS - shown)) || return 1
+            # Ctrl-C reaches the query as well.
+            demo_show $((SECONDS - shown)) || [ -n "$stop" ] || return 1
             shown=$SECONDS
         fi
         read -rt 0.2 <> <(:) || true
