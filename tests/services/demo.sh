@@ -54,7 +54,7 @@ demo_show() {
     printf '\n%4d s   %d rows, %d rows/s\n' $((SECONDS - DEMO_STARTED)) "$total" \
         $(((total - DEMO_TOTAL) / ($1 > 0 ? $1 : 1)))
     DEMO_TOTAL=$total
-    printf 'SELECT geodata::json->>'\''country'\'' AS country, count(*) FROM processed_events GROUP BY 1;\n'
+    printf 'SELECT geodata::json->>'\''country'\'' AS country, count(*) FROM processed_events GROUP BY 1 ORDER BY 2 DESC LIMIT 8;\n'
     psql_run "SELECT geodata::json->>'country', count(*) FROM processed_events
         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8" | awk -F '|' '{ printf "    %-4s %10d\n", $1 == "" ? "-" : $1, $2 }'
 }
