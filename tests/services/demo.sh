@@ -3,6 +3,7 @@
 
 DEMO_TOPIC=bootcamp-events-prod
 DEMO_SHOW_EVERY_S=3
+DEMO_QUERY="SELECT geodata::json->>'country', count(*) FROM processed_events GROUP BY 1 ORDER BY 2 DESC LIMIT 8"
 
 # Nothing of the caller's environment reaches a component: a KAFKA_URL exported there must not lead the demo astray.
 demo_start() {
@@ -54,9 +55,8 @@ demo_show() {
     printf '\n%4d s   %d rows, %d rows/s\n' $((SECONDS - DEMO_STARTED)) "$total" \
         $(((total - DEMO_TOTAL) / ($1 > 0 ? $1 : 1)))
     DEMO_TOTAL=$total
-    printf 'SELECT geodata::json->>'\''country'\'' AS country, count(*) FROM processed_events GROUP BY 1 ORDER BY 2 DESC LIMIT 8;\n'
-    psql_run "SELECT geodata::json->>'country', count(*) FROM processed_events
-        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8" | awk -F '|' '{ printf "    %-4s %10d\n", $1 == "" ? "-" : $1, $2 }'
+    printf '%s\n' "$DEMO_QUERY"
+    psql_run "$DEMO_QUERY" | awk -F '|' '{ printf "    %-4s %10d\n", $1 == "" ? "-" : $1, $2 }'
 }
 
 # demo_finish: stops the feed, lets the job commit what it has, and shows the end of it.
