@@ -17,11 +17,13 @@ struct draft_output {
     uint32_t inherited;
 };
 
-/** Where a flat-map stands between the drafts of one input batch; zero it for each new input. */
+/** Where a flat-map stands: kept by its task for all its drafts of one output, zeroed at first and
+ * whenever a source goes back. */
 struct draft_run {
-    bool open;         /**< the last draft was not the final one */
-    uint32_t row;      /**< that it ended with */
-    uint32_t next_sub; /**< sub-index of this row's next sub-row */
+    bool flat;             /**< a row was named twice once: sub-rows are numbered by this task */
+    uint32_t partition_id; /**< of the record that the last draft ended with */
+    int64_t offset;
+    uint32_t next_sub; /**< sub-index of that record's next sub-row; 0 = no record yet */
 };
 
 /** Null, for these three: no room in the reserve. */
@@ -46,6 +48,9 @@ __attribute__((warn_unused_result)) struct ph_batch *draft_publish(struct ph_dra
                                                                    bool positions);
 /** Null is ignored. */
 void draft_discard(struct ph_draft *draft);
+
+/** Bytes of a draft without its long text, whichever of the three made it. */
+size_t draft_head_bytes(const struct draft_output *output, uint32_t rows);
 
 /** The first required column with a null, or -1: a UDF's fault to be told before publishing. */
 int32_t draft_find_missing(const struct ph_draft *draft);

@@ -41,9 +41,12 @@ struct row_fault {
 typedef int32_t (*target_decode_fn)(void *decoder, struct row_target *target, const uint8_t *value,
                                     uint32_t length, struct row_fault *fault);
 
+/** Its value becomes zero or empty: later gathers copy it. */
 static inline void target_set_null(struct row_target *t, uint32_t column)
 {
     struct target_column *c = &t->columns[column];
+    size_t width = ph_type_width(c->type);
+    memset((uint8_t *)c->values + t->row * width, 0, width);
     c->validity[t->row >> 3] = (uint8_t)(c->validity[t->row >> 3] & ~(1u << (t->row & 7u)));
     c->null_count++;
 }
