@@ -116,6 +116,15 @@ static inline int32_t ph_builder_set_bytes(struct ph_builder *b, uint32_t row, c
     return PH_OK;
 }
 
+/** Gives row the string, bytes or json value that from_row has been set to, without a copy of long
+ * text. */
+static inline void ph_builder_set_same(struct ph_builder *b, uint32_t row, uint32_t from_row)
+{
+    struct ph_view *views = (struct ph_view *)b->values;
+    views[row] = views[from_row];
+    ph_builder_mark(b, row);
+}
+
 #ifdef __cplusplus
 }
 #endif
