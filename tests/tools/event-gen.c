@@ -17,6 +17,8 @@
 #define NS_PER_S         1000000000LL
 #define FLUSH_TIMEOUT_MS 60000
 #define MAX_PARTITIONS   1024
+#define MAX_IN_CLIENT    200000
+#define RUN_MAX          512
 /* Above this rate records go out in bursts of a millisecond: a sleep for each would take a core. */
 #define EACH_ON_TIME_MAX_RATE 20000
 
@@ -114,7 +116,7 @@ static void set_defaults(rd_kafka_conf_t *conf)
     /* A retry must not change the order: the offset is the record's identity. */
     set_or_exit(conf, "enable.idempotence", "true");
     set_or_exit(conf, "queue.buffering.max.messages", "1000000");
-    set_or_exit(conf, "queue.buffering.max.kbytes", "131072");
+    set_or_exit(conf, "queue.buffering.max.kbytes", "1048576");
     set_or_exit(conf, "batch.num.messages", "100000");
     set_or_exit(conf, "socket.nagle.disable", "true");
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
@@ -209,32 +211,46 @@ static int open_producer(struct generator *g)
     return 0;
 }
 
-/* Hands record number `i` to the client; waits while its queue is full. */
-static int produce_one(struct generator *g, int64_t i)
+/* Waits until the client holds few enough records that `n` more cannot be refused: one refused in
+ * the middle of a run would change the order. */
+static void wait_for_room(struct generator *g, int n)
 {
-    char buf[EVENT_MAX_BYTES];
-    int32_t partition = (int32_t)(i % g->partitions);
-    int64_t offset = g->start_offset + i / g->partitions;
-    size_t len = event_is_bad(g->seed, partition, offset, g->bad_percent)
-                     ? event_write_bad(buf, sizeof buf, g->seed, partition, offset, g->distinct_ips)
-                     : event_write(buf, sizeof buf, g->seed, partition, offset, g->distinct_ips);
-    if (g->times_us) {
-        g->times_us[i] = now_ns(CLOCK_REALTIME) / 1000;
+    while (rd_kafka_outq_len(g->rk) + n > MAX_IN_CLIENT && !stopped) {
+        rd_kafka_poll(g->rk, 10);
     }
-    while (rd_kafka_produce(g->rkt, partition, RD_KAFKA_MSG_F_COPY, buf, len, NULL, 0,
-                            (void *)(intptr_t)offset) != 0) {
-        if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            fprintf(stderr, "event-gen: record %" PRId32 "-%" PRId64 ": %s\n", partition, offset,
-                    rd_kafka_err2str(rd_kafka_last_error()));
-            return -1;
-        }
-        rd_kafka_poll(g->rk, 100);
-        if (stopped) {
-            return 0;
+}
+
+/* Hands `n` records of one partition to the client, the first of them with this offset. */
+static int produce_run(struct generator *g, int32_t partition, int64_t offset, int n)
+{
+    static char bufs[RUN_MAX][EVENT_MAX_BYTES];
+    static rd_kafka_message_t messages[RUN_MAX];
+    for (int i = 0; i < n; i++) {
+        int64_t at = offset + i;
+        bool bad = event_is_bad(g->seed, partition, at, g->bad_percent);
+        size_t len = (bad ? event_write_bad : event_write)(bufs[i], sizeof bufs[i], g->seed,
+                                                           partition, at, g->distinct_ips);
+        messages[i] =
+            (rd_kafka_message_t){.payload = bufs[i], .len = len, ._private = (void *)(intptr_t)at};
+        if (g->times_us) {
+            g->times_us[(at - g->start_offset) * g->partitions + partition] =
+                now_ns(CLOCK_REALTIME) / 1000;
         }
     }
-    g->produced++;
+    wait_for_room(g, n);
+    if (rd_kafka_produce_batch(g->rkt, partition, RD_KAFKA_MSG_F_COPY, messages, n) != n) {
+        fprintf(stderr, "event-gen: partition %" PRId32 " offset %" PRId64 " and on: %s\n",
+                partition, offset, rd_kafka_err2str(rd_kafka_last_error()));
+        return -1;
+    }
+    g->produced += n;
     return 0;
+}
+
+static int produce_one(struct generator *g)
+{
+    int32_t partition = (int32_t)(g->produced % g->partitions);
+    return produce_run(g, partition, g->start_offset + g->produced / g->partitions, 1);
 }
 
 static void sleep_until(int64_t monotonic_ns)
@@ -260,7 +276,7 @@ static int produce_paced(struct generator *g)
             if (g->count > 0 && g->produced == g->count) {
                 return 0;
             }
-            if (produce_one(g, g->produced) < 0) {
+            if (produce_one(g) < 0) {
                 return -1;
             }
         }
@@ -269,15 +285,23 @@ static int produce_paced(struct generator *g)
     return 0;
 }
 
+/* How many of the records are in this partition. */
+static int64_t partition_count(const struct generator *g, int32_t partition)
+{
+    return g->count == 0 ? INT64_MAX : (g->count - partition + g->partitions - 1) / g->partitions;
+}
+
 static int produce_unpaced(struct generator *g)
 {
-    for (int64_t i = 0; (g->count == 0 || i < g->count) && !stopped; i++) {
-        if (produce_one(g, i) < 0) {
-            return -1;
+    for (int64_t round = 0; (g->count == 0 || g->produced < g->count) && !stopped; round++) {
+        for (int32_t p = 0; p < g->partitions && !stopped; p++) {
+            int64_t rest = partition_count(g, p) - round * RUN_MAX;
+            int n = rest < RUN_MAX ? (int)rest : RUN_MAX;
+            if (n > 0 && produce_run(g, p, g->start_offset + round * RUN_MAX, n) < 0) {
+                return -1;
+            }
         }
-        if (i % 1024 == 0) {
-            rd_kafka_poll(g->rk, 0);
-        }
+        rd_kafka_poll(g->rk, 0);
     }
     return 0;
 }
