@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    OPT_ENV_FILE = 256,
+    OPT_PLUGIN_DIR,
+    OPT_SET,
+    OPT_LOG_FORMAT,
+    OPT_JSON,
+    OPT_MARKDOWN,
+    OPT_VERSION
+};
+
+#define ON_RUN      (1u << COMMAND_RUN)
+#define ON_VALIDATE (1u << COMMAND_VALIDATE)
+#define ON_INSPECT  (1u << COMMAND_INSPECT)
+#define ON_ALL      (ON_RUN | ON_VALIDATE | ON_INSPECT)
+
+static const struct {
+    int value;
+    const char *name;
+    const char *argument; /* null = none */
+    unsigned int commands;
+    const char *doc;
+} table[] = {
+    {OPT_ENV_FILE, "env-file", "FILE", ON_RUN | ON_VALIDATE,
+     "read ${VARIABLES} from FILE too; the environment wins"},
+    {OPT_PLUGIN_DIR, "plugin-dir", "DIR", ON_RUN | ON_VALIDATE,
+     "look for plugins in DIR first (repeatable)"},
+    {OPT_SET, "set", "OPERATOR/POINTER=VALUE", ON_RUN | ON_VALIDATE,
+     "change one value of the manifest, \"events/config/topic=t\" or \"/parallelism=3\" "
+     "(repeatable)"},
+    {OPT_LOG_FORMAT, "log-format", "text|json", ON_RUN | ON_VALIDATE, "how lines on stderr look"},
+    {'v', "verbose", NULL, ON_RUN | ON_VALIDATE, "say more"},
+    {'q', "quiet", NULL, ON_RUN | ON_VALIDATE, "say only warnings and errors"},
+    {OPT_JSON, "json", NULL, ON_INSPECT, "print JSON"},
+    {OPT_MARKDOWN, "markdown", NULL, ON_INSPECT, "print a reference page"},
+    {'h', "help", NULL, ON_ALL, "print this and exit"},
+    {OPT_VERSION, "version", NULL, ON_ALL, "print the version and exit"},
+};
+
+#define TABLE_SIZE (sizeof table / sizeof table[0])
+
+static const struct {
+    const char *name;
+    enum command command;
+    const char *argument;
+    const char *doc;
+} commands[] = {
+    {"run", COMMAND_RUN, "MANIFEST.json", "run a pipeline (the word \"run\" may be left out)"},
+    {"validate", COMMAND_VALIDATE, "MANIFEST.json",
+     "check a manifest, its plugins and their configuration; uses no network"},
+    {"inspect", COMMAND_INSPECT, "PLUGIN.so", "print what a plugin is, takes and counts"},
+};
+
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+void options_print_help(void)
+{
+    (void)printf("Usage: pipehost [COMMAND] FILE [OPTION...]\n\nCommands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        char left[40];
+        (void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].argument);
+        (void)printf("  %-26s %s\n", left, commands[i].doc);
+    }
+    (void)printf("\nOptions:\n");
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        char left[64];
+        const char *letter =
+            table[i].value < 256 ? (char[]){'-', (char)table[i].value, ',', ' ', '\0'} : "";
+        (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, table[i].name,
+                       table[i].argument != NULL ? " " : "",
+                       table[i].argument != NULL ? table[i].argument : "");
+        (void)printf("  %-32s %s\n", left, table[i].doc);
+    }
+    (void)printf("\nSignals: SIGTERM and SIGINT commit what is on its way and exit 0; a second one "
+                 "stops at once.\n"
+                 "Exit codes: 0 done, 1 failure, 64 usage, 75 runs already, 77 taken over by "
+                 "another process,\n"
+                 "78 wrong configuration.\n");
+}
+
+static bool usage(const char *format, const char *what)
+{
+    (void)fprintf(stderr, "pipehost: ");
+    /* The formats are this file's own literals. */
+    if (strcmp(format, "too many") == 0) {
+        (void)fprintf(stderr, "too many %s options (at most %u)\n", what, OPTIONS_LIST_MAX);
+    } else {
+        (void)fprintf(stderr, "%s%s\n", format, what);
+    }
+    (void)fprintf(stderr, "Try \"pipehost --help\".\n");
+    return false;
+}
+
+static bool append(const char **list, uint32_t *count, const char *value, const char *name)
+{
+    if (*count == OPTIONS_LIST_MAX) {
+        return usage("too many", name);
+    }
+    list[(*count)++] = value;
+    return true;
+}
+
+static bool set_log_format(struct options *o, const char *value)
+{
+    if (strcmp(value, "text") == 0 || strcmp(value, "json") == 0) {
+        o->log_format = value[0] == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+        return true;
+    }
+    return usage("--log-format is text or json, not ", value);
+}
+
+static bool apply(struct options *o, int option, const char *value)
+{
+    switch (option) {
+    case OPT_ENV_FILE:
+        o->env_file = value;
+        return true;
+    case OPT_PLUGIN_DIR:
+        return append(o->plugin_dirs, &o->plugin_dir_count, value, "--plugin-dir");
+    case OPT_SET:
+        return append(o->sets, &o->set_count, value, "--set");
+    case OPT_LOG_FORMAT:
+        return set_log_format(o, value);
+    case OPT_JSON:
+        o->json = true;
+        return true;
+    case OPT_MARKDOWN:
+        o->markdown = true;
+        return true;
+    case 'v':
+        o->log_level = PH_LOG_DEBUG;
+        return true;
+    case 'q':
+        o->log_level = PH_LOG_WARNING;
+        return true;
+    case 'h':
+        o->command = COMMAND_HELP;
+        return true;
+    case OPT_VERSION:
+        o->command = COMMAND_VERSION;
+        return true;
+    default:
+        (void)fprintf(stderr, "Try \"pipehost --help\".\n");
+        return false;
+    }
+}
+
+static bool allowed(const struct options *o, int option)
+{
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        if (table[i].value == option && (table[i].commands & (1u << o->command)) == 0) {
+            return usage("this command does not take --", table[i].name);
+        }
+    }
+    return true;
+}
+
+static bool take_operand(struct options *o, const char *word, bool *has_command)
+{
+    for (size_t i = 0; i < COMMAND_COUNT && !*has_command && o->path == NULL; i++) {
+        if (strcmp(word, commands[i].name) == 0) {
+            o->command = commands[i].command;
+            *has_command = true;
+            return true;
+        }
+    }
+    if (o->path != NULL) {
+        return usage("one file at a time; unexpected argument ", word);
+    }
+    o->path = word;
+    return true;
+}
+
+static void fill_long_options(struct option *options)
+{
+    for (size_t i = 0; i < TABLE_SIZE; i++) {
+        options[i] =
+            (struct option){.name = table[i].name,
+                            .has_arg = table[i].argument != NULL ? required_argument : no_argument,
+                            .val = table[i].value};
+    }
+    options[TABLE_SIZE] = (struct option){0};
+}
+
+bool options_parse(struct options *o, int argc, char **argv)
+{
+    struct option longs[TABLE_SIZE + 1];
+    int seen[2 * OPTIONS_LIST_MAX + TABLE_SIZE];
+    size_t seen_count = 0;
+    bool has_command = false;
+    int option;
+    *o = (struct options){.command = COMMAND_RUN, .log_level = PH_LOG_INFO};
+    fill_long_options(longs);
+    /* "-" gives operands in order as option 1, so that a command may stand before or between
+     * options. */
+    while ((option = getopt_long(argc, argv, "-vqh", longs, NULL)) != -1) {
+        if (option == 1 ? !take_operand(o, optarg, &has_command) : !apply(o, option, optarg)) {
+            return false;
+        }
+        if (o->command == COMMAND_HELP || o->command == COMMAND_VERSION) {
+            return true;
+        }
+        if (option != 1 && seen_count < sizeof seen / sizeof seen[0]) {
+            seen[seen_count++] = option;
+        }
+    }
+    for (; optind < argc; optind++) {
+        if (!take_operand(o, argv[optind], &has_command)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < seen_count; i++) {
+        if (!allowed(o, seen[i])) {
+            return false;
+        }
+    }
+    return o->path != NULL ||
+           usage("which file? ", o->command == COMMAND_INSPECT ? "PLUGIN.so" : "MANIFEST.json");
+}

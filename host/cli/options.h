@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The command line. One table says which options a command takes; --help is printed from it. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/log.h"
+
+#define OPTIONS_LIST_MAX 64u
+
+enum exit_status {
+    EXIT_STATUS_OK = 0,
+    EXIT_STATUS_FAILURE = 1,
+    EXIT_STATUS_USAGE = 64,
+    EXIT_STATUS_CONFIG = 78
+};
+
+enum command { COMMAND_RUN, COMMAND_VALIDATE, COMMAND_INSPECT, COMMAND_HELP, COMMAND_VERSION };
+
+struct options {
+    enum command command;
+    const char *path; /**< the manifest, or the module */
+    const char *env_file;
+    const char *plugin_dirs[OPTIONS_LIST_MAX];
+    uint32_t plugin_dir_count;
+    const char *sets[OPTIONS_LIST_MAX];
+    uint32_t set_count;
+    enum log_format log_format;
+    int32_t log_level;
+    bool json;
+    bool markdown;
+};
+
+/** False: a usage message was printed on stderr, exit with EXIT_STATUS_USAGE. */
+__attribute__((warn_unused_result)) bool options_parse(struct options *o, int argc, char **argv);
+void options_print_help(void);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include "job/prepare.h"
+#include "job/run.h"
+#include "manifest/secret.h"
+
+#include <stdio.h>
+
+static void print_messages(const struct manifest_messages *m, const char *kind)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        (void)fprintf(stderr, "%s%s\n", kind, m->texts[i]);
+    }
+    if (m->dropped > 0) {
+        (void)fprintf(stderr, "and %u more\n", m->dropped);
+    }
+}
+
+/* Loads and prepares; null: errors were printed. */
+static struct job *prepare(const struct options *o, struct manifest **manifest)
+{
+    struct manifest_errors errs;
+    struct manifest_options load = {
+        .env_file = o->env_file, .sets = o->sets, .set_count = o->set_count};
+    struct job_options options = {.plugin_dirs = o->plugin_dirs,
+                                  .plugin_dir_count = o->plugin_dir_count};
+    struct job *job = NULL;
+    manifest_errors_init(&errs);
+    if (manifest_load(o->path, &load, manifest, &errs) != PH_OK ||
+        job_prepare(*manifest, &options, &job, &errs) != PH_OK) {
+        job = NULL;
+    }
+    if (o->log_level >= PH_LOG_WARNING) {
+        print_messages(&errs.warnings, "warning: ");
+    }
+    print_messages(&errs.errors, "");
+    if (errs.out_of_memory) {
+        (void)fprintf(stderr, "pipehost: out of memory\n");
+    }
+    manifest_errors_fini(&errs);
+    return job;
+}
+
+static void init_log(const struct options *o)
+{
+    log_init(o->log_format, o->log_level, 2);
+    log_set_redactor(secret_redact);
+}
+
+int command_run(const struct options *o)
+{
+    struct manifest *manifest = NULL;
+    init_log(o);
+    struct job *job = prepare(o, &manifest);
+    int status = job != NULL ? job_run(job) : EXIT_STATUS_CONFIG;
+    job_destroy(job);
+    manifest_destroy(manifest);
+    return status;
+}
+
+int command_validate(const struct options *o)
+{
+    struct manifest *manifest = NULL;
+    init_log(o);
+    struct job *job = prepare(o, &manifest);
+    if (job != NULL) {
+        (void)printf("%s: %s is valid: %u operators\n", o->path, manifest->pipeline,
+                     manifest->operator_count);
+    }
+    int status = job != NULL ? EXIT_STATUS_OK : EXIT_STATUS_CONFIG;
+    job_destroy(job);
+    manifest_destroy(manifest);
+    return status;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Schemas along the graph: a source's from its format, a UDF's from its bind. [control] */
+#ifndef JOB_BIND_H
+#define JOB_BIND_H
+
+#include "job/job.h"
+
+/** Inputs must be bound already. The error's config_key is set where a key is to blame. */
+__attribute__((warn_unused_result)) int32_t node_bind(struct node *n, struct ph_error *err);
+/** A decoder for a source's format. Null: err. */
+struct decoder *node_decoder_create(const struct node *n, struct ph_error *err);
+void node_unbind(struct node *n);
+
+#endif

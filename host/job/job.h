@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A job: one manifest made into operators, tasks, edges and workers. This header is the room's own
+ * picture; the host's command line uses prepare.h and run.h.
+ *
+ *   manifest operator → node (operator object, schemas, reserve) → task (one for each lane) →
+ * worker (a thread with chained tasks)
+ */
+#ifndef JOB_JOB_H
+#define JOB_JOB_H
+
+#include "batch/draft.h"
+#include "batch/pool.h"
+#include "batch/writer.h"
+#include "codec/decode.h"
+#include "delivery/dead_letter.h"
+#include "delivery/partitions.h"
+#include "delivery/sink_driver.h"
+#include "flow/edge.h"
+#include "manifest/config.h"
+#include "manifest/manifest.h"
+#include "module/registry.h"
+#include "pipehost/pipehost.h"
+
+#include <pthread.h>
+
+#define JOB_OUTPUTS_MAX 8u
+
+struct job;
+struct task;
+
+/** An operator's output: its schema, and who reads it. */
+struct output {
+    struct draft_output draft; /**< reserve, schema and how many columns come from the input */
+    struct ph_schema *schema;  /**< owned */
+};
+
+/** One operator of the manifest. Constant while workers run, but for the operator object's own
+ * state. */
+struct node {
+    struct job *job;
+    const struct manifest_operator *manifest;
+    uint32_t index; /**< in the manifest */
+    const struct plugin *plugin;
+    struct config *config;
+    struct ph_host host;
+    void *op; /**< the plugin's operator object */
+    bool has_op;
+    struct output outputs[JOB_OUTPUTS_MAX];
+    uint32_t output_count;
+    struct decode_field *fields; /**< of a source's format */
+    struct reserve *reserve;
+    struct task **tasks;
+    uint32_t task_count;
+    _Atomic int64_t
+        *committed; /**< sink: by partition id, what is durable; -1 = nothing. Else null */
+};
+
+/** What a task counts; written by its worker, read by anybody. */
+struct task_counts {
+    _Atomic uint64_t rows_in;
+    _Atomic uint64_t rows_out;
+    _Atomic uint64_t batches;
+    _Atomic uint64_t set_aside;
+    _Atomic uint64_t skipped;
+};
+
+static inline void count_add(_Atomic uint64_t *cell, uint64_t n)
+{
+    atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t count_read(_Atomic uint64_t *cell)
+{
+    return atomic_load_explicit(cell, memory_order_relaxed);
+}
+
+/** From a task to one that reads it: a direct hand-over to a chained task, or an edge. */
+struct link {
+    struct task *to;
+    struct edge *edge; /**< null where `to` is chained */
+    uint32_t input;    /**< which of to's inputs */
+};
+
+/** A row that a UDF rejected during the running call. */
+struct rejected_row {
+    uint32_t partition_id;
+    int64_t offset;
+};
+
+struct source_part;
+struct udf_part;
+struct sink_part;
+
+struct task {
+    struct ph_task pub;
+    struct node *node;
+    struct job *job;
+    struct worker *worker;
+    void *object; /**< the plugin's task object */
+    bool has_object;
+    bool active;
+    bool done; /**< nothing comes from it any more */
+    int64_t deadline_ns;
+    _Atomic bool woken;
+    int64_t *cells; /**< pipehost.metrics/1 */
+    struct task_counts counts;
+
+    /* Input. A chained task gets batches in `pending`, the head of a worker from its edges. */
+    struct edge **edges;
+    uint32_t *edge_inputs; /**< which input each edge feeds */
+    uint32_t edge_count;
+    uint32_t next_edge;
+    uint32_t ended_edges;
+    bool *edge_ended;
+    const struct ph_batch *pending;
+    bool pending_end;
+
+    struct link *links;
+    uint32_t link_count;
+    bool end_sent;
+
+    struct source_part *source; /**< the one that the node's kind has */
+    struct udf_part *udf;
+    struct sink_part *sink;
+};
+
+/** A thread and its tasks, upstream first. */
+struct worker {
+    struct job *job;
+    struct waiter waiter;
+    struct task **tasks;
+    uint32_t task_count;
+    pthread_t thread;
+    bool started;
+    char name[16];
+    _Atomic int64_t idle_ns;
+    _Atomic bool finished;
+};
+
+struct job {
+    const struct manifest *manifest;
+    struct finder finder;
+    struct registry registry;
+    bool has_finder;
+    struct node *nodes; /**< in the manifest's order */
+    uint32_t node_count;
+    struct partitions partitions;
+    int64_t starts[PARTITIONS_MAX];   /**< by partition id: where the source begins */
+    int64_t resolved[PARTITIONS_MAX]; /**< what the startup mode said; 0 where it was not asked */
+    struct pool *pool;
+    struct dead_letters *dead_letters;
+    struct worker **workers;
+    uint32_t worker_count;
+    struct edge **edges;
+    uint32_t edge_count;
+    int lock_fd;   /**< the lock in state_dir, -1 = not held */
+    int cancel_fd; /**< becomes readable, for good, when everything stops at once */
+    int event_fd;  /**< readable when a worker has something to tell */
+    _Atomic bool cancelled;
+    _Atomic bool draining;
+    pthread_mutex_t error_mutex;
+    struct ph_error error; /**< the first failure of a worker, with the operator's name */
+};
+
+/** The node that feeds input i of a node. */
+static inline struct node *node_input(const struct node *n, uint32_t i)
+{
+    return &n->job->nodes[n->manifest->inputs[i]];
+}
+
+static inline uint32_t node_kind(const struct node *n)
+{
+    return n->plugin->descriptor.kind;
+}
+
+/** Keeps the first failure, with the operator's name in front, and stops the job. [any] */
+void job_fail(struct job *job, const struct task *task, const struct ph_error *err);
+/** Everything stops at once: nothing is committed any more. [any] */
+void job_cancel(struct job *job);
+
+#endif

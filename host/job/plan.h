@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Tasks, edges and workers of a bound graph, and the memory that they need. [control] */
+#ifndef JOB_PLAN_H
+#define JOB_PLAN_H
+
+#include "job/job.h"
+
+#define PLAN_RING_SLOTS   8u  /**< batches between two workers */
+#define PLAN_SINK_BATCHES 32u /**< that an epoch holds at most */
+#define PLAN_ASYNC_HELD   16u /**< batches that an async UDF may hold */
+
+/** How many tasks each node has; before the operators are created. */
+void plan_lanes(struct job *job);
+/** Makes the reserves. The error names the sum needed where memory.limit_mib is too small. */
+__attribute__((warn_unused_result)) int32_t plan_memory(struct job *job, struct ph_error *err);
+/** Makes tasks (without the plugins' task objects), links, edges and workers. */
+__attribute__((warn_unused_result)) int32_t plan_tasks(struct job *job, struct ph_error *err);
+/** Frees what the above made; plugins' task objects are gone already. */
+void plan_fini(struct job *job);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** From manifest to operators: everything that `pipehost validate` does, without a service.
+ * [control] */
+#ifndef JOB_PREPARE_H
+#define JOB_PREPARE_H
+
+#include "job/job.h"
+
+struct job_options {
+    const char *const *plugin_dirs;
+    uint32_t plugin_dir_count;
+};
+
+/**
+ * Loads the plugins, checks every config, creates, initialises and binds every operator in graph
+ * order, and reckons the memory. All faults of one pass go to errs. PH_OK with *out for
+ * job_destroy. The manifest must outlive the job.
+ */
+__attribute__((warn_unused_result)) int32_t job_prepare(const struct manifest *manifest,
+                                                        const struct job_options *options,
+                                                        struct job **out,
+                                                        struct manifest_errors *errs);
+void job_destroy(struct job *job); /**< accepts null and half-built ones; no worker may run */
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/run.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "job/lock.h"
+#include "job/report.h"
+#include "job/start.h"
+#include "job/worker.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static void wake_all(struct job *job)
+{
+    for (uint32_t i = 0; i < job->worker_count; i++) {
+        waiter_wake(&job->workers[i]->waiter);
+    }
+}
+
+static void notify(int fd)
+{
+    uint64_t one = 1;
+    ssize_t put = write(fd, &one, sizeof one);
+    (void)put; /* full: it is readable already */
+}
+
+void job_cancel(struct job *job)
+{
+    atomic_store(&job->cancelled, true);
+    notify(job->cancel_fd);
+    notify(job->event_fd);
+    wake_all(job);
+}
+
+void job_fail(struct job *job, const struct task *task, const struct ph_error *err)
+{
+    (void)pthread_mutex_lock(&job->error_mutex);
+    if (!ph_error_is_set(&job->error) && !atomic_load(&job->cancelled)) {
+        job->error = *err;
+        if (job->error.flags == 0) {
+            (void)ph_error_set(&job->error, PH_ERR_FATAL, "failed without saying why");
+        }
+        if (task != NULL) {
+            error_prefix(&job->error, "%s", task->node->manifest->name);
+        }
+    }
+    (void)pthread_mutex_unlock(&job->error_mutex);
+    job_cancel(job);
+}
+
+/* ---- the starter: start-up may wait for services while the control thread listens to signals ----
+ */
+
+struct starter {
+    struct job *job;
+    pthread_t thread;
+    _Atomic bool running; /* the workers run */
+    _Atomic bool done;
+};
+
+static void *start(void *arg)
+{
+    struct starter *s = arg;
+    bool ok = job_start(s->job);
+    atomic_store(&s->running, ok);
+    atomic_store(&s->done, true);
+    notify(s->job->event_fd);
+    return NULL;
+}
+
+/* ---- the control loop ---- */
+
+struct control {
+    struct job *job;
+    struct starter starter;
+    struct report report;
+    int signal_fd;
+    int64_t drain_until_ns; /* 0 = not draining */
+    bool stop_at_once;
+};
+
+static bool workers_finished(const struct job *job)
+{
+    for (uint32_t i = 0; i < job->worker_count; i++) {
+        if (!atomic_load(&job->workers[i]->finished)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void on_stop_signal(struct control *c)
+{
+    struct job *job = c->job;
+    if (c->drain_until_ns != 0 || !atomic_load(&c->starter.running)) {
+        c->stop_at_once = c->drain_until_ns != 0;
+        job_cancel(job);
+        return;
+    }
+    log_write(PH_LOG_INFO, NULL,
+              "%s: stopping, what is on its way is committed first (again to stop at once)",
+              job->manifest->pipeline);
+    c->drain_until_ns = clock_monotonic_ns() + job->manifest->drain_timeout_ms * CLOCK_NS_PER_MS;
+    atomic_store(&job->draining, true);
+    wake_all(job);
+}
+
+static void read_signals(struct control *c)
+{
+    struct signalfd_siginfo info;
+    while (read(c->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
+            on_stop_signal(c);
+        } else {
+            log_write(PH_LOG_WARNING, NULL,
+                      "SIGHUP is ignored: no plugin of this pipeline is watched");
+        }
+    }
+}
+
+static int next_timeout_ms(const struct control *c)
+{
+    int64_t at_ns = c->report.last_ns + REPORT_INTERVAL_NS;
+    if (c->drain_until_ns != 0 && c->drain_until_ns < at_ns) {
+        at_ns = c->drain_until_ns;
+    }
+    int64_t left_ms = (at_ns - clock_monotonic_ns()) / CLOCK_NS_PER_MS + 1;
+    return left_ms < 0 ? 0 : (int)left_ms;
+}
+
+static void on_time(struct control *c)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    if (now_ns - c->report.last_ns >= REPORT_INTERVAL_NS) {
+        report_write(&c->report, c->job);
+    }
+    if (c->drain_until_ns != 0 && now_ns >= c->drain_until_ns && !atomic_load(&c->job->cancelled)) {
+        struct ph_error err;
+        ph_error_clear(&err);
+        (void)ph_error_set(&err, PH_ERR_FATAL,
+                           "not drained within drain.timeout_ms (%lld ms): what was not committed "
+                           "is read again at the next "
+                           "start",
+                           (long long)c->job->manifest->drain_timeout_ms);
+        job_fail(c->job, NULL, &err);
+    }
+}
+
+static void control_loop(struct control *c)
+{
+    struct pollfd fds[2] = {{.fd = c->signal_fd, .events = POLLIN},
+                            {.fd = c->job->event_fd, .events = POLLIN}};
+    for (;;) {
+        bool started = atomic_load(&c->starter.done);
+        if (started && (!atomic_load(&c->starter.running) || workers_finished(c->job))) {
+            return;
+        }
+        if (poll(fds, 2, next_timeout_ms(c)) > 0 && fds[1].revents != 0) {
+            uint64_t count;
+            ssize_t got = read(c->job->event_fd, &count, sizeof count);
+            (void)got;
+        }
+        read_signals(c);
+        on_time(c);
+    }
+}
+
+static int exit_status(struct control *c, bool drained)
+{
+    const struct ph_error *e = &c->job->error;
+    if (ph_error_is_set(e)) {
+        log_write(PH_LOG_ERROR, NULL, "%s", e->text);
+        return (e->flags & PH_ERR_FENCED) != 0   ? JOB_EXIT_TAKEN_OVER
+               : (e->flags & PH_ERR_CONFIG) != 0 ? JOB_EXIT_CONFIG
+                                                 : JOB_EXIT_FAILURE;
+    }
+    return drained || !c->stop_at_once ? JOB_EXIT_OK : JOB_EXIT_FAILURE;
+}
+
+static int run_locked(struct job *job)
+{
+    struct control c = {.job = job, .starter = {.job = job}};
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    c.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    report_init(&c.report);
+    if (c.signal_fd < 0 || pthread_create(&c.starter.thread, NULL, start, &c.starter) != 0) {
+        log_write(PH_LOG_ERROR, NULL, "%s: no thread or descriptor can be made",
+                  job->manifest->pipeline);
+        return JOB_EXIT_FAILURE;
+    }
+    control_loop(&c);
+    (void)pthread_join(c.starter.thread, NULL);
+    for (uint32_t i = 0; i < job->worker_count; i++) {
+        worker_join(job->workers[i]);
+    }
+    bool drained = atomic_load(&c.starter.running) && !atomic_load(&job->cancelled);
+    report_write_end(&c.report, job, drained);
+    (void)close(c.signal_fd);
+    return exit_status(&c, drained);
+}
+
+int job_run(struct job *job)
+{
+    struct ph_error err;
+    long pid;
+    ph_error_clear(&err);
+    switch (lock_take(job, &pid, &err)) {
+    case LOCK_FAILED:
+        log_write(PH_LOG_ERROR, NULL, "%s", err.text);
+        return JOB_EXIT_CONFIG;
+    case LOCK_HELD_BY_OTHER:
+        log_write(PH_LOG_ERROR, NULL, "%s runs as PID %ld", job->manifest->pipeline, pid);
+        return JOB_EXIT_RUNNING;
+    default:
+        return run_locked(job);
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Runs a prepared job to its end: start, statistics, signals, drain. */
+#ifndef JOB_RUN_H
+#define JOB_RUN_H
+
+#include "job/job.h"
+
+enum job_exit {
+    JOB_EXIT_OK = 0,
+    JOB_EXIT_FAILURE = 1,
+    JOB_EXIT_RUNNING = 75,    /**< the pipeline runs already in another process */
+    JOB_EXIT_TAKEN_OVER = 77, /**< another process owns the positions now */
+    JOB_EXIT_CONFIG = 78
+};
+
+/**
+ * Blocks SIGTERM, SIGINT and SIGHUP for the process and runs the job: the first SIGTERM or SIGINT
+ * drains and commits, the second stops at once. Answers an exit status; failures are logged. Once
+ * for each job. [control]
+ */
+int job_run(struct job *job);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/tasks.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+
+#define TROUBLE_LOG_INTERVAL_NS (10 * CLOCK_NS_PER_S)
+
+struct sink_part {
+    struct sink_driver *driver;
+    int64_t trouble_since_ns; /**< 0 = all is well */
+    int64_t trouble_told_ns;
+};
+
+static int64_t env_now_ns(void *arg)
+{
+    (void)arg;
+    return clock_monotonic_ns();
+}
+
+static uint64_t env_random(void *arg)
+{
+    const struct task *t = arg;
+    return (uint64_t)clock_monotonic_ns() * UINT64_C(0x9e3779b97f4a7c15) + t->pub.lane;
+}
+
+static bool env_next(void *arg, const struct ph_batch **batch)
+{
+    uint32_t input;
+    return task_take(arg, batch, &input);
+}
+
+static void env_release(void *arg, const struct ph_batch *batch)
+{
+    (void)arg;
+    batch_release(batch);
+}
+
+static const struct ph_batch *env_filter(void *arg, const struct ph_batch *batch,
+                                         const uint8_t *keep)
+{
+    struct task *t = arg;
+    uint32_t rows[BATCH_MAX_ROWS];
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < batch->row_count; row++) {
+        if (keep[row] != 0) {
+            rows[count++] = row;
+        }
+    }
+    count_add(&t->counts.skipped, batch->row_count - count);
+    return batch_gather(t->node->reserve, batch, rows, count, true);
+}
+
+static int32_t env_set_aside(void *arg, const struct ph_batch *batch, uint32_t row,
+                             const char *code, const char *reason, struct ph_error *err)
+{
+    return task_set_row_aside(arg, batch, row, code, reason, err);
+}
+
+static int32_t env_sync(void *arg, struct ph_error *err)
+{
+    struct task *t = arg;
+    return dead_letters_sync(t->job->dead_letters, err);
+}
+
+static void env_committed(void *arg, const struct ph_position *positions, uint32_t count,
+                          uint64_t row_count)
+{
+    struct task *t = arg;
+    for (uint32_t i = 0; i < count; i++) {
+        atomic_store_explicit(&t->node->committed[positions[i].partition_id],
+                              positions[i].next_offset, memory_order_relaxed);
+    }
+    count_add(&t->counts.rows_out, row_count);
+}
+
+static void env_trouble(void *arg, const struct ph_error *err, int64_t retry_in_ns)
+{
+    struct task *t = arg;
+    struct sink_part *s = t->sink;
+    int64_t now_ns = clock_monotonic_ns();
+    if (err == NULL) {
+        log_write(PH_LOG_INFO, t->node->manifest->name, "works again after %.1f s",
+                  (double)(now_ns - s->trouble_since_ns) / (double)CLOCK_NS_PER_S);
+        s->trouble_since_ns = 0;
+        return;
+    }
+    bool first = s->trouble_since_ns == 0;
+    if (first) {
+        s->trouble_since_ns = now_ns;
+    }
+    if (first || now_ns - s->trouble_told_ns >= TROUBLE_LOG_INTERVAL_NS) {
+        s->trouble_told_ns = now_ns;
+        log_write(PH_LOG_WARNING, t->node->manifest->name,
+                  "waiting: %s (for %.1f s, next try in %.1f s)", err->text,
+                  (double)(now_ns - s->trouble_since_ns) / (double)CLOCK_NS_PER_S,
+                  (double)retry_in_ns / (double)CLOCK_NS_PER_S);
+    }
+}
+
+int32_t sink_task_init(struct task *t, const struct sink_settings *settings, struct ph_error *err)
+{
+    struct sink_env env = {.arg = t,
+                           .memory = {.arg = t, .release = env_release, .filter = env_filter},
+                           .now_ns = env_now_ns,
+                           .random = env_random,
+                           .next = env_next,
+                           .set_aside = env_set_aside,
+                           .sync = env_sync,
+                           .committed = env_committed,
+                           .trouble = env_trouble};
+    t->sink = calloc(1, sizeof *t->sink);
+    if (t->sink != NULL) {
+        t->sink->driver = sink_driver_create(&t->node->plugin->sink, t->object, &env, settings);
+    }
+    if (t->sink == NULL || t->sink->driver == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for a task");
+    }
+    return PH_OK;
+}
+
+void sink_task_fini(struct task *t)
+{
+    if (t->sink != NULL) {
+        sink_driver_destroy(t->sink->driver);
+        free(t->sink);
+        t->sink = NULL;
+    }
+}
+
+enum task_step sink_task_step(struct task *t)
+{
+    struct sink_driver *d = t->sink->driver;
+    switch (sink_driver_step(d)) {
+    case SINK_PROGRESS:
+        return TASK_PROGRESS;
+    case SINK_IDLE:
+        return TASK_IDLE;
+    case SINK_DONE:
+        t->done = true;
+        return TASK_PROGRESS;
+    default:
+        job_fail(t->job, t, &d->error);
+        return TASK_FAILED;
+    }
+}
+
+int64_t sink_task_deadline_ns(const struct task *t)
+{
+    return t->sink->driver->deadline_ns;
+}
+
+struct sink_driver *sink_task_driver(const struct task *t)
+{
+    return t->sink->driver;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/tasks.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+
+/* ---- input ---- */
+
+static bool take_pending(struct task *t, const struct ph_batch **batch)
+{
+    if (t->pending != NULL) {
+        *batch = t->pending;
+        t->pending = NULL;
+        return true;
+    }
+    *batch = NULL;
+    return t->pending_end;
+}
+
+static bool take_from_edges(struct task *t, const struct ph_batch **batch, uint32_t *input)
+{
+    for (uint32_t tried = 0; tried < t->edge_count; tried++) {
+        uint32_t i = t->next_edge;
+        struct slot slot;
+        t->next_edge = i + 1 == t->edge_count ? 0 : i + 1;
+        if (t->edge_ended[i] || !edge_pop(t->edges[i], &slot)) {
+            continue;
+        }
+        if (slot.kind == SLOT_END) {
+            t->edge_ended[i] = true;
+            t->ended_edges++;
+            continue;
+        }
+        *batch = slot.batch;
+        *input = t->edge_inputs[i];
+        return true;
+    }
+    *batch = NULL;
+    return t->ended_edges == t->edge_count;
+}
+
+bool task_take(struct task *t, const struct ph_batch **batch, uint32_t *input)
+{
+    *input = 0;
+    bool taken = t->edge_count > 0 ? take_from_edges(t, batch, input) : take_pending(t, batch);
+    if (taken && *batch != NULL) {
+        count_add(&t->counts.rows_in, (*batch)->row_count);
+        count_add(&t->counts.batches, 1);
+    }
+    return taken;
+}
+
+/* ---- output ---- */
+
+bool task_has_room(struct task *t)
+{
+    for (uint32_t i = 0; i < t->link_count; i++) {
+        struct link *l = &t->links[i];
+        bool room = l->edge != NULL ? edge_has_room(l->edge) : l->to->pending == NULL;
+        if (!room) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void hand_over(struct link *l, const struct ph_batch *batch)
+{
+    if (l->edge != NULL) {
+        edge_push(l->edge,
+                  (struct slot){.kind = batch != NULL ? SLOT_BATCH : SLOT_END, .batch = batch});
+    } else if (batch != NULL) {
+        l->to->pending = batch;
+    } else {
+        l->to->pending_end = true;
+    }
+}
+
+void task_deliver(struct task *t, const struct ph_batch *batch)
+{
+    count_add(&t->counts.rows_out, batch->row_count);
+    for (uint32_t i = 1; i < t->link_count; i++) {
+        batch_retain(batch);
+    }
+    for (uint32_t i = 0; i < t->link_count; i++) {
+        hand_over(&t->links[i], batch);
+    }
+    if (t->link_count == 0) {
+        batch_release(batch);
+    }
+}
+
+void task_end(struct task *t)
+{
+    for (uint32_t i = 0; i < t->link_count; i++) {
+        hand_over(&t->links[i], NULL);
+    }
+    t->end_sent = true;
+    t->done = true;
+}
+
+/* ---- rows that cannot go on ---- */
+
+int32_t task_set_aside(struct task *t, const struct ph_partition *partition, int64_t offset,
+                       const char *code, const char *reason, struct ph_bytes value,
+                       struct ph_error *err)
+{
+    const char *name = t->node->manifest->name;
+    count_add(&t->counts.set_aside, 1);
+    switch (t->node->manifest->on_error) {
+    case MANIFEST_SKIP:
+        return PH_OK;
+    case MANIFEST_FAIL:
+        return ph_error_set(
+            err, PH_ERR_FATAL,
+            "the record at %s/%d offset %lld was refused (%s: %s) and on_error is \"fail\"",
+            partition != NULL ? partition->topic : "-",
+            partition != NULL ? partition->partition : -1, (long long)offset, code, reason);
+    default: {
+        struct dead_letter letter = {.operator_name = name,
+                                     .partition = partition,
+                                     .offset = offset,
+                                     .code = code,
+                                     .reason = reason,
+                                     .value = value};
+        return dead_letters_add(t->job->dead_letters, &letter, err);
+    }
+    }
+}
+
+int32_t task_set_row_aside(struct task *t, const struct ph_batch *batch, uint32_t row,
+                           const char *code, const char *reason, struct ph_error *err)
+{
+    const struct ph_partition *partition = NULL;
+    int64_t offset = -1;
+    if (batch->offsets != NULL) {
+        partition = t->job->partitions.items[batch->partition_ids[row]];
+        offset = batch->offsets[row];
+    }
+    return task_set_aside(t, partition, offset, code, reason, batch_raw(batch, row), err);
+}
+
+void task_reject(const struct ph_task *pub, const struct ph_batch *batch, uint32_t row,
+                 const char *code, const char *reason)
+{
+    struct task *t = pub->host_data;
+    if (t->sink != NULL) {
+        sink_driver_reject(sink_task_driver(t), batch, row, code, reason);
+    } else if (t->udf != NULL) {
+        udf_task_reject(t, batch, row, code, reason);
+    }
+}
+
+/* ---- step ---- */
+
+/* A deadline that has passed and a wake both end in the plugin's ready. */
+static int32_t tell_time(struct task *t, struct ph_error *err)
+{
+    bool due = t->deadline_ns != 0 && clock_monotonic_ns() >= t->deadline_ns;
+    bool woken =
+        atomic_load_explicit(&t->woken, memory_order_relaxed) && atomic_exchange(&t->woken, false);
+    if (!due && !woken) {
+        return PH_OK;
+    }
+    t->deadline_ns = due ? 0 : t->deadline_ns;
+    return t->node->plugin->ops.ready(t->object, -1, 0, err);
+}
+
+static enum task_step step_kind(struct task *t)
+{
+    switch (node_kind(t->node)) {
+    case PH_KIND_SOURCE:
+        return source_task_step(t);
+    case PH_KIND_UDF:
+        return udf_task_step(t);
+    case PH_KIND_ASYNC_UDF:
+        return async_task_step(t);
+    default:
+        return sink_task_step(t);
+    }
+}
+
+enum task_step task_step(struct task *t)
+{
+    struct ph_error err;
+    if (t->done) {
+        return TASK_IDLE;
+    }
+    if (t->deadline_ns != 0 || atomic_load_explicit(&t->woken, memory_order_relaxed)) {
+        ph_error_clear(&err);
+        if (tell_time(t, &err) == PH_ERROR) {
+            job_fail(t->job, t, &err);
+            return TASK_FAILED;
+        }
+    }
+    return step_kind(t);
+}
+
+int64_t task_deadline_ns(const struct task *t)
+{
+    if (t->done) {
+        return 0;
+    }
+    int64_t own = 0;
+    switch (node_kind(t->node)) {
+    case PH_KIND_SOURCE:
+        own = source_task_deadline_ns(t);
+        break;
+    case PH_KIND_SINK:
+        own = sink_task_deadline_ns(t);
+        break;
+    default:
+        own = udf_task_deadline_ns(t);
+        break;
+    }
+    if (t->deadline_ns != 0 && (own == 0 || t->deadline_ns < own)) {
+        own = t->deadline_ns;
+    }
+    return own;
+}

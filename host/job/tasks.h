@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * What a worker does with a task. step works on one piece (a poll, a batch, a commit) and never
+ * blocks, but for a sink, which may block in the host's own wait. [worker] unless said otherwise.
+ */
+#ifndef JOB_TASKS_H
+#define JOB_TASKS_H
+
+#include "job/job.h"
+
+enum task_step { TASK_FAILED = -1, TASK_IDLE = 0, TASK_PROGRESS = 1 };
+
+/* ---- every kind: tasks.c ---- */
+
+enum task_step task_step(struct task *t);
+/** When step has something to do again without being woken; monotonic ns, 0 = never. */
+int64_t task_deadline_ns(const struct task *t);
+
+/** The next input batch with its reference, or, with *batch null, the end of all inputs. False:
+ * nothing there now. */
+bool task_take(struct task *t, const struct ph_batch **batch, uint32_t *input);
+/** Whether deliver may be called. False: the worker is woken when that changes. */
+bool task_has_room(struct task *t);
+/** Hands a batch with its reference to all that read this task. There must be room. */
+void task_deliver(struct task *t, const struct ph_batch *batch);
+/** Says that nothing follows. There must be room. */
+void task_end(struct task *t);
+
+/** Sets a record aside by the operator's policy: dead letter, skip or failure. */
+__attribute__((warn_unused_result)) int32_t task_set_aside(
+    struct task *t, const struct ph_partition *partition, int64_t offset, const char *code,
+    const char *reason, struct ph_bytes value, struct ph_error *err);
+/** The same for a row of a batch. */
+__attribute__((warn_unused_result)) int32_t task_set_row_aside(struct task *t,
+                                                               const struct ph_batch *batch,
+                                                               uint32_t row, const char *code,
+                                                               const char *reason,
+                                                               struct ph_error *err);
+/** ph_task.reject. */
+void task_reject(const struct ph_task *pub, const struct ph_batch *batch, uint32_t row,
+                 const char *code, const char *reason);
+
+/* ---- one file for each kind; init [control], fini accepts a task whose init failed ---- */
+
+__attribute__((warn_unused_result)) int32_t source_task_init(struct task *t, struct ph_error *err);
+void source_task_fini(struct task *t);
+enum task_step source_task_step(struct task *t);
+int64_t source_task_deadline_ns(const struct task *t);
+
+__attribute__((warn_unused_result)) int32_t udf_task_init(struct task *t, struct ph_error *err);
+void udf_task_fini(struct task *t);
+enum task_step udf_task_step(struct task *t);
+enum task_step async_task_step(struct task *t);
+int64_t udf_task_deadline_ns(const struct task *t);
+void udf_task_reject(struct task *t, const struct ph_batch *batch, uint32_t row, const char *code,
+                     const char *reason);
+
+__attribute__((warn_unused_result)) int32_t sink_task_init(struct task *t,
+                                                           const struct sink_settings *settings,
+                                                           struct ph_error *err);
+void sink_task_fini(struct task *t);
+enum task_step sink_task_step(struct task *t);
+int64_t sink_task_deadline_ns(const struct task *t);
+struct sink_driver *sink_task_driver(const struct task *t);
+
+#endif
