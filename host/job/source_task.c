@@ -26,8 +26,10 @@ static void bad_record(void *arg, const struct ph_record *record, const struct r
     struct task *t = arg;
     struct ph_bytes value = {.data = record->value, .length = record->value_length};
     const struct ph_partition *p = t->job->partitions.items[record->partition_id];
-    (void)task_set_aside(t, p, record->offset, fault->code, fault->reason, value,
-                         &t->source->record_error);
+    if (task_set_aside(t, p, record->offset, fault->code, fault->reason, value,
+                       &t->source->record_error) != PH_OK) {
+        return; /* the poll that is running looks at record_error */
+    }
 }
 
 static struct batch_writer_options writer_options(struct task *t)

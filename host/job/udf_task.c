@@ -51,7 +51,9 @@ void udf_task_reject(struct task *t, const struct ph_batch *batch, uint32_t row,
     }
     u->rejected[u->rejected_count++] = (struct rejected_row){
         .partition_id = batch->partition_ids[row], .offset = batch->offsets[row]};
-    (void)task_set_row_aside(t, batch, row, code, reason, &u->row_error);
+    if (task_set_row_aside(t, batch, row, code, reason, &u->row_error) != PH_OK) {
+        return; /* the call that is running looks at row_error */
+    }
 }
 
 static enum task_step failed(struct task *t, struct ph_error *err)
