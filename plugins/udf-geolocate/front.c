@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "front.h"
+
+#include <stdlib.h>
+
+#define SLOTS_MAX (1u << 17)
+
+_Static_assert(sizeof(struct front_slot) == 64, "a slot is one cache line");
+
+bool front_init(struct front *front, uint32_t capacity, uint64_t seed)
+{
+    uint32_t count = 64;
+    memset(front, 0, sizeof *front);
+    while (count < capacity && count < SLOTS_MAX) {
+        count *= 2;
+    }
+    front->slots = aligned_alloc(64, count * sizeof(struct front_slot));
+    if (front->slots == NULL) {
+        return false;
+    }
+    memset(front->slots, 0, count * sizeof(struct front_slot));
+    front->mask = count - 1;
+    front->seed = seed;
+    return true;
+}
+
+void front_fini(struct front *front)
+{
+    if (front->slots != NULL) {
+        for (uint32_t i = 0; i <= front->mask; i++) {
+            place_release(front->slots[i].place);
+        }
+    }
+    free(front->slots);
+    memset(front, 0, sizeof *front);
+}
+
+struct front_slot *front_claim(struct front *front, const struct front_key *key, uint32_t batch)
+{
+    struct front_slot *slot = front_ways(front, key);
+    struct front_slot *victim = slot;
+    for (uint32_t i = 0; i < FRONT_WAYS; i++, slot++) {
+        if (slot->place == NULL) {
+            victim = slot;
+            break;
+        }
+        /* The difference stays right when the number wraps. */
+        if (batch - slot->batch > batch - victim->batch) {
+            victim = slot;
+        }
+    }
+    place_release(victim->place);
+    victim->key = *key;
+    victim->place = NULL;
+    victim->good_ns = 0;
+    victim->batch = batch - 1;
+    victim->row = 0;
+    return victim;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "geolocate.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+
+static bool get_services(struct services *services, const struct ph_host *host)
+{
+    services->log = host->get_service(host, PH_SERVICE_LOG);
+    services->clock = host->get_service(host, PH_SERVICE_CLOCK);
+    services->wait = host->get_service(host, PH_SERVICE_WAIT);
+    services->batches = host->get_service(host, PH_SERVICE_BATCHES);
+    services->metrics = host->get_service(host, PH_SERVICE_METRICS);
+    return services->clock != NULL && services->wait != NULL && services->batches != NULL;
+}
+
+static void make_constant_place(struct place *place)
+{
+    atomic_init(&place->refs, 1);
+    atomic_init(&place->is_answered, true);
+    place->text = place_empty_text;
+    place->text_length = (uint32_t)sizeof place_empty_text - 1;
+    place->expires_ns = INT64_MAX;
+}
+
+static bool set_up(struct geolocate *op)
+{
+    op->has_tasks_mutex = pthread_mutex_init(&op->tasks_mutex, NULL) == 0;
+    return op->has_tasks_mutex && trouble_init(&op->trouble, op->host, op->services.log) &&
+           curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+void *geolocate_create(const struct ph_host *host, struct ph_error *err)
+{
+    struct geolocate *op;
+    if (host->lane_count > PLACE_LANES_MAX) {
+        (void)ph_error_set(err, PH_ERR_CONFIG, "at most %u lanes can share the look-ups, not %u",
+                           PLACE_LANES_MAX, host->lane_count);
+        return NULL;
+    }
+    op = calloc(1, sizeof *op);
+    if (op == NULL) {
+        (void)ph_error_set(err, PH_ERR_RETRIABLE, "out of memory");
+        return NULL;
+    }
+    op->host = host;
+    make_constant_place(&op->reserved);
+    make_constant_place(&op->invalid);
+    if (!get_services(&op->services, host)) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "this host lacks one of %s, %s and %s",
+                           PH_SERVICE_CLOCK, PH_SERVICE_WAIT, PH_SERVICE_BATCHES);
+    } else if (!set_up(op)) {
+        (void)ph_error_set(err, PH_ERR_RETRIABLE, "libcurl could not be set up");
+    } else {
+        return op;
+    }
+    geolocate_destroy(op);
+    return NULL;
+}
+
+/* libcurl's global state stays: other operators and other plugins share it. */
+void geolocate_destroy(void *self)
+{
+    struct geolocate *op = self;
+    if (op == NULL) {
+        return;
+    }
+    places_fini(&op->places);
+    settings_fini(&op->settings);
+    trouble_fini(&op->trouble);
+    if (op->has_tasks_mutex) {
+        (void)pthread_mutex_destroy(&op->tasks_mutex);
+    }
+    free(op);
+}
+
+int32_t geolocate_init(void *self, const struct ph_config *config, struct ph_error *err)
+{
+    struct geolocate *op = self;
+    if (settings_read(&op->settings, config, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (!places_init(&op->places, op->settings.cache_entries,
+                     op->services.clock->random(op->host))) {
+        (void)ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for a cache of %u addresses",
+                           op->settings.cache_entries);
+        return PH_ERROR;
+    }
+    return PH_OK;
+}
+
+static int32_t refuse_column(const struct geolocate *op, const struct ph_schema *input,
+                             struct ph_error *err)
+{
+    char names[400] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < input->field_count && used < sizeof names; i++) {
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ",
+                                 input->fields[i].name);
+    }
+    (void)ph_error_set(err, PH_ERR_CONFIG, "the input has no column \"%s\"; it has %s",
+                       op->settings.column, names);
+    ph_error_set_key(err, "/column");
+    return PH_ERROR;
+}
+
+int32_t geolocate_bind(void *self, struct ph_binding *binding, struct ph_error *err)
+{
+    struct geolocate *op = self;
+    const struct ph_schema *input;
+    const struct ph_field *field;
+    if (binding->input_count != 1) {
+        return ph_error_set(err, PH_ERR_CONFIG, "takes one input, not %u", binding->input_count);
+    }
+    input = binding->inputs[0];
+    op->column = ph_schema_find(input, op->settings.column);
+    if (op->column < 0) {
+        return refuse_column(op, input, err);
+    }
+    field = &input->fields[op->column];
+    if (field->type != PH_TYPE_STRING) {
+        (void)ph_error_set(err, PH_ERR_CONFIG, "column \"%s\" is %s; an address is a string",
+                           field->name, ph_type_name(field->type));
+        ph_error_set_key(err, "/column");
+        return PH_ERROR;
+    }
+    if (ph_schema_find(input, op->settings.as) >= 0) {
+        (void)ph_error_set(err, PH_ERR_CONFIG, "the input has a column \"%s\" already",
+                           op->settings.as);
+        ph_error_set_key(err, "/as");
+        return PH_ERROR;
+    }
+    if (binding->pass(binding, 0, 0, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return binding->add(binding, 0, op->settings.as, PH_TYPE_STRING,
+                        field->flags & PH_FIELD_REQUIRED, err);
+}
+
+void geolocate_set_task(struct geolocate *op, uint32_t lane, const struct ph_task *task)
+{
+    (void)pthread_mutex_lock(&op->tasks_mutex);
+    op->tasks[lane] = task;
+    (void)pthread_mutex_unlock(&op->tasks_mutex);
+}
+
+void geolocate_wake(struct geolocate *op, uint64_t lanes)
+{
+    if (lanes == 0) {
+        return;
+    }
+    (void)pthread_mutex_lock(&op->tasks_mutex);
+    for (uint32_t lane = 0; lanes != 0; lane++, lanes >>= 1) {
+        if ((lanes & 1) != 0 && op->tasks[lane] != NULL) {
+            op->services.wait->wake(op->tasks[lane]);
+        }
+    }
+    (void)pthread_mutex_unlock(&op->tasks_mutex);
+}
+
+void geolocate_log(const struct geolocate *op, int32_t level, const char *text)
+{
+    if (op->services.log != NULL) {
+        op->services.log->write(op->host, level, text);
+    }
+}

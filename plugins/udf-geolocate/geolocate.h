@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The operator: what all lanes share. */
+#ifndef GEOLOCATE_GEOLOCATE_H
+#define GEOLOCATE_GEOLOCATE_H
+
+#include "place.h"
+#include "settings.h"
+#include "trouble.h"
+
+/** What the host offers; log and metrics may be null. */
+struct services {
+    const struct ph_log *log;
+    const struct ph_clock *clock;
+    const struct ph_wait *wait;
+    const struct ph_batches *batches;
+    const struct ph_metrics *metrics;
+};
+
+struct geolocate {
+    const struct ph_host *host;
+    struct services services;
+    struct settings settings;
+    int32_t column; /**< of the input */
+    struct places places;
+    struct trouble trouble;
+    /* What rows share whose address needs no look-up. */
+    struct place reserved;
+    struct place invalid;
+    pthread_mutex_t tasks_mutex;
+    bool has_tasks_mutex;
+    const struct ph_task *tasks[PLACE_LANES_MAX]; /**< under tasks_mutex; null = no such task */
+    atomic_bool key_was_spoken_of;
+    atomic_bool quota_is_out;      /**< said in the log, and not yet said that it is back */
+    _Atomic int64_t quota_said_ns; /**< when, 0 = never */
+};
+
+void *geolocate_create(const struct ph_host *host, struct ph_error *err);
+void geolocate_destroy(void *op);
+int32_t geolocate_init(void *op, const struct ph_config *config, struct ph_error *err);
+int32_t geolocate_bind(void *op, struct ph_binding *binding, struct ph_error *err);
+
+/** Makes the task reachable for other lanes' wakes; null = no more. [control] */
+void geolocate_set_task(struct geolocate *op, uint32_t lane, const struct ph_task *task);
+
+/** Ends the sleep of those lanes, as bits. [worker] */
+void geolocate_wake(struct geolocate *op, uint64_t lanes);
+
+/** One sentence in the operator's log. [any] */
+void geolocate_log(const struct geolocate *op, int32_t level, const char *text);
+
+#endif

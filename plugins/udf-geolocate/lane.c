@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lane.h"
+
+#include <stdlib.h>
+
+/* ---- lifecycle */
+
+static void find_cells(struct lane *lane)
+{
+    const struct ph_metrics *metrics = lane->op->services.metrics;
+    for (uint32_t i = 0; i < COUNTER_COUNT; i++) {
+        int64_t *cell = metrics == NULL ? NULL : metrics->cell(lane->task, i);
+        lane->cells[i] = cell != NULL ? cell : &lane->spare_cells[i];
+    }
+}
+
+static void set_up_calls(struct lane *lane)
+{
+    struct calls *calls = &lane->calls;
+    calls->settings = &lane->op->settings;
+    calls->task = lane->task;
+    calls->wait = lane->op->services.wait;
+    calls->clock = lane->op->services.clock;
+    calls->finished = lane_finish;
+    calls->context = lane;
+    calls->requests = lane->cells[COUNTER_REQUESTS];
+    calls->retries = lane->cells[COUNTER_RETRIES];
+    calls->in_flight = lane->cells[COUNTER_IN_FLIGHT];
+}
+
+void *lane_create(void *self, const struct ph_task *task, struct ph_error *err)
+{
+    struct geolocate *op = self;
+    struct lane *lane = calloc(1, sizeof *lane);
+    if (lane == NULL || !front_init(&lane->front, op->settings.cache_entries,
+                                    op->services.clock->random(op->host))) {
+        (void)ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for lane %u", task->lane);
+        free(lane);
+        return NULL;
+    }
+    lane->op = op;
+    lane->task = task;
+    find_cells(lane);
+    set_up_calls(lane);
+    geolocate_set_task(op, task->lane, task);
+    return lane;
+}
+
+void lane_destroy(void *self)
+{
+    struct lane *lane = self;
+    if (lane == NULL) {
+        return;
+    }
+    lane_deactivate(lane);
+    geolocate_set_task(lane->op, lane->task->lane, NULL);
+    front_fini(&lane->front);
+    holds_fini(&lane->holds);
+    free(lane);
+}
+
+static void say_once_keyless(struct lane *lane)
+{
+    if (!lane->op->settings.has_key && !atomic_exchange(&lane->op->key_was_spoken_of, true)) {
+        geolocate_log(lane->op, PH_LOG_INFO,
+                      "no key is set: look-ups go without one, of which the API allows few a day");
+    }
+}
+
+/* The lane's share of max_in_flight, at least one. */
+static uint32_t share_of_calls(const struct lane *lane)
+{
+    uint32_t lanes = lane->op->host->lane_count == 0 ? 1 : lane->op->host->lane_count;
+    uint32_t all = lane->op->settings.max_in_flight;
+    uint32_t share = all / lanes + (lane->task->lane < all % lanes ? 1 : 0);
+    return share == 0 ? 1 : share;
+}
+
+int32_t lane_activate(void *self, struct ph_error *err)
+{
+    struct lane *lane = self;
+    lane_deactivate(lane);
+    say_once_keyless(lane);
+    return calls_open(&lane->calls, share_of_calls(lane), err);
+}
+
+static void abandon(void *context, struct place *place)
+{
+    struct lane *lane = context;
+    geolocate_wake(lane->op, places_abandon(&lane->op->places, place));
+}
+
+void lane_deactivate(void *self)
+{
+    struct lane *lane = self;
+    calls_close(&lane->calls, abandon);
+    while (holds_oldest(&lane->holds) != NULL) {
+        lane->op->services.batches->release(holds_pop(&lane->holds));
+    }
+    ph_error_clear(&lane->error);
+    trouble_flush(&lane->op->trouble, lane->op->services.clock->monotonic_ns(lane->op->host), true);
+}
+
+/* ---- work */
+
+static int32_t check(const struct lane *lane, struct ph_error *err)
+{
+    if (!ph_error_is_set(&lane->error)) {
+        return PH_OK;
+    }
+    return ph_error_set(err, lane->error.flags, "%s", lane->error.text);
+}
+
+int32_t lane_ready(void *self, int fd, uint32_t events, struct ph_error *err)
+{
+    struct lane *lane = self;
+    if (lane->calls.multi == NULL) {
+        return PH_OK;
+    }
+    (void)calls_ready(&lane->calls, fd, events, &lane->error);
+    return check(lane, err);
+}
+
+int32_t lane_offer(void *self, const struct ph_batch *batch, struct ph_error *err)
+{
+    struct lane *lane = self;
+    const struct services *services = &lane->op->services;
+    struct hold *hold;
+    if (check(lane, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (holds_are_full(&lane->holds, batch->row_count)) {
+        return PH_MORE;
+    }
+    hold = holds_claim(&lane->holds, batch->row_count);
+    if (hold == NULL ||
+        !lane_look_up(lane, hold, batch, services->clock->monotonic_ns(lane->op->host))) {
+        return ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for a batch of %u rows",
+                            batch->row_count);
+    }
+    services->batches->retain(batch);
+    holds_push(&lane->holds, hold, batch);
+    if (lane->calls.first_asked != NULL) {
+        /* The batch was taken: a failure is told by the next call. */
+        (void)calls_run(&lane->calls, &lane->error);
+    }
+    return PH_OK;
+}
+
+static int32_t emit(struct lane *lane, const struct hold *hold, struct ph_out *out)
+{
+    struct ph_draft *draft = out->derive(out, 0, hold->batch);
+    if (draft == NULL) {
+        return PH_MORE;
+    }
+    if (!hold_fill(hold, &draft->builders[0]) || out->emit(out, draft) != PH_OK) {
+        out->discard(out, draft);
+        return PH_MORE;
+    }
+    lane->op->services.batches->release(holds_pop(&lane->holds));
+    return PH_OK;
+}
+
+/* Another lane may own the place that the oldest batch waits for, or have given it up. */
+static int32_t await(struct lane *lane, struct place *place, struct ph_error *err)
+{
+    if (places_await(&lane->op->places, place, lane->task->lane) == PLACE_TO_ASK) {
+        calls_ask(&lane->calls, place);
+        (void)calls_run(&lane->calls, &lane->error);
+    }
+    return check(lane, err);
+}
+
+int32_t lane_next(void *self, struct ph_out *out, struct ph_error *err)
+{
+    struct lane *lane = self;
+    struct hold *hold = holds_oldest(&lane->holds);
+    struct place *place;
+    if (check(lane, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (hold == NULL) {
+        return PH_END;
+    }
+    place = hold_unanswered(hold);
+    if (place != NULL && await(lane, place, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    /* It may have been answered just before it was awaited. */
+    if (place != NULL && hold_unanswered(hold) != NULL) {
+        return PH_IDLE;
+    }
+    return emit(lane, hold, out);
+}
+
+int32_t lane_hand_back(void *self, const struct ph_batch **batches, uint32_t capacity,
+                       uint32_t *count)
+{
+    struct lane *lane = self;
+    *count = 0;
+    while (*count < capacity && holds_oldest(&lane->holds) != NULL) {
+        batches[(*count)++] = holds_pop(&lane->holds);
+    }
+    return holds_oldest(&lane->holds) == NULL ? PH_OK : PH_MORE;
+}

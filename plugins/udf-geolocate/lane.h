@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** A task: one lane's held batches, its cache and its requests. */
+#ifndef GEOLOCATE_LANE_H
+#define GEOLOCATE_LANE_H
+
+#include "calls.h"
+#include "counters.h"
+#include "front.h"
+#include "geolocate.h"
+#include "hold.h"
+
+struct lane {
+    struct geolocate *op;
+    const struct ph_task *task;
+    struct front front;
+    struct holds holds;
+    struct calls calls;
+    uint32_t batch_number; /**< of the batch that is looked up */
+    struct ph_error error; /**< why no call of the host can succeed until the next activate */
+    int64_t *cells[COUNTER_COUNT];
+    int64_t spare_cells[COUNTER_COUNT]; /**< where the host counts nothing */
+};
+
+void *lane_create(void *op, const struct ph_task *task, struct ph_error *err);
+void lane_destroy(void *self);
+int32_t lane_activate(void *self, struct ph_error *err);
+void lane_deactivate(void *self);
+int32_t lane_ready(void *self, int fd, uint32_t events, struct ph_error *err);
+
+int32_t lane_offer(void *self, const struct ph_batch *batch, struct ph_error *err);
+int32_t lane_next(void *self, struct ph_out *out, struct ph_error *err);
+int32_t lane_hand_back(void *self, const struct ph_batch **batches, uint32_t capacity,
+                       uint32_t *count);
+
+/** Finds or asks for the place of each row. False: no memory; the hold is as it was. In lookup.c */
+bool lane_look_up(struct lane *lane, struct hold *hold, const struct ph_batch *batch,
+                  int64_t now_ns) __attribute__((warn_unused_result));
+
+/** What a finished request means for its place: a calls_finished. In verdict.c */
+enum calls_answer lane_finish(void *self, struct place *place, const struct verdict *verdict);
+
+#endif

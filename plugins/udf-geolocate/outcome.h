@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What became of a request. */
+#ifndef GEOLOCATE_OUTCOME_H
+#define GEOLOCATE_OUTCOME_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum outcome {
+    OUTCOME_OK,
+    OUTCOME_STATUS_4XX, /**< refused */
+    OUTCOME_STATUS_429, /**< too many requests just now */
+    OUTCOME_STATUS_5XX,
+    OUTCOME_STATUS_OTHER, /**< a redirect, which is not followed, or an odd success */
+    OUTCOME_QUOTA, /**< refused because the quota is used up, or (some APIs) the key is bad */
+    OUTCOME_BAD_BODY,
+    OUTCOME_TOO_LARGE,
+    OUTCOME_TIMEOUT,
+    OUTCOME_UNREACHABLE, /**< no name, no connection, or it broke */
+    OUTCOME_UNTRUSTED,   /**< the certificate was refused */
+    OUTCOME_NO_MEMORY,
+    OUTCOME_COUNT
+};
+
+/** A finished transfer. */
+struct transfer {
+    CURLcode code;
+    long status;      /**< 0 = none came */
+    bool too_large;   /**< stopped because the body was longer than allowed */
+    bool no_memory;   /**< stopped because there was no room for the body */
+    const char *body; /**< what came of it */
+    size_t body_length;
+};
+
+/** All but OUTCOME_BAD_BODY, which takes a look into the body of an OUTCOME_OK. */
+enum outcome outcome_of(const struct transfer *transfer);
+
+/** True where the same request may succeed a moment later. */
+bool outcome_is_transient(enum outcome outcome);
+
+/** For a sentence: "HTTP status 503", "a time-out". The text lives as long as buffer. */
+const char *outcome_phrase(enum outcome outcome, const struct transfer *transfer, char *buffer,
+                           size_t size);
+
+#endif

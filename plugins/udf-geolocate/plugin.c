@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module's one descriptor. */
+#include "lane.h"
+
+static const struct ph_operator_ops operator_ops = {
+    .size = (uint32_t)sizeof operator_ops,
+    .create = geolocate_create,
+    .destroy = geolocate_destroy,
+    .init = geolocate_init,
+    .bind = geolocate_bind,
+    .task_create = lane_create,
+    .task_destroy = lane_destroy,
+    .activate = lane_activate,
+    .deactivate = lane_deactivate,
+    .ready = lane_ready,
+};
+
+static const struct ph_async_udf_ops async_udf_ops = {
+    .size = (uint32_t)sizeof async_udf_ops,
+    .offer = lane_offer,
+    .next = lane_next,
+    .hand_back = lane_hand_back,
+};
+
+static const struct ph_descriptor descriptor = {
+    .size = (uint32_t)sizeof descriptor,
+    .kind = PH_KIND_ASYNC_UDF,
+    .flags = PH_PLUGIN_WAITS | PH_PLUGIN_RELOADABLE,
+    .delivery = PH_DELIVERY_NONE,
+    .id = "udf-geolocate",
+    .version = "0.1.0",
+    .summary = "adds country, state and city of an IP address, asked from a web API and cached",
+    .config = settings_keys,
+    .counters = counters_table,
+    .config_count = SETTINGS_KEY_COUNT,
+    .counter_count = COUNTER_COUNT,
+    .ops = &operator_ops,
+    .async_udf = &async_udf_ops,
+};
+
+PH_ENTRY(&descriptor);
