@@ -137,6 +137,11 @@ bool batch_writer_has_content(const struct batch_writer *w)
     return w->tier.head.data != NULL && (w->row > 0 || w->position_count > 0);
 }
 
+bool batch_writer_is_full(const struct batch_writer *w)
+{
+    return w->full && batch_writer_has_content(w);
+}
+
 uint32_t batch_writer_row_count(const struct batch_writer *w)
 {
     return w->tier.head.data == NULL ? 0 : w->row;

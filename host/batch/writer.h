@@ -43,7 +43,7 @@ struct ph_writer *batch_writer_pub(struct batch_writer *w);
 __attribute__((warn_unused_result)) int32_t batch_writer_open(struct batch_writer *w);
 /** True where close would give a batch: rows or positions are in it. */
 bool batch_writer_has_content(const struct batch_writer *w);
-/** True after append answered PH_MORE: close it. */
+/** True after append answered PH_MORE to a batch with content: close it. */
 bool batch_writer_is_full(const struct batch_writer *w);
 uint32_t batch_writer_row_count(const struct batch_writer *w);
 /** Publishes the open batch: the caller owns the one reference. Null: nothing is in it; it stays
