@@ -55,6 +55,13 @@ __attribute__((format(printf, 5, 6))) void manifest_errors_add_at(struct manifes
                                                                   enum manifest_spot spot,
                                                                   const char *format, ...);
 
+/** At a byte of the text, for what has no place as a value: a syntax error, a duplicate. */
+__attribute__((format(printf, 5, 6))) void manifest_errors_add_offset(struct manifest_errors *errs,
+                                                                      const struct manifest *m,
+                                                                      const char *pointer,
+                                                                      size_t offset,
+                                                                      const char *format, ...);
+
 /** A message that is not about the manifest's text: an env file, a --set. */
 __attribute__((format(printf, 2, 3))) void manifest_errors_add_plain(struct manifest_errors *errs,
                                                                      const char *format, ...);

@@ -14,6 +14,7 @@
 
 struct json_t;
 struct manifest_origin;
+struct memory_block;
 
 enum manifest_on_error { MANIFEST_DEAD_LETTER, MANIFEST_SKIP, MANIFEST_FAIL };
 
@@ -57,7 +58,7 @@ struct manifest {
     size_t text_length;
     struct json_t *root;
     struct manifest_origin *origin;
-    void *memory;
+    struct memory_block *memory;
 };
 
 struct manifest_options {

@@ -11,11 +11,11 @@
  * to b, or limit + 1 when it takes more than limit or a name is longer than NEAREST_LENGTH_MAX. */
 uint32_t nearest_distance(const char *a, const char *b, uint32_t limit);
 
-/** Looks at names one by one: set name and best to null at first. */
+/** The best of the names looked at so far. */
 struct nearest {
     const char *wanted;
-    const char *best; /**< the nearest so far within a third of the length, or null */
     uint32_t distance;
+    char best[NEAREST_LENGTH_MAX + 1]; /**< within a third of the length; "" = none */
 };
 
 void nearest_init(struct nearest *n, const char *wanted);

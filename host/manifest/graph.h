@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The operators' wiring: who reads from whom, and that nobody reads from himself in the end. */
+#ifndef MANIFEST_GRAPH_H
+#define MANIFEST_GRAPH_H
+
+#include "manifest/reader.h"
+
+#define GRAPH_INPUTS_MAX 64
+
+/** Resolves every operator's `input` and fills the manifest's order. The operators' names are read.
+ */
+void graph_read(struct reader *r, json_t *operators);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Remembers which of a manifest's strings are not as the text has them. */
+#ifndef MANIFEST_ORIGIN_H
+#define MANIFEST_ORIGIN_H
+
+#include "pipehost/abi.h"
+
+struct json_t;
+struct manifest_origin;
+
+enum origin_flags {
+    ORIGIN_REPLACED = 1u << 0, /**< held a ${}: its value comes from outside */
+    ORIGIN_SET = 1u << 1       /**< stands on the command line */
+};
+
+struct manifest_origin *origin_create(void);
+void origin_destroy(struct manifest_origin *o);
+
+/** False when memory ran out. */
+__attribute__((warn_unused_result)) bool origin_mark(struct manifest_origin *o,
+                                                     const struct json_t *node, uint32_t flags);
+
+/** The node's flags. Strings only: jansson shares the nodes of true, false and null. */
+uint32_t origin_flags(struct manifest_origin *o, const struct json_t *node);
+
+/** Everything at and below the pointer comes from a --set whose address was shown. */
+__attribute__((warn_unused_result)) bool origin_add_set(struct manifest_origin *o,
+                                                        const char *pointer, const char *shown);
+
+/** The address of the --set that a pointer's value comes from, or null. o may be null. */
+const char *origin_find_set(const struct manifest_origin *o, const char *pointer);
+
+#endif
