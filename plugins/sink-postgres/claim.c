@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Becoming the one owner of partitions' positions. */
+#include "errors.h"
+#include "sink.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+void claim_set_owner(struct sink_task *t)
+{
+    char machine[64] = "";
+    (void)gethostname(machine, sizeof machine - 1);
+    uint64_t nonce = t->sink->clock->random(t->sink->host);
+    (void)snprintf(t->owner, sizeof t->owner, "%s pid %ld lane %u (%016llx)", machine,
+                   (long)getpid(), t->task->lane, (unsigned long long)nonce);
+}
+
+static void held_fini(struct held *h)
+{
+    free((void *)(uintptr_t)h->partition.source);
+    free((void *)(uintptr_t)h->partition.topic);
+    free((void *)(uintptr_t)h->partition.cluster);
+}
+
+void claim_forget(struct sink_task *t)
+{
+    for (uint32_t i = 0; i < t->held_count; i++) {
+        held_fini(&t->held[i]);
+    }
+    free(t->held);
+    t->held = NULL;
+    t->held_count = 0;
+    t->held_capacity = 0;
+}
+
+static int32_t hold(struct sink_task *t, const struct ph_partition *p, struct ph_error *err)
+{
+    struct held h = {.partition = *p, .fence = -1, .next_offset = -1};
+    if (positions_find(t, p->id) != NULL) {
+        return PH_OK;
+    }
+    if (t->held_count == t->held_capacity) {
+        uint32_t capacity = t->held_capacity == 0 ? 16 : t->held_capacity * 2;
+        struct held *grown = realloc(t->held, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return ph_error_set(err, PH_ERR_FATAL, "no memory for partitions");
+        }
+        t->held = grown;
+        t->held_capacity = capacity;
+    }
+    h.partition.source = strdup(p->source);
+    h.partition.topic = strdup(p->topic);
+    h.partition.cluster = strdup(p->cluster == NULL ? "" : p->cluster);
+    if (h.partition.source == NULL || h.partition.topic == NULL || h.partition.cluster == NULL) {
+        held_fini(&h);
+        return ph_error_set(err, PH_ERR_FATAL, "no memory for partitions");
+    }
+    uint32_t place = positions_place(t, p->id);
+    memmove(&t->held[place + 1], &t->held[place], (t->held_count - place) * sizeof h);
+    t->held[place] = h;
+    t->held_count++;
+    return PH_OK;
+}
+
+static void add_wanted(struct sql *sql, const struct sink_task *t,
+                       const struct ph_partition *partitions, uint32_t count)
+{
+    sql_add(sql, "WITH wanted(id, source, topic, partition, cluster_id) AS (VALUES ");
+    for (uint32_t i = 0; i < count; i++) {
+        const struct held *h = positions_find(t, partitions[i].id);
+        sql_add(sql, "%s(%lld, ", i == 0 ? "" : ", ", (long long)h->partition.id);
+        sql_add_literal(sql, h->partition.source);
+        sql_add(sql, "::text, ");
+        sql_add_literal(sql, h->partition.topic);
+        sql_add(sql, "::text, %d, ", h->partition.partition);
+        sql_add_literal(sql, h->partition.cluster);
+        sql_add(sql, "::text)");
+    }
+    sql_add(sql, ") ");
+}
+
+static void add_owner_key(struct sql *sql, const struct sink_task *t)
+{
+    sql_add_literal(sql, t->sink->host->pipeline_name);
+    sql_add(sql, ", ");
+    sql_add_literal(sql, t->sink->host->operator_name);
+}
+
+static void add_match(struct sql *sql, const struct sink_task *t)
+{
+    sql_add(sql, "(p.pipeline, p.sink) = (");
+    add_owner_key(sql, t);
+    sql_add(sql, ") AND p.source = w.source AND p.topic = w.topic AND p.partition = w.partition");
+}
+
+/* Missing rows, then a lock on all of them in the key's order: the lock waits for a transaction of
+ * an earlier owner that is still about to commit, and the next statement sees what it left. */
+static void add_lock(struct sql *sql, const struct sink_task *t,
+                     const struct ph_partition *partitions, uint32_t count)
+{
+    const char *table = sql_text(&t->sink->positions_table);
+    sql_add(sql, "BEGIN; ");
+    add_wanted(sql, t, partitions, count);
+    sql_add(sql, "INSERT INTO %s SELECT ", table);
+    add_owner_key(sql, t);
+    sql_add(sql, ", source, topic, partition, -1, 0, '', 0, cluster_id, now() FROM wanted ORDER BY "
+                 "source, topic, partition ON CONFLICT DO NOTHING; ");
+    add_wanted(sql, t, partitions, count);
+    sql_add(sql,
+            "SELECT w.id, p.fence, p.next_offset, p.owner, p.cluster_id FROM %s p JOIN wanted "
+            "w ON ",
+            table);
+    add_match(sql, t);
+    sql_add(sql, " ORDER BY p.source, p.topic, p.partition FOR UPDATE OF p");
+}
+
+static void add_take(struct sql *sql, const struct sink_task *t,
+                     const struct ph_partition *partitions, uint32_t count)
+{
+    add_wanted(sql, t, partitions, count);
+    sql_add(sql,
+            "UPDATE %s p SET fence = p.fence + 1, backend_pid = pg_backend_pid(), updated_at "
+            "= now(), cluster_id = CASE WHEN w.cluster_id = '' THEN p.cluster_id ELSE "
+            "w.cluster_id END, owner = ",
+            sql_text(&t->sink->positions_table));
+    sql_add_literal(sql, t->owner);
+    sql_add(sql, " FROM wanted w WHERE ");
+    add_match(sql, t);
+    sql_add(sql, " RETURNING w.id, p.fence, p.next_offset");
+}
+
+/* May this task have the row? One that it holds must still be its own. */
+static int32_t check_row(struct sink_task *t, const PGresult *r, int row, struct ph_error *err)
+{
+    uint32_t id = (uint32_t)strtoul(PQgetvalue(r, row, 0), NULL, 10);
+    const struct held *h = positions_find(t, id);
+    long long fence = strtoll(PQgetvalue(r, row, 1), NULL, 10);
+    const char *owner = PQgetvalue(r, row, 3);
+    const char *cluster = PQgetvalue(r, row, 4);
+    const struct ph_partition *p = &h->partition;
+    if (h->fence >= 0 && fence == 0) {
+        return ph_error_set(err, PH_ERR_FATAL,
+                            "the position of %s[%d] was removed from %s while this process held it",
+                            p->topic, p->partition, sql_text(&t->sink->positions_table));
+    }
+    /* Another fence of this very owner: the answer to its last claim was lost. */
+    if (h->fence >= 0 && fence != h->fence && strcmp(owner, t->owner) != 0) {
+        return ph_error_set(err, PH_ERR_FENCED,
+                            "%s[%d] was taken over by %s: this process may write no more", p->topic,
+                            p->partition, owner);
+    }
+    if (cluster[0] != '\0' && p->cluster[0] != '\0' && strcmp(cluster, p->cluster) != 0) {
+        return ph_error_set(err, PH_ERR_CONFIG,
+                            "the position of %s[%d] in %s is of cluster %s, but the topic is read "
+                            "from cluster %s: give the pipeline another name, or delete its rows",
+                            p->topic, p->partition, sql_text(&t->sink->positions_table), cluster,
+                            p->cluster);
+    }
+    if (h->fence < 0 && owner[0] != '\0' && strcmp(owner, t->owner) != 0) {
+        session_log(&t->session, PH_LOG_DEBUG, "%s[%d] goes on at %s, where %s left it", p->topic,
+                    p->partition, PQgetvalue(r, row, 2), owner);
+    }
+    return PH_OK;
+}
+
+static int32_t check_rows(struct sink_task *t, const PGresult *r, uint32_t count,
+                          struct ph_error *err)
+{
+    if (PQntuples(r) != (int)count) {
+        return ph_error_set(err, PH_ERR_FATAL, "locked %d rows of %s instead of %u", PQntuples(r),
+                            sql_text(&t->sink->positions_table), count);
+    }
+    for (int i = 0; i < PQntuples(r); i++) {
+        if (check_row(t, r, i, err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
+/* Runs a string of statements and answers the rows of the last one that has some. */
+static int32_t run_rows(struct sink_task *t, struct sql *sql, PGresult **rows, struct ph_error *err)
+{
+    static const char doing[] = "claiming the positions";
+    struct session *s = &t->session;
+    int64_t at_ns = session_deadline(s);
+    *rows = NULL;
+    if (session_send(s, sql_text(sql), doing, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    int32_t result = PH_OK;
+    for (;;) {
+        PGresult *r;
+        if (session_result(s, at_ns, &r, err) != PH_OK) {
+            result = PH_ERROR;
+            break;
+        }
+        if (r == NULL) {
+            break;
+        }
+        ExecStatusType status = PQresultStatus(r);
+        if (status == PGRES_TUPLES_OK) {
+            PQclear(*rows);
+            *rows = r;
+            continue;
+        }
+        if (status != PGRES_COMMAND_OK) {
+            result = errors_set(err, s->conn, r, doing);
+        }
+        PQclear(r);
+    }
+    if (result == PH_OK && *rows == NULL) {
+        result = errors_set(err, s->conn, NULL, doing);
+    }
+    return result;
+}
+
+/* The server's answers count only after COMMIT. */
+static int32_t take_rows(struct sink_task *t, struct sql *sql, uint32_t count, PGresult **rows,
+                         struct ph_error *err)
+{
+    if (run_rows(t, sql, rows, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (PQntuples(*rows) != (int)count) {
+        return ph_error_set(err, PH_ERR_FATAL, "claimed %d rows instead of %u", PQntuples(*rows),
+                            count);
+    }
+    return session_run(&t->session, "COMMIT", "claiming the positions", err);
+}
+
+static void remember(struct sink_task *t, const PGresult *r)
+{
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct held *h = positions_find(t, (uint32_t)strtoul(PQgetvalue(r, i, 0), NULL, 10));
+        h->fence = strtoll(PQgetvalue(r, i, 1), NULL, 10);
+        h->next_offset = strtoll(PQgetvalue(r, i, 2), NULL, 10);
+    }
+}
+
+static int32_t claim_held(struct sink_task *t, const struct ph_partition *partitions,
+                          uint32_t count, struct ph_error *err)
+{
+    struct sql sql = {0};
+    PGresult *rows = NULL;
+    add_lock(&sql, t, partitions, count);
+    int32_t result = run_rows(t, &sql, &rows, err);
+    if (result == PH_OK) {
+        result = check_rows(t, rows, count, err);
+    }
+    PQclear(rows);
+    rows = NULL;
+    if (result == PH_OK) {
+        sql_clear(&sql);
+        add_take(&sql, t, partitions, count);
+        result = take_rows(t, &sql, count, &rows, err);
+    }
+    if (result == PH_OK) {
+        remember(t, rows);
+    }
+    PQclear(rows);
+    sql_fini(&sql);
+    return result == PH_OK ? positions_prepare(t, err) : PH_ERROR;
+}
+
+int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partitions, uint32_t count,
+                         struct ph_position *positions, struct ph_error *err)
+{
+    if (!session_is_alive(&t->session) && connect_open(t, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (hold(t, &partitions[i], err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    if (count > 0 && claim_held(t, partitions, count, err) != PH_OK) {
+        /* It may be in the middle of a transaction. */
+        connect_close(t);
+        return PH_ERROR;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        positions[i].partition_id = partitions[i].id;
+        positions[i].next_offset = positions_find(t, partitions[i].id)->next_offset;
+    }
+    return PH_OK;
+}

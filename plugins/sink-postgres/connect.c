@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "errors.h"
+#include "sink.h"
+
+static void on_notice(void *arg, const PGresult *result)
+{
+    const struct session *s = (const struct session *)arg;
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    session_log(s, PH_LOG_DEBUG, "PostgreSQL says: %s", text == NULL ? "" : text);
+}
+
+/* One attempt for all hosts of the dsn within the time limit. */
+static int32_t connect_poll(struct session *s, int64_t timeout_ms, struct ph_error *err)
+{
+    int64_t at_ns = s->clock->monotonic_ns(s->task->host) + timeout_ms * 1000000;
+    uint32_t events = PH_WAIT_WRITE;
+    for (;;) {
+        int32_t result = s->wait->block(s->task, PQsocket(s->conn), events, at_ns);
+        if (result == PH_IDLE) {
+            return ph_error_set(err, PH_ERR_RETRIABLE,
+                                "PostgreSQL at %s did not answer within %lld ms", s->address,
+                                (long long)timeout_ms);
+        }
+        if (result != PH_OK) {
+            return ph_error_set(err, PH_ERR_RETRIABLE, "stopped while connecting to %s",
+                                s->address);
+        }
+        switch (PQconnectPoll(s->conn)) {
+        case PGRES_POLLING_OK:
+            return PH_OK;
+        case PGRES_POLLING_READING:
+            events = PH_WAIT_READ;
+            break;
+        case PGRES_POLLING_WRITING:
+            events = PH_WAIT_WRITE;
+            break;
+        default:
+            return errors_set_connect(err, s->conn, s->address);
+        }
+    }
+}
+
+static int32_t connect_start(struct sink_task *t, struct ph_error *err)
+{
+    struct session *s = &t->session;
+    const struct dsn *d = &t->sink->dsn;
+    s->conn =
+        PQconnectStartParams((const char *const *)d->keywords, (const char *const *)d->values, 0);
+    if (s->conn == NULL || PQstatus(s->conn) == CONNECTION_BAD) {
+        return errors_set_connect(err, s->conn, s->address);
+    }
+    (void)PQsetNoticeReceiver(s->conn, on_notice, s);
+    /* Only the verbose form of a refusal shows its SQLSTATE. */
+    (void)PQsetErrorVerbosity(s->conn, PQERRORS_VERBOSE);
+    if (connect_poll(s, t->sink->connect_timeout_ms, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    (void)PQsetErrorVerbosity(s->conn, PQERRORS_DEFAULT);
+    if (PQsetnonblocking(s->conn, 1) != 0) {
+        return errors_set(err, s->conn, NULL, "setting up the connection");
+    }
+    return PH_OK;
+}
+
+/* One round trip. A generic plan spares planning the same statement for each epoch. */
+static int32_t connect_settings(struct sink_task *t, struct ph_error *err)
+{
+    const struct sink *s = t->sink;
+    char sql[512];
+    (void)snprintf(sql, sizeof sql,
+                   "SET standard_conforming_strings = on; SET plan_cache_mode = "
+                   "force_generic_plan; SET statement_timeout = %lld; SET lock_timeout = %lld; "
+                   "SET idle_in_transaction_session_timeout = %lld",
+                   (long long)s->statement_timeout_ms, (long long)s->lock_timeout_ms,
+                   (long long)s->idle_timeout_ms);
+    return session_run(&t->session, sql, "setting up the session", err);
+}
+
+int32_t connect_open(struct sink_task *t, struct ph_error *err)
+{
+    connect_close(t);
+    if (connect_start(t, err) != PH_OK || connect_settings(t, err) != PH_OK ||
+        catalog_check(t, err) != PH_OK || positions_ensure_table(t, err) != PH_OK) {
+        connect_close(t);
+        return PH_ERROR;
+    }
+    ph_counter_add(t->cells[SINK_CONNECTS], 1);
+    session_log(&t->session, PH_LOG_DEBUG, "connected to PostgreSQL %d at %s, backend %d",
+                PQserverVersion(t->session.conn), t->session.address,
+                PQbackendPID(t->session.conn));
+    return PH_OK;
+}
+
+void connect_close(struct sink_task *t)
+{
+    session_drop(&t->session);
+    t->is_prepared = false;
+    t->epoch.is_copying = false;
+    plan_fini(&t->plan);
+}

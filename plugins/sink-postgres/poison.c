@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which rows a failed COPY blames. The server names one and stops; the kinds of fault that come in
+ * crowds are then looked for in the rest of the epoch, so that it is not written once for each.
+ */
+#include "errors.h"
+#include "sink.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+#define REASON_SIZE 640
+
+struct blame {
+    const PGresult *result;
+    const char *sqlstate;
+    const struct plan_column *column; /* null = the server names none */
+    const struct ph_batch *batch;
+    uint32_t row;
+    char reason[REASON_SIZE];
+    uint32_t count; /* rows refused so far */
+};
+
+/* The text behind the line's number, or null: "COPY t, line 7, column ip", in any language. */
+static const char *find_line(const char *context, const char *relation, uint64_t *line)
+{
+    size_t length = strlen(relation);
+    for (const char *at = context; at != NULL; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        size_t rest = strcspn(at, "\n");
+        const char *name = strstr(at, relation);
+        if (rest == 0 || name == NULL || name + length > at + rest ||
+            memmem(at, rest, "COPY", 4) == NULL) {
+            continue;
+        }
+        const char *digit = name + length;
+        while (digit < at + rest && !isdigit((unsigned char)*digit)) {
+            digit++;
+        }
+        if (digit < at + rest) {
+            char *end;
+            *line = strtoull(digit, &end, 10);
+            return end;
+        }
+    }
+    return NULL;
+}
+
+uint64_t poison_line(const char *context, const char *relation)
+{
+    uint64_t line = 0;
+    (void)find_line(context, relation, &line);
+    return line;
+}
+
+static bool is_skipped(const struct epoch *e, const struct segment *s, uint32_t row)
+{
+    for (uint32_t i = 0; i < s->skipped_count; i++) {
+        if (e->skipped[s->skipped_from + i] == row) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool poison_find(const struct epoch *e, uint64_t line, const struct ph_batch **batch, uint32_t *row)
+{
+    for (uint32_t i = 0; i < e->segment_count; i++) {
+        const struct segment *s = &e->segments[i];
+        if (line < s->first_line || line - s->first_line >= s->line_count) {
+            continue;
+        }
+        *batch = s->batch;
+        *row = (uint32_t)(line - s->first_line);
+        for (uint32_t k = 0; k < s->skipped_count; k++) {
+            *row += e->skipped[s->skipped_from + k] <= *row;
+        }
+        return true;
+    }
+    return false;
+}
+
+static const struct plan_column *find_column(const struct plan *plan, const char *name)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        if (strcmp(plan->columns[i].target.name, name) == 0) {
+            return &plan->columns[i];
+        }
+    }
+    return NULL;
+}
+
+/* From the error's own field, or from ", column NAME" in its context. */
+static const struct plan_column *blamed_column(const struct plan *plan, const PGresult *r,
+                                               const char *behind_line)
+{
+    const char *name = PQresultErrorField(r, PG_DIAG_COLUMN_NAME);
+    if (name != NULL) {
+        return find_column(plan, name);
+    }
+    const char *space = strncmp(behind_line, ", ", 2) == 0 ? strchr(behind_line + 2, ' ') : NULL;
+    if (space == NULL) {
+        return NULL;
+    }
+    char copy[PLAN_NAME_SIZE];
+    (void)snprintf(copy, sizeof copy, "%.*s", (int)strcspn(space + 1, "\n:"), space + 1);
+    return find_column(plan, copy);
+}
+
+static int32_t sequence_length(const uint8_t *at, size_t left)
+{
+    uint8_t c = at[0];
+    int32_t length = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 4;
+    if (c == 0 || (c >= 0x80 && c < 0xc2) || c > 0xf4 || (size_t)length > left) {
+        return -1;
+    }
+    for (int32_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0u) != 0x80u) {
+            return -1;
+        }
+    }
+    /* No overlong form, no surrogate, nothing above U+10FFFF. */
+    bool is_wrong = (c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) ||
+                    (c == 0xf0 && at[1] < 0x90) || (c == 0xf4 && at[1] > 0x8f);
+    return is_wrong ? -1 : length;
+}
+
+bool poison_is_utf8(const uint8_t *text, size_t length)
+{
+    for (size_t i = 0; i < length;) {
+        int32_t step = sequence_length(text + i, length - i);
+        if (step < 0) {
+            return false;
+        }
+        i += (size_t)step;
+    }
+    return true;
+}
+
+/* varchar(n) counts characters, and forgives blanks beyond n. */
+static bool is_too_long(struct ph_bytes text, const struct plan_target *target)
+{
+    int32_t limit = target->type_modifier - 4;
+    int32_t characters = 0;
+    if (target->type_modifier < 4) {
+        return false;
+    }
+    for (uint32_t i = 0; i < text.length; i++) {
+        characters += (text.data[i] & 0xc0u) != 0x80u;
+        if (characters > limit && text.data[i] != ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The server's verdict of this SQLSTATE, foretold for one row. */
+static bool violates(const struct blame *b, const struct ph_batch *batch, uint32_t row)
+{
+    const struct ph_column *c = ph_batch_column(batch, b->column->input);
+    bool is_null = ph_column_is_null(c, row);
+    if (strcmp(b->sqlstate, SQLSTATE_NOT_NULL) == 0) {
+        return is_null;
+    }
+    if (is_null || !ph_type_is_view(c->type) || c->type == PH_TYPE_BYTES) {
+        return false;
+    }
+    struct ph_bytes text = ph_column_bytes(c, row);
+    if (strcmp(b->sqlstate, SQLSTATE_STRING_TOO_LONG) == 0) {
+        return is_too_long(text, &b->column->target);
+    }
+    return strcmp(b->sqlstate, SQLSTATE_BAD_ENCODING) == 0 &&
+           !poison_is_utf8(text.data, text.length);
+}
+
+static void refuse(struct sink_task *t, struct blame *b, const struct ph_batch *batch, uint32_t row)
+{
+    t->task->reject(t->task, batch, row, b->sqlstate, b->reason);
+    ph_counter_add(t->cells[SINK_REFUSED_ROWS], 1);
+    b->count++;
+}
+
+static void sweep_segment(struct sink_task *t, struct blame *b, const struct segment *s)
+{
+    for (uint32_t row = 0; row < s->batch->row_count; row++) {
+        bool is_first = s->batch == b->batch && row == b->row;
+        if (!is_first && violates(b, s->batch, row) && !is_skipped(&t->epoch, s, row)) {
+            refuse(t, b, s->batch, row);
+        }
+    }
+}
+
+/* Only where the row that the server named violates the rule as we know it: the table may have
+ * changed since the start. */
+static void sweep(struct sink_task *t, struct blame *b)
+{
+    if (b->column == NULL || !violates(b, b->batch, b->row)) {
+        return;
+    }
+    /* A row's own values do not fit the others. */
+    (void)snprintf(b->reason, sizeof b->reason, "column \"%s\": %s", b->column->target.name,
+                   PQresultErrorField(b->result, PG_DIAG_MESSAGE_PRIMARY));
+    for (uint32_t i = 0; i < t->epoch.segment_count; i++) {
+        sweep_segment(t, b, &t->epoch.segments[i]);
+    }
+}
+
+static void set_reason(struct blame *b)
+{
+    char message[REASON_SIZE / 2];
+    char detail[REASON_SIZE / 3];
+    const char *primary = PQresultErrorField(b->result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *more = PQresultErrorField(b->result, PG_DIAG_MESSAGE_DETAIL);
+    errors_one_line(message, sizeof message, primary == NULL ? "" : primary);
+    errors_one_line(detail, sizeof detail, more == NULL ? "" : more);
+    (void)snprintf(b->reason, sizeof b->reason, "%s%s%s%s%s%s",
+                   b->column == NULL ? "" : "column \"",
+                   b->column == NULL ? "" : b->column->target.name,
+                   b->column == NULL ? "" : "\": ", message, detail[0] == '\0' ? "" : "; ", detail);
+}
+
+int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_error *err)
+{
+    struct blame b = {.result = result, .sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE)};
+    const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
+    uint64_t line = 0;
+    const char *behind = context == NULL ? NULL : find_line(context, t->relation, &line);
+    if (behind == NULL || !poison_find(&t->epoch, line, &b.batch, &b.row)) {
+        return errors_set(err, t->session.conn, result, "PostgreSQL refused rows");
+    }
+    b.column = blamed_column(&t->plan, result, behind);
+    set_reason(&b);
+    refuse(t, &b, b.batch, b.row);
+    char first[REASON_SIZE];
+    (void)snprintf(first, sizeof first, "%s", b.reason);
+    sweep(t, &b);
+    (void)ph_error_set(err, PH_ERR_POISON, "PostgreSQL refused %u row%s of the epoch: %.400s",
+                       b.count, b.count == 1 ? "" : "s", first);
+    ph_error_set_foreign(err, b.sqlstate);
+    return PH_ERROR;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The operator, its tasks, and the steps that the files beside this one are made of. */
+#ifndef SINK_POSTGRES_SINK_H
+#define SINK_POSTGRES_SINK_H
+
+#include "dsn.h"
+#include "encode.h"
+#include "session.h"
+
+/** One for each node of the graph. */
+struct sink {
+    const struct ph_host *host;
+    const struct ph_wait *wait;
+    const struct ph_clock *clock;
+    const struct ph_log *log;
+    const struct ph_metrics *metrics;
+    const struct ph_config *config; /**< only while init runs */
+
+    struct dsn dsn;
+    char address[256];
+    struct sql table;           /**< quoted, as SQL takes it */
+    struct sql positions_table; /**< the same */
+    int64_t connect_timeout_ms;
+    int64_t statement_timeout_ms;
+    int64_t lock_timeout_ms;
+    int64_t idle_timeout_ms;
+    char **columns; /**< as configured; null until bind = all of the input */
+    uint32_t column_count;
+    uint32_t *inputs; /**< the input column of each, after bind */
+    const struct ph_schema *schema;
+};
+
+/** A partition whose position this task owns. */
+struct held {
+    struct ph_partition partition; /**< its texts are copies */
+    int64_t fence;                 /**< -1 = not claimed yet */
+    int64_t next_offset;           /**< what the last claim or epoch left */
+};
+
+/** A run of COPY lines that stem from one batch. */
+struct segment {
+    const struct ph_batch *batch;
+    uint64_t first_line;   /**< counted from 1, as the server does */
+    uint32_t line_count;   /**< rows sent */
+    uint32_t skipped_from; /**< index in epoch.skipped of the rows that were not sent */
+    uint32_t skipped_count;
+};
+
+struct epoch {
+    struct encoder encoder;
+    bool is_begun;   /**< the stream's head is staged */
+    bool is_copying; /**< the server is in COPY */
+    uint64_t line_count;
+    struct segment *segments;
+    uint32_t segment_count;
+    uint32_t segment_capacity;
+    uint32_t *skipped; /**< rows, ascending within a segment */
+    uint32_t skipped_count;
+    uint32_t skipped_capacity;
+    struct sql sql; /**< the commit's text, kept for its memory */
+};
+
+/** Indexes of the counters table. */
+enum sink_counter {
+    SINK_ROWS,
+    SINK_BYTES,
+    SINK_EPOCHS,
+    SINK_COMMIT_NS,
+    SINK_CONNECTS,
+    SINK_REFUSED_ROWS,
+    SINK_COUNTERS
+};
+
+struct sink_task {
+    struct sink *sink;
+    const struct ph_task *task;
+    struct session session;
+    struct plan plan;  /**< of the present connection */
+    struct sql copy;   /**< COPY … FROM STDIN, made with the plan */
+    char relation[64]; /**< the table's bare name, as error contexts say it */
+    char owner[128];   /**< unique among all processes and tasks */
+    struct held *held; /**< ascending by partition id */
+    uint32_t held_count;
+    uint32_t held_capacity;
+    bool is_prepared;         /**< the session knows the statement that moves positions */
+    bool has_warned_of_fewer; /**< that a trigger swallows rows */
+    struct epoch epoch;
+    int64_t *cells[SINK_COUNTERS];
+};
+
+/* options.c [control] */
+int32_t options_init(struct sink *s, const struct ph_config *config, struct ph_error *err);
+int32_t options_bind(struct sink *s, const struct ph_binding *binding, struct ph_error *err);
+void options_fini(struct sink *s);
+
+/* connect.c: a session with its settings, the table checked, the positions table there */
+int32_t connect_open(struct sink_task *t, struct ph_error *err);
+void connect_close(struct sink_task *t);
+
+/* catalog.c: makes t->plan and t->copy from what the table is now */
+int32_t catalog_check(struct sink_task *t, struct ph_error *err);
+
+/* positions.c */
+int32_t positions_ensure_table(struct sink_task *t, struct ph_error *err);
+int32_t positions_prepare(struct sink_task *t, struct ph_error *err);
+/** Adds the statement that moves the epoch's positions to sql. */
+int32_t positions_add_move(struct sink_task *t, const struct ph_epoch *e, struct sql *sql,
+                           struct ph_error *err);
+/** The epoch is durable: remembers where its partitions stand. */
+void positions_moved(struct sink_task *t, const struct ph_epoch *e);
+/** The move did not hit every row: finds out why and sets err. */
+int32_t positions_blame(struct sink_task *t, struct ph_error *err);
+struct held *positions_find(const struct sink_task *t, uint32_t partition_id);
+/** The index of the first held partition whose id is not below. */
+uint32_t positions_place(const struct sink_task *t, uint32_t partition_id);
+
+/* claim.c */
+int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partitions, uint32_t count,
+                         struct ph_position *positions, struct ph_error *err);
+void claim_forget(struct sink_task *t);
+void claim_set_owner(struct sink_task *t);
+
+/* epoch.c */
+int32_t epoch_write(struct sink_task *t, const struct ph_batch *batch, struct ph_error *err);
+/** Sends BEGIN and COPY if that is still to do, then what is staged. */
+int32_t epoch_send(struct sink_task *t, struct ph_error *err);
+/** Queues bytes for the server. */
+int32_t epoch_put(struct sink_task *t, struct ph_error *err);
+void epoch_abort(struct sink_task *t);
+void epoch_clear(struct sink_task *t);
+
+/* commit.c */
+int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_error *err);
+
+/* poison.c: names the rows that a failed COPY blames */
+int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_error *err);
+/** The batch and row of a COPY line; false where there is none. */
+bool poison_find(const struct epoch *e, uint64_t line, const struct ph_batch **batch,
+                 uint32_t *row);
+/** The line of "COPY relation, line N…" in an error's context in any language of the server, or 0.
+ */
+uint64_t poison_line(const char *context, const char *relation);
+/** Whether text is UTF-8 without NUL. */
+bool poison_is_utf8(const uint8_t *text, size_t length);
+
+#endif
