@@ -42,14 +42,16 @@ static void move_position(struct epoch *e, struct ph_position p)
     }
 }
 
-void epoch_add(struct epoch *e, const struct ph_batch *batch)
+void epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *durable)
 {
     assert(e->entry_count < EPOCH_ENTRIES_MAX);
     e->entries[e->entry_count++] = (struct epoch_entry){.batch = batch};
     e->row_count += batch->row_count;
     e->at_boundary = batch->position_count > 0;
     for (uint32_t i = 0; i < batch->position_count; i++) {
-        move_position(e, batch->positions[i]);
+        if (batch->positions[i].next_offset > durable[batch->positions[i].partition_id]) {
+            move_position(e, batch->positions[i]);
+        }
     }
 }
 

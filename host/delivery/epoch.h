@@ -42,8 +42,9 @@ struct epoch {
 struct epoch *epoch_create(const struct epoch_memory *memory);
 void epoch_destroy(struct epoch *e); /**< accepts null; releases what it holds */
 
-/** Takes the reference. The caller checks EPOCH_ENTRIES_MAX before. */
-void epoch_add(struct epoch *e, const struct ph_batch *batch);
+/** Takes the reference. Positions that are not above durable[partition id] move nothing. The caller
+ * checks EPOCH_ENTRIES_MAX before. */
+void epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *durable);
 /** The entry that holds this batch, or null. */
 struct epoch_entry *epoch_find(struct epoch *e, const struct ph_batch *batch);
 /** Marks a row as set aside. False: out of memory. */

@@ -188,7 +188,7 @@ static enum sink_step take(struct sink_driver *d)
     if (d->epoch->entry_count == 0) {
         d->opened_ns = d->env.now_ns(d->env.arg);
     }
-    epoch_add(d->epoch, batch);
+    epoch_add(d->epoch, batch, d->durable);
     return SINK_PROGRESS;
 }
 
@@ -304,10 +304,15 @@ static enum sink_step commit(struct sink_driver *d)
 static enum sink_step step_open(struct sink_driver *d)
 {
     struct epoch *e = d->epoch;
-    bool empty = e->entry_count == 0 && e->position_count == 0;
+    bool empty = e->row_count == 0 && e->position_count == 0;
     d->deadline_ns = 0;
     if (d->written < e->entry_count) {
         return write_next(d);
+    }
+    if (empty && e->entry_count > 0) { /* all of it was durable already */
+        epoch_clear(e);
+        d->written = 0;
+        return SINK_PROGRESS;
     }
     if (!empty && e->at_boundary && (epoch_is_full(d) || d->end_now || d->input_ended)) {
         return commit(d);

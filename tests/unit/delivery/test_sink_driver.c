@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sink driver under simulation: one thread, a simulated clock, a sink that fails at every
+ * point, loses answers and refuses rows, and a process that is killed at random. What a run did is
+ * a pure function of its seed.
+ */
+#include "delivery/sink_driver.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define SIM_PARTITIONS 3u
+#define SIM_OFFSETS    400
+#define SIM_BATCH_ROWS 20
+
+enum fate { FATE_FINE, FATE_FAIL, FATE_LOST_ANSWER };
+
+struct sim {
+    uint64_t random;
+    int64_t now_ns;
+    bool faults;
+    /* The database: survives a kill. */
+    uint32_t stored[SIM_PARTITIONS][SIM_OFFSETS];
+    int64_t positions[SIM_PARTITIONS];
+    uint32_t dead[SIM_PARTITIONS][SIM_OFFSETS];
+    uint64_t fence;
+    /* One process. */
+    uint64_t my_fence;
+    int64_t next[SIM_PARTITIONS]; /* what the simulated source reads next */
+    const struct ph_batch *staged[EPOCH_ENTRIES_MAX];
+    uint32_t staged_count;
+    struct sink_driver *driver;
+    struct ph_partition partitions[SIM_PARTITIONS];
+    uint32_t alive_batches;
+    bool end_given;
+};
+
+static uint64_t draw(struct sim *s, uint64_t below)
+{
+    s->random ^= s->random << 13;
+    s->random ^= s->random >> 7;
+    s->random ^= s->random << 17;
+    return s->random % below;
+}
+
+/* Rows that the simulated database refuses at commit, and rows that the sink itself refuses in
+ * write. */
+static bool is_poison(int64_t offset)
+{
+    return offset % 53 == 7;
+}
+
+static bool is_unfit(int64_t offset)
+{
+    return offset % 97 == 5;
+}
+
+/* ---- batches ---- */
+
+struct sim_batch {
+    struct ph_batch pub;
+    uint32_t partition_ids[SIM_BATCH_ROWS];
+    int64_t offsets[SIM_BATCH_ROWS];
+    struct ph_position positions[SIM_PARTITIONS];
+};
+
+static struct sim_batch *new_batch(struct sim *s)
+{
+    struct sim_batch *b = calloc(1, sizeof *b);
+    ck_assert_ptr_nonnull(b);
+    b->pub.size = (uint32_t)sizeof b->pub;
+    b->pub.partition_ids = b->partition_ids;
+    b->pub.offsets = b->offsets;
+    b->pub.positions = b->positions;
+    s->alive_batches++;
+    return b;
+}
+
+static void sim_release(void *arg, const struct ph_batch *batch)
+{
+    struct sim *s = arg;
+    ck_assert_uint_gt(s->alive_batches, 0);
+    s->alive_batches--;
+    free((void *)(uintptr_t)batch);
+}
+
+static const struct ph_batch *sim_filter(void *arg, const struct ph_batch *in, const uint8_t *keep)
+{
+    struct sim_batch *b = new_batch(arg);
+    for (uint32_t row = 0; row < in->row_count; row++) {
+        if (keep[row] != 0) {
+            b->partition_ids[b->pub.row_count] = in->partition_ids[row];
+            b->offsets[b->pub.row_count++] = in->offsets[row];
+        }
+    }
+    memcpy(b->positions, in->positions, in->position_count * sizeof b->positions[0]);
+    b->pub.position_count = in->position_count;
+    return &b->pub;
+}
+
+static bool sim_next(void *arg, const struct ph_batch **batch)
+{
+    struct sim *s = arg;
+    if (draw(s, 3) == 0) {
+        return false;
+    }
+    uint32_t id = (uint32_t)draw(s, SIM_PARTITIONS);
+    for (uint32_t tried = 0; s->next[id] == SIM_OFFSETS && tried < SIM_PARTITIONS; tried++) {
+        id = (id + 1) % SIM_PARTITIONS;
+    }
+    if (s->next[id] == SIM_OFFSETS) {
+        *batch = NULL;
+        s->end_given = true;
+        return true;
+    }
+    struct sim_batch *b = new_batch(s);
+    uint64_t rows = draw(s, SIM_BATCH_ROWS + 1); /* none: all its rows were filtered */
+    while (s->next[id] < SIM_OFFSETS && b->pub.row_count < rows) {
+        b->partition_ids[b->pub.row_count] = id;
+        b->offsets[b->pub.row_count++] = s->next[id]++;
+    }
+    b->positions[0] = (struct ph_position){.partition_id = id, .next_offset = s->next[id]};
+    b->pub.position_count = 1;
+    *batch = &b->pub;
+    return true;
+}
+
+/* ---- the sink ---- */
+
+static enum fate fate_of(struct sim *s)
+{
+    if (!s->faults || draw(s, 12) != 0) {
+        return FATE_FINE;
+    }
+    return draw(s, 2) == 0 ? FATE_FAIL : FATE_LOST_ANSWER;
+}
+
+static int32_t broken(struct ph_error *err)
+{
+    return ph_error_set(err, PH_ERR_RETRIABLE, "the simulated connection broke");
+}
+
+static int32_t sim_claim(void *task, const struct ph_partition *partitions, uint32_t count,
+                         struct ph_position *positions, struct ph_error *err)
+{
+    struct sim *s = task;
+    ck_assert_uint_eq(s->staged_count, 0);
+    if (fate_of(s) != FATE_FINE) {
+        return broken(err);
+    }
+    if (s->my_fence != 0 && s->my_fence != s->fence) {
+        return ph_error_set(err, PH_ERR_FENCED, "taken over");
+    }
+    s->my_fence = ++s->fence;
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_uint_eq(positions[i].partition_id, partitions[i].id);
+        positions[i].next_offset = s->positions[partitions[i].id];
+    }
+    return PH_OK;
+}
+
+static int32_t sim_write(void *task, const struct ph_batch *batch, struct ph_error *err)
+{
+    struct sim *s = task;
+    if (fate_of(s) != FATE_FINE) {
+        return broken(err);
+    }
+    if (draw(s, 5) == 0) {
+        return PH_MORE;
+    }
+    for (uint32_t row = 0; row < batch->row_count; row++) {
+        if (is_unfit(batch->offsets[row])) {
+            sink_driver_reject(s->driver, batch, row, "unfit", "refused by the sink");
+        }
+    }
+    s->staged[s->staged_count++] = batch;
+    return PH_OK;
+}
+
+/* Names one refused row, as a failed COPY does. */
+static bool refuse_one(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->staged_count; i++) {
+        for (uint32_t row = 0; row < s->staged[i]->row_count; row++) {
+            if (is_poison(s->staged[i]->offsets[row])) {
+                sink_driver_reject(s->driver, s->staged[i], row, "22001", "too long");
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void apply(struct sim *s, const struct ph_epoch *epoch)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < s->staged_count; i++) {
+        for (uint32_t row = 0; row < s->staged[i]->row_count; row++) {
+            int64_t offset = s->staged[i]->offsets[row];
+            rows++;
+            if (!is_unfit(offset)) {
+                s->stored[s->staged[i]->partition_ids[row]][offset]++;
+            }
+        }
+    }
+    ck_assert_uint_eq(rows, epoch->row_count);
+    for (uint32_t i = 0; i < epoch->position_count; i++) {
+        const struct ph_position *p = &epoch->positions[i];
+        ck_assert(i == 0 || epoch->positions[i - 1].partition_id < p->partition_id);
+        ck_assert_int_gt(p->next_offset, s->positions[p->partition_id]);
+        s->positions[p->partition_id] = p->next_offset;
+    }
+}
+
+static int32_t sim_commit(void *task, const struct ph_epoch *epoch, struct ph_error *err)
+{
+    struct sim *s = task;
+    ck_assert_uint_eq(s->my_fence, s->fence);
+    enum fate fate = fate_of(s);
+    if (fate == FATE_FAIL) {
+        return broken(err);
+    }
+    if (refuse_one(s)) {
+        return ph_error_set(err, PH_ERR_POISON, "a row was refused");
+    }
+    apply(s, epoch);
+    s->staged_count = 0;
+    s->now_ns += 2 * CLOCK_NS_PER_MS;
+    return fate == FATE_LOST_ANSWER ? broken(err) : PH_OK;
+}
+
+static int32_t sim_release_positions(void *task, struct ph_error *err)
+{
+    (void)task;
+    (void)err;
+    return PH_OK;
+}
+
+static void sim_abort(void *task)
+{
+    ((struct sim *)task)->staged_count = 0;
+}
+
+/* ---- the driver's surroundings ---- */
+
+static int64_t sim_now_ns(void *arg)
+{
+    return ((struct sim *)arg)->now_ns;
+}
+
+static uint64_t sim_random(void *arg)
+{
+    return draw(arg, UINT64_MAX);
+}
+
+static int32_t sim_set_aside(void *arg, const struct ph_batch *batch, uint32_t row,
+                             const char *code, const char *reason, struct ph_error *err)
+{
+    struct sim *s = arg;
+    (void)reason;
+    (void)err;
+    int64_t offset = batch->offsets[row];
+    ck_assert(strcmp(code, "unfit") == 0 ? is_unfit(offset) : is_poison(offset));
+    s->dead[batch->partition_ids[row]][offset]++;
+    return PH_OK;
+}
+
+static int32_t sim_sync(void *arg, struct ph_error *err)
+{
+    return fate_of(arg) == FATE_FAIL ? broken(err) : PH_OK;
+}
+
+static void sim_committed(void *arg, const struct ph_position *positions, uint32_t count,
+                          uint64_t rows)
+{
+    struct sim *s = arg;
+    (void)rows;
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_int_eq(positions[i].next_offset, s->positions[positions[i].partition_id]);
+    }
+}
+
+static void sim_trouble(void *arg, const struct ph_error *err, int64_t retry_in_ns)
+{
+    (void)arg;
+    ck_assert(err == NULL || (err->flags & PH_ERR_RETRIABLE) != 0);
+    ck_assert(err == NULL || (retry_in_ns > 0 && retry_in_ns <= BACKOFF_LAST_NS));
+}
+
+static const struct ph_sink_ops sim_ops = {.size = sizeof sim_ops,
+                                           .claim = sim_claim,
+                                           .release = sim_release_positions,
+                                           .write = sim_write,
+                                           .commit = sim_commit,
+                                           .abort = sim_abort};
+
+/* ---- processes ---- */
+
+static void process_start(struct sim *s)
+{
+    struct sink_env env = {.arg = s,
+                           .memory = {.arg = s, .release = sim_release, .filter = sim_filter},
+                           .now_ns = sim_now_ns,
+                           .random = sim_random,
+                           .next = sim_next,
+                           .set_aside = sim_set_aside,
+                           .sync = sim_sync,
+                           .committed = sim_committed,
+                           .trouble = sim_trouble};
+    struct sink_settings settings = {.keeps_positions = true,
+                                     .min_delay_ns = 10 * CLOCK_NS_PER_MS,
+                                     .interval_ns = 10 * CLOCK_NS_PER_S,
+                                     .max_rows = 100,
+                                     .max_batches = 16};
+    s->my_fence = 0;
+    s->staged_count = 0;
+    s->end_given = false;
+    s->driver = sink_driver_create(&sim_ops, s, &env, &settings);
+    ck_assert_ptr_nonnull(s->driver);
+    for (uint32_t id = 0; id < SIM_PARTITIONS; id++) {
+        s->partitions[id] = (struct ph_partition){.size = sizeof s->partitions[id],
+                                                  .id = id,
+                                                  .source = "s",
+                                                  .topic = "t",
+                                                  .cluster = "",
+                                                  .partition = (int32_t)id};
+        ck_assert(sink_driver_own(s->driver, &s->partitions[id]));
+        /* Another sink of the pipeline may stand lower: the source reads from there and this sink
+         * must skip. */
+        int64_t lower = s->positions[id] - (int64_t)draw(s, 30);
+        s->next[id] = lower < 0 ? 0 : lower;
+    }
+}
+
+static void process_end(struct sim *s)
+{
+    sink_driver_destroy(s->driver);
+    s->driver = NULL;
+    ck_assert_uint_eq(s->alive_batches, 0);
+}
+
+/* Steps until the input is through; false: the process was killed before. */
+static bool process_run(struct sim *s, uint64_t steps_to_live)
+{
+    for (uint64_t step = 0; step < steps_to_live; step++) {
+        switch (sink_driver_step(s->driver)) {
+        case SINK_DONE:
+            return true;
+        case SINK_IDLE:
+            s->now_ns += CLOCK_NS_PER_MS;
+            if (s->driver->deadline_ns > s->now_ns) {
+                s->now_ns = draw(s, 2) == 0 ? s->driver->deadline_ns : s->now_ns;
+            }
+            break;
+        case SINK_PROGRESS:
+            break;
+        default:
+            ck_abort_msg("the driver failed: %s", s->driver->error.text);
+        }
+    }
+    return false;
+}
+
+static void check_outcome(const struct sim *s)
+{
+    for (uint32_t id = 0; id < SIM_PARTITIONS; id++) {
+        ck_assert_int_eq(s->positions[id], SIM_OFFSETS);
+        for (int64_t offset = 0; offset < SIM_OFFSETS; offset++) {
+            bool bad = is_poison(offset) || is_unfit(offset);
+            ck_assert_msg(s->stored[id][offset] == (bad ? 0u : 1u),
+                          "partition %u offset %lld stands %u times", id, (long long)offset,
+                          s->stored[id][offset]);
+            ck_assert_msg((s->dead[id][offset] > 0) == bad,
+                          "partition %u offset %lld: %u dead letters", id, (long long)offset,
+                          s->dead[id][offset]);
+        }
+    }
+}
+
+static void simulate(uint64_t seed, bool faults, bool kills)
+{
+    struct sim *s = calloc(1, sizeof *s);
+    ck_assert_ptr_nonnull(s);
+    s->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    s->faults = faults;
+    memset(s->positions, 0xff, sizeof s->positions);
+    bool done = false;
+    for (uint32_t lives = 0; !done; lives++) {
+        ck_assert_uint_lt(lives, 100000);
+        process_start(s);
+        done = process_run(s, kills ? 1 + draw(s, 400) : 1000000);
+        ck_assert(done || kills);
+        process_end(s);
+    }
+    check_outcome(s);
+    free(s);
+}
+
+START_TEST(every_row_is_stored_once_and_bad_rows_are_set_aside)
+{
+    simulate((uint64_t)_i, false, false);
+}
+END_TEST
+
+START_TEST(failures_and_lost_answers_lose_and_double_nothing)
+{
+    simulate((uint64_t)_i, true, false);
+}
+END_TEST
+
+START_TEST(kills_at_any_step_lose_and_double_nothing)
+{
+    simulate((uint64_t)_i, true, true);
+}
+END_TEST
+
+START_TEST(an_owner_that_was_taken_over_stops_as_fenced)
+{
+    struct sim *s = calloc(1, sizeof *s);
+    ck_assert_ptr_nonnull(s);
+    s->random = 7;
+    memset(s->positions, 0xff, sizeof s->positions);
+    process_start(s);
+    for (int i = 0; i < 40; i++) {
+        (void)sink_driver_step(s->driver);
+    }
+    s->fence += 1; /* somebody else claims */
+    s->staged_count = 0;
+    s->driver->state = SINK_STATE_CLAIM;
+    s->driver->written = 0;
+    ck_assert_int_eq(sink_driver_step(s->driver), SINK_FAILED);
+    ck_assert_int_eq(s->driver->error.flags, PH_ERR_FENCED);
+    process_end(s);
+    free(s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sink driver");
+    TCase *tc = tcase_create("simulation");
+    tcase_set_timeout(tc, 50);
+    tcase_add_loop_test(tc, every_row_is_stored_once_and_bad_rows_are_set_aside, 0, 20);
+    tcase_add_loop_test(tc, failures_and_lost_answers_lose_and_double_nothing, 0, 100);
+    tcase_add_loop_test(tc, kills_at_any_step_lose_and_double_nothing, 0, 200);
+    tcase_add_test(tc, an_owner_that_was_taken_over_stops_as_fenced);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
