@@ -165,6 +165,43 @@ START_TEST(another_name_or_type_is_no_note)
 }
 END_TEST
 
+/* A note with a descriptor of `size` bytes behind its header and name; answers where the next one
+ * begins. */
+static size_t put_note(uint8_t *bytes, size_t at, size_t alignment, const char *name,
+                       const void *desc, uint32_t size)
+{
+    const Elf64_Nhdr n = {(uint32_t)strlen(name) + 1, size, PH_NOTE_TYPE};
+    size_t desc_at = (at + sizeof n + n.n_namesz + alignment - 1) / alignment * alignment;
+    memcpy(bytes + at, &n, sizeof n);
+    memcpy(bytes + at + sizeof n, name, n.n_namesz);
+    memcpy(bytes + desc_at, desc, size);
+    return (desc_at + size + alignment - 1) / alignment * alignment;
+}
+
+START_TEST(a_note_behind_others_is_found_at_either_alignment)
+{
+    const uint32_t desc[6] = {PH_ABI_MAGIC & UINT32_MAX, PH_ABI_MAGIC >> 32, 3, 4, 40, 0};
+    for (size_t alignment = 4; alignment <= 8; alignment += 4) {
+        uint8_t bytes[512] = {0};
+        size_t at = sizeof header + sizeof(Elf64_Phdr);
+        Elf64_Ehdr h = header;
+        Elf64_Phdr p = {.p_type = PT_NOTE, .p_offset = at, .p_align = alignment};
+        struct note note;
+        struct ph_error err;
+        h.e_phnum = 1;
+        h.e_phoff = sizeof h;
+        at = put_note(bytes, at, alignment, "GNU", "123456789", 9);
+        at = put_note(bytes, at, alignment, "pipehost", desc, sizeof desc);
+        p.p_filesz = at - p.p_offset;
+        memcpy(bytes, &h, sizeof h);
+        memcpy(bytes + sizeof h, &p, sizeof p);
+        ck_assert_msg(read_bytes(bytes, at, &note, &err) == PH_OK, "%s", err.text);
+        ck_assert_uint_eq(note.abi_major, 3);
+        ck_assert_uint_eq(note.entry_size, 40);
+    }
+}
+END_TEST
+
 START_TEST(what_is_no_regular_file_is_refused)
 {
     struct note note;
@@ -190,6 +227,7 @@ int main(void)
     tcase_add_test(t, a_note_segment_out_of_bounds_is_refused);
     tcase_add_test(t, a_note_that_exceeds_its_segment_is_no_note);
     tcase_add_test(t, another_name_or_type_is_no_note);
+    tcase_add_test(t, a_note_behind_others_is_found_at_either_alignment);
     tcase_add_test(t, what_is_no_regular_file_is_refused);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
