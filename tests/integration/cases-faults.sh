@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Bad records, wrong settings, services that go away.
+
+dead_count() { grep -c . "$DEAD" 2>/dev/null || true; }
+
+case_bad_records() {
+    case_begin bad-records
+    produce --count 20000 --bad-percent 3
+    expect 'bad records do not stop it' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'the good neighbours are exact' rows_exact 20000 --bad-percent 3
+    expect 'every bad record is a dead letter' equals "$(dead_count)" $((20000 - $(row_count)))
+    expect 'a dead letter names operator, topic and offset' grep -q '"operator":"events".*"topic":"it-bad-records","partition":[0-3],"offset":[0-9]*,"code":"[a-z]*"' "$DEAD"
+    expect 'only the owner may read it' equals "$(stat -c %a "$DEAD")" 600
+}
+
+case_refused_rows() {
+    local long
+    case_begin refused-rows
+    produce --count 20000
+    psql_run "ALTER TABLE $TABLE ALTER COLUMN url TYPE varchar(75)"
+    expect 'rows that Postgres refuses do not stop it' exits_with 0 120 --set events/config/bounded_mode=latest
+    long=$(dead_count)
+    expect 'some were refused, most were not' test "$long" -gt 0 -a "$(row_count)" -gt 0
+    expect 'each record is a row or a dead letter' equals $((long + $(row_count))) 20000
+    expect 'the SQLSTATE is told' grep -q '"operator":"rows".*"code":"22001"' "$DEAD"
+    expect 'no dead letter is there twice' equals "$(grep -o '"partition":[0-9]*,"offset":[0-9]*' "$DEAD" | sort -u | wc -l)" "$long"
+}
+
+case_wrong_settings() {
+    case_begin wrong-settings
+    KAFKA_SECRET=wrong expect 'a wrong Kafka password exits with 78 at once' exits_with 78 15
+    expect 'and says so' log_says 'events: .*[Aa]uthentication'
+    PG_PASSWORD=wrong expect 'a wrong Postgres password exits with 78 at once' exits_with 78 10
+    expect 'and says so' log_says 'rows: .*password authentication failed'
+    expect 'no such table exits with 78' exits_with 78 10 --set rows/config/table=no_such_table
+    expect 'and names it' log_says 'rows: .*no_such_table'
+    expect 'no such topic exits with 78' exits_with 78 15 --set events/config/topic=no-such-topic
+    expect 'and names it' log_says 'events: .*no-such-topic'
+    psql_run "ALTER TABLE $TABLE DROP COLUMN geodata"
+    expect 'no such column exits with 78' exits_with 78 10
+    expect 'and names it' log_says 'rows: .*geodata'
+    expect 'an unknown key exits with 78' exits_with 78 10 --set events/config/topik=x
+    expect 'and names the nearest' log_says 'did you mean "topic"'
+    expect 'a usage error exits with 64' exits_with 64 10 --no-such-option
+    expect 'no secret is in the log' no_secret_in_log
+}
+
+case_offline() {
+    case_begin offline
+    expect 'validate needs no service' env -i PATH="$PATH" HOME="$HOME" unshare -n env KAFKA_URL=127.0.0.1:1 KAFKA_WEB_TRAFFIC_KEY=k \
+        KAFKA_WEB_TRAFFIC_SECRET=s POSTGRES_URL=postgresql://127.0.0.1:1/x "$BIN/pipehost" validate "$MANIFEST"
+}
+
+case_postgres_away() {
+    case_begin postgres-away
+    process_start feed-pg "$BIN/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 5000 --count 40000
+    postgres_stop
+    pipehost_start
+    expect 'Postgres away at start: it says so and waits' wait_until 15 log_says 'rows: waiting: '
+    postgres_start
+    expect 'and goes on when it is there' wait_until 30 has_rows 2000
+    postgres_kill9
+    postgres_start
+    expect 'Postgres killed: it goes on' wait_until 60 log_says 'rows: works again'
+    wait_until 30 process_gone feed-pg
+    wait_until 60 has_rows 40000
+    process_stop "pipehost-$CASE" 20
+    expect 'nothing is lost or doubled' rows_exact 40000
+}
+
+case_kafka_away() {
+    case_begin kafka-away
+    produce --count 10000
+    kafka_stop
+    pipehost_start
+    expect 'Kafka away at start: it says so and waits' wait_until 20 log_says 'events: .*waiting'
+    kafka_start
+    expect 'and goes on when it is there' wait_until 60 has_rows 10000
+    kafka_stop
+    kafka_start
+    produce --count 10000 --start-offset 2500
+    expect 'a restarted broker is read again' wait_until 60 has_rows 20000
+    process_stop "pipehost-$CASE" 20
+    expect 'nothing is lost or doubled' rows_exact 20000
+}

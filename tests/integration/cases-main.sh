@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# The job itself: exact, drained, restarted, killed.
+
+case_main_job() {
+    api_stop && api_start
+    case_begin main-job
+    produce --count "$JOB_COUNT" --distinct 1000
+    expect 'a bounded run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'every row is there once and right' rows_exact "$JOB_COUNT" --distinct 1000
+    expect 'the country query of the lab works' equals \
+        "$(psql_run "SELECT sum(n) FROM (SELECT geodata::json->>'country', count(*) AS n FROM $TABLE GROUP BY 1) t")" "$JOB_COUNT"
+    expect 'no address is asked for twice' equals "$(api_stat max_per_ip)" 1
+    expect 'one request for each distinct address' equals "$(api_stat requests)" "$(api_stat distinct)"
+    expect 'no secret is in the log' no_secret_in_log
+    expect 'a second run finds nothing to do' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'and adds nothing' equals "$(row_count)" "$JOB_COUNT"
+}
+
+case_lanes() {
+    case_begin lanes
+    produce --count 40000
+    expect 'two lanes end with 0' exits_with 0 60 --set events/config/bounded_mode=latest --set /parallelism=2
+    expect 'two lanes are exact' rows_exact 40000
+    produce --count 20000 --start-offset 10000
+    expect 'three lanes go on where two ended' exits_with 0 60 --set events/config/bounded_mode=latest --set /parallelism=3
+    expect 'and are exact' rows_exact 60000
+}
+
+case_drain() {
+    case_begin drain
+    process_start feed-drain "$BIN/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 5000 --count 20000
+    pipehost_start
+    wait_until 20 has_rows 1000
+    expect 'a second start of the pipeline exits with 75' exits_with 75 10
+    expect 'and names the process' log_says "drain runs as PID $(process_pid "pipehost-$CASE")"
+    process_stop "pipehost-$CASE" 20
+    expect 'SIGTERM drains: the last line says done' log_says 'drain: done after'
+    wait_until 20 process_gone feed-drain
+    expect 'the next run goes on' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'drain and restart are exact' rows_exact 20000
+}
+
+case_kill9() {
+    local i
+    case_begin kill9
+    process_start feed-kill9 "$BIN/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 20000 --count "$KILL_COUNT"
+    for ((i = 0; i < KILLS; i++)); do
+        pipehost_start --set /checkpoint/interval_ms=1000
+        pause_ms $((200 + RANDOM % 900))
+        process_kill9 "pipehost-$CASE"
+    done
+    wait_until 60 process_gone feed-kill9
+    expect 'the last run ends with 0' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect "$KILLS kill -9 lose and double nothing" rows_exact "$KILL_COUNT"
+}
