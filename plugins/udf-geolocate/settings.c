@@ -128,7 +128,7 @@ static int32_t read_parsed_url(struct settings *settings, CURLU *url, const char
     char *host = url_part(url, CURLUPART_HOST);
     char *fragment = url_part(url, CURLUPART_FRAGMENT);
     bool has_fragment = fragment != NULL;
-    settings->host = host == NULL ? NULL : strdup(host);
+    settings->host = strdup(host != NULL ? host : "");
     curl_free(host);
     curl_free(fragment);
     if (settings->host == NULL) {

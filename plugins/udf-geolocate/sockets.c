@@ -9,7 +9,8 @@
  */
 #define WANTED_MASK   ((uint32_t)(PH_WAIT_READ | PH_WAIT_WRITE))
 #define WATCHED_SHIFT 2
-#define IS_CONNECTION 0x80u /* opened here, so that its close is seen here as well */
+#define IS_OPENED     0x80u /* made by sockets_open */
+#define IS_CONNECTED  0x40u /* from now on it is closed by sockets_close, so forgetting can wait */
 
 void sockets_init(struct sockets *sockets, const struct ph_task *task, const struct ph_wait *wait)
 {
@@ -17,13 +18,6 @@ void sockets_init(struct sockets *sockets, const struct ph_task *task, const str
     ph_error_clear(&sockets->error);
     sockets->task = task;
     sockets->wait = wait;
-}
-
-void sockets_fini(struct sockets *sockets)
-{
-    free(sockets->states);
-    sockets->states = NULL;
-    sockets->count = 0;
 }
 
 static bool make_room(struct sockets *sockets, int fd)
@@ -60,11 +54,24 @@ static bool watch(struct sockets *sockets, int fd, uint32_t events)
     if (watched(sockets->states[fd]) == events) {
         return true;
     }
-    if (sockets->wait->watch(sockets->task, fd, events, &sockets->error) != PH_OK) {
+    /* libcurl closes a socket that never connected before it says so: forgetting may fail. */
+    if (sockets->wait->watch(sockets->task, fd, events, events == 0 ? NULL : &sockets->error) !=
+            PH_OK &&
+        events != 0) {
         return false;
     }
     sockets->states[fd] = (uint8_t)(kept | events << WATCHED_SHIFT);
     return true;
+}
+
+void sockets_fini(struct sockets *sockets)
+{
+    for (uint32_t fd = 0; fd < sockets->count; fd++) {
+        (void)watch(sockets, (int)fd, 0);
+    }
+    free(sockets->states);
+    sockets->states = NULL;
+    sockets->count = 0;
 }
 
 bool sockets_want(struct sockets *sockets, curl_socket_t fd, int what)
@@ -77,7 +84,11 @@ bool sockets_want(struct sockets *sockets, curl_socket_t fd, int what)
         return false;
     }
     sockets->states[fd] = (uint8_t)((sockets->states[fd] & ~WANTED_MASK) | wanted);
-    if (wanted == 0 && (sockets->states[fd] & IS_CONNECTION) != 0) {
+    /* While it connects, libcurl waits for it to become writable. */
+    if (wanted == PH_WAIT_READ && (sockets->states[fd] & IS_OPENED) != 0) {
+        sockets->states[fd] |= IS_CONNECTED;
+    }
+    if (wanted == 0 && (sockets->states[fd] & IS_CONNECTED) != 0) {
         return true;
     }
     return watch(sockets, fd, wanted);
@@ -111,7 +122,9 @@ curl_socket_t sockets_open(void *data, curlsocktype purpose, struct curl_sockadd
         (void)close(fd);
         return CURL_SOCKET_BAD;
     }
-    sockets->states[fd] = IS_CONNECTION;
+    /* An earlier socket of that number may have been closed unseen. */
+    (void)watch(sockets, fd, 0);
+    sockets->states[fd] = IS_OPENED;
     return fd;
 }
 
