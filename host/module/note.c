@@ -143,7 +143,7 @@ static int32_t read_segment(const struct elf_file *f, const Elf64_Phdr *p, struc
 int32_t note_read(int fd, const char *path, struct note *note, struct ph_error *err)
 {
     struct elf_file f;
-    Elf64_Ehdr h;
+    Elf64_Ehdr h = {.e_phnum = 0};
     if (open_elf(fd, path, &f, err) != PH_OK || check_header(&f, &h, err) != PH_OK) {
         return PH_ERROR;
     }

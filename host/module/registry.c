@@ -48,22 +48,19 @@ static int32_t reserve(struct registry *r, struct ph_error *err)
     return PH_OK;
 }
 
-static int32_t find_module(struct registry *r, const char *name, struct module **module,
-                           struct ph_error *err)
+/* Null with err set: not found, or refused. */
+static struct module *find_module(struct registry *r, const char *name, struct ph_error *err)
 {
     char path[PATH_MAX];
+    struct module *m;
     if (finder_find(r->finder, name, path, err) != PH_OK) {
-        return PH_ERROR;
+        return NULL;
     }
-    *module = known_module(r, path);
-    if (*module != NULL) {
-        return PH_OK;
+    m = known_module(r, path);
+    if (m == NULL && reserve(r, err) == PH_OK && module_open(path, &m, err) == PH_OK) {
+        r->modules[r->module_count++] = m;
     }
-    if (reserve(r, err) != PH_OK || module_open(path, module, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    r->modules[r->module_count++] = *module;
-    return PH_OK;
+    return m;
 }
 
 static int32_t no_choice(const struct module *m, const char *name, const char *id,
@@ -93,16 +90,18 @@ static int32_t no_choice(const struct module *m, const char *name, const char *i
 int32_t registry_find(struct registry *r, const char *name, const char *id,
                       const struct plugin **plugin, struct ph_error *err)
 {
-    struct module *m = NULL;
-    bool is_open = id == NULL || id[0] == '\0';
+    const struct module *m = find_module(r, name, err);
     *plugin = NULL;
-    if (find_module(r, name, &m, err) != PH_OK) {
+    if (m == NULL) {
         return PH_ERROR;
     }
-    if (is_open && m->plugin_count == 1) {
-        *plugin = &m->plugins[0];
-    } else if (!is_open) {
+    if (id != NULL && id[0] != '\0') {
         *plugin = module_plugin(m, id);
+        return *plugin != NULL ? PH_OK : no_choice(m, name, id, err);
     }
-    return *plugin != NULL ? PH_OK : no_choice(m, name, is_open ? "" : id, err);
+    if (m->plugin_count != 1) {
+        return no_choice(m, name, "", err);
+    }
+    *plugin = &m->plugins[0];
+    return PH_OK;
 }

@@ -5,6 +5,10 @@ set -u -o pipefail
 
 host=$1
 status=0
+if ! readelf -h -- "$host" | grep -q 'Type:.*DYN'; then
+    printf '%s is no executable that could be looked at\n' "$host"
+    exit 1
+fi
 
 # Objects of libc that the linker copies into an executable (stderr, environ) carry a version; the rest is ours.
 if found=$(nm -D --defined-only -- "$host" | grep -vE '@|\b(_init|_fini|_edata|_end|__bss_start|__data_start|_IO_stdin_used)$'); then
