@@ -39,8 +39,8 @@ struct ph_out {
      * The rows of `in` named by rows[count], ascending, plus the added columns to fill. A row that
      * is left out is filtered; one that is named several times is a flat-map: the host numbers the
      * sub-rows. At most PH_BATCH_ROWS_MAX rows a draft; a plugin that needs more emits several
-     * drafts for one batch, `last` with the final one. Each row's sub-rows are one run, which may
-     * go on at the head of the next draft.
+     * drafts for one batch. Each row's sub-rows are one run. `last` is false only where the run of
+     * the final row named goes on at the head of the next draft.
      */
     struct ph_draft *(*gather)(struct ph_out *out, uint32_t output, const struct ph_batch *in,
                                const uint32_t *rows, uint32_t count, bool last);

@@ -43,7 +43,7 @@ static struct ph_draft *flat_map_draft(struct flat_map_task *t, const struct ph_
     for (uint32_t i = 0; i < *count; i++) {
         t->rows[i] = (uint32_t)((t->next + i) / FLAT_MAP_COPIES);
     }
-    draft = out->gather(out, 0, batch, t->rows, *count, *count == left);
+    draft = out->gather(out, 0, batch, t->rows, *count, (t->next + *count) % FLAT_MAP_COPIES == 0);
     for (uint32_t i = 0; draft != NULL && i < *count; i++) {
         ph_builder_set_int32(&draft->builders[0], i, (int32_t)((t->next + i) % FLAT_MAP_COPIES));
     }
