@@ -23,10 +23,20 @@ void epoch_destroy(struct epoch *e)
     }
 }
 
+/* Gives back what is left of the batch, where it is not the batch itself. */
+static void drop_rest(struct epoch *e, struct epoch_entry *entry)
+{
+    if (entry->written != entry->batch) {
+        e->memory->release(e->memory->arg, entry->written);
+        entry->written = entry->batch;
+    }
+}
+
 static void drop_entry(struct epoch *e, struct epoch_entry *entry)
 {
+    drop_rest(e, entry);
     e->memory->release(e->memory->arg, entry->batch);
-    free(entry->dead);
+    free(entry->rows);
     *entry = (struct epoch_entry){0};
 }
 
@@ -45,7 +55,7 @@ static void move_position(struct epoch *e, struct ph_position p)
 void epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *durable)
 {
     assert(e->entry_count < EPOCH_ENTRIES_MAX);
-    e->entries[e->entry_count++] = (struct epoch_entry){.batch = batch};
+    e->entries[e->entry_count++] = (struct epoch_entry){.batch = batch, .written = batch};
     e->row_count += batch->row_count;
     e->at_boundary = batch->position_count > 0;
     for (uint32_t i = 0; i < batch->position_count; i++) {
@@ -58,57 +68,78 @@ void epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *dur
 struct epoch_entry *epoch_find(struct epoch *e, const struct ph_batch *batch)
 {
     for (uint32_t i = e->entry_count; i-- > 0;) {
-        if (e->entries[i].batch == batch) {
+        if (e->entries[i].written == batch) {
             return &e->entries[i];
         }
     }
     return NULL;
 }
 
-bool epoch_mark_dead(struct epoch_entry *entry, uint32_t row)
+/* The place in `batch` of a row of `written`. */
+static uint32_t original_row(const struct epoch_entry *entry, uint32_t row)
 {
-    assert(row < entry->batch->row_count);
-    if (entry->dead == NULL) {
-        entry->dead = calloc(entry->batch->row_count, 1);
+    uint32_t at = 0;
+    for (uint32_t seen = 0;; at++) {
+        assert(at < entry->batch->row_count);
+        if (entry->rows[at] != EPOCH_ROW_OUT && seen++ == row) {
+            return at;
+        }
     }
-    if (entry->dead == NULL) {
+}
+
+bool epoch_mark_dead(struct epoch_entry *entry, uint32_t row, bool *before)
+{
+    assert(row < entry->written->row_count);
+    if (entry->rows == NULL) {
+        entry->rows = calloc(entry->batch->row_count, 1);
+    }
+    if (entry->rows == NULL) {
         return false;
     }
-    entry->dead[row] = 1;
+    uint32_t at = original_row(entry, row);
+    *before = entry->rows[at] == EPOCH_ROW_DEAD;
+    entry->rows[at] = EPOCH_ROW_DEAD;
     return true;
 }
 
-/* keep[row] = 1 for what is to be written still; answers how many rows that are. */
-static uint32_t choose(const struct epoch_entry *entry, const int64_t *durable, uint8_t *keep)
+/* Moves rows that are dead or durable out; answers how many that are. */
+static uint32_t move_out(struct epoch_entry *entry, const int64_t *durable)
 {
     const struct ph_batch *b = entry->batch;
-    uint32_t kept = 0;
+    uint32_t moved = 0;
     for (uint32_t row = 0; row < b->row_count; row++) {
-        bool dead = entry->dead != NULL && entry->dead[row] != 0;
         bool has = b->offsets != NULL && b->offsets[row] < durable[b->partition_ids[row]];
-        keep[row] = !dead && !has;
-        kept += keep[row];
+        if (entry->rows[row] == EPOCH_ROW_DEAD || (entry->rows[row] == EPOCH_ROW_WRITTEN && has)) {
+            entry->rows[row] = EPOCH_ROW_OUT;
+            moved++;
+        }
     }
-    return kept;
+    return moved;
 }
 
+/* Always from the batch as it came, so that however often rows are left out one copy is held. */
 static int32_t prune_entry(struct epoch *e, struct epoch_entry *entry, const int64_t *durable,
                            uint8_t *keep, struct ph_error *err)
 {
-    uint32_t before = entry->batch->row_count;
-    uint32_t kept = choose(entry, durable, keep);
-    if (kept < before) {
+    if (entry->rows == NULL) {
+        entry->rows = calloc(entry->batch->row_count + 1u, 1);
+    }
+    if (entry->rows == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory while rows are written again");
+    }
+    if (move_out(entry, durable) > 0) {
+        for (uint32_t row = 0; row < entry->batch->row_count; row++) {
+            keep[row] = entry->rows[row] == EPOCH_ROW_WRITTEN;
+        }
+        drop_rest(e, entry);
         const struct ph_batch *rest = e->memory->filter(e->memory->arg, entry->batch, keep);
         if (rest == NULL) {
             return ph_error_set(err, PH_ERR_FATAL,
                                 "the memory reserve is used up while rows are written again");
         }
-        drop_entry(e, entry);
-        entry->batch = rest;
+        entry->written = rest;
     }
-    free(entry->dead);
-    entry->dead = NULL;
-    e->row_count += kept;
+    e->row_count += entry->written->row_count;
     return PH_OK;
 }
 

@@ -21,10 +21,18 @@ struct epoch_memory {
 
 #define EPOCH_ENTRIES_MAX 1024
 
+/** What becomes of a row of an entry's batch. */
+enum epoch_row {
+    EPOCH_ROW_WRITTEN = 0, /**< it is in `written` */
+    EPOCH_ROW_DEAD =
+        1, /**< it is in `written` too, but was set aside: left out from the next prune on */
+    EPOCH_ROW_OUT = 2 /**< it is not in `written` */
+};
+
 struct epoch_entry {
-    const struct ph_batch *batch;
-    uint8_t *dead; /**< one byte a row, null = none: set aside, to be left out when it is written
-                      again */
+    const struct ph_batch *batch;   /**< as it came */
+    const struct ph_batch *written; /**< what the sink gets: batch, or what is left of it */
+    uint8_t *rows;                  /**< enum epoch_row of each row of batch; null = all written */
 };
 
 struct epoch {
@@ -45,10 +53,11 @@ void epoch_destroy(struct epoch *e); /**< accepts null; releases what it holds *
 /** Takes the reference. Positions that are not above durable[partition id] move nothing. The caller
  * checks EPOCH_ENTRIES_MAX before. */
 void epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *durable);
-/** The entry that holds this batch, or null. */
+/** The entry whose `written` this is, or null. */
 struct epoch_entry *epoch_find(struct epoch *e, const struct ph_batch *batch);
-/** Marks a row as set aside. False: out of memory. */
-__attribute__((warn_unused_result)) bool epoch_mark_dead(struct epoch_entry *entry, uint32_t row);
+/** Marks a row of `written` as set aside. *before: it was already. False: out of memory. */
+__attribute__((warn_unused_result)) bool epoch_mark_dead(struct epoch_entry *entry, uint32_t row,
+                                                         bool *before);
 /**
  * Leaves out of every entry the rows set aside and those below durable[partition id] (-1 = none),
  * and forgets positions that are not above it. PH_ERROR: out of reserve.

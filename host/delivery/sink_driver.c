@@ -265,7 +265,7 @@ static enum sink_step operation_failed(struct sink_driver *d)
 
 static enum sink_step write_next(struct sink_driver *d)
 {
-    const struct ph_batch *batch = d->epoch->entries[d->written].batch;
+    const struct ph_batch *batch = d->epoch->entries[d->written].written;
     int32_t rc = PH_OK;
     d->rejected = 0;
     if (batch->row_count > 0) {
@@ -366,12 +366,13 @@ void sink_driver_reject(struct sink_driver *d, const struct ph_batch *batch, uin
                            "a row was rejected that is not in the open epoch (row %u)", row);
         return;
     }
-    if (entry->dead != NULL && entry->dead[row] != 0) {
+    bool before = false;
+    if (!epoch_mark_dead(entry, row, &before)) {
+        (void)ph_error_set(&d->error, PH_ERR_FATAL, "out of memory for a rejected row");
         return;
     }
     d->rejected++;
-    if (!epoch_mark_dead(entry, row)) {
-        (void)ph_error_set(&d->error, PH_ERR_FATAL, "out of memory for a rejected row");
+    if (before) {
         return;
     }
     (void)d->env.set_aside(d->env.arg, batch, row, code, reason, &d->error);
