@@ -9,14 +9,57 @@
 
 #include "pipehost/abi.h"
 
-#define TIMESTAMP_MIN_US    INT64_C(-62135596800000000) /**< 0001-01-01T00:00:00Z */
-#define TIMESTAMP_MAX_US    INT64_C(253402300799999999) /**< 9999-12-31T23:59:59.999999Z */
-#define TIMESTAMP_TEXT_SIZE 32u
+#include <string.h>
+
+#define TIMESTAMP_MIN_US       INT64_C(-62135596800000000) /**< 0001-01-01T00:00:00Z */
+#define TIMESTAMP_MAX_US       INT64_C(253402300799999999) /**< 9999-12-31T23:59:59.999999Z */
+#define TIMESTAMP_TEXT_SIZE    32u
+#define TIMESTAMP_PATTERN_TEXT 255u
+#define TIMESTAMP_US_PER_MS    INT64_C(1000)
+#define TIMESTAMP_US_PER_S     INT64_C(1000000)
 
 enum timestamp_style {
     TIMESTAMP_ISO8601, /**< 2024-05-01T00:00:00.123Z */
     TIMESTAMP_SQL      /**< 2024-05-01 00:00:00.123 */
 };
+
+/** The last minute that was read: most records of a topic are of the same one as those before. */
+struct timestamp_minute {
+    uint8_t text[16]; /**< 2024-05-01T00:00 */
+    int64_t us;
+};
+
+/** Milliseconds, towards the past: what cutting off the text's digits gives. */
+static inline int64_t timestamp_floor_ms(int64_t us)
+{
+    int64_t ms = us / TIMESTAMP_US_PER_MS;
+    return ms * TIMESTAMP_US_PER_MS > us ? ms - 1 : ms;
+}
+
+#define TIMESTAMP_FIXED_LENGTH 24u /**< YYYY-MM-DDTHH:MM:SS.mmmZ */
+
+/** Reads the fixed form where it is of the minute remembered. False: it is not, or it is wrong; ask
+ * timestamp_parse_iso8601. */
+static inline bool timestamp_parse_again(const struct timestamp_minute *minute, const uint8_t *text,
+                                         uint32_t length, int64_t *us)
+{
+    if (length != TIMESTAMP_FIXED_LENGTH || memcmp(text, minute->text, sizeof minute->text) != 0) {
+        return false;
+    }
+    uint32_t d[5] = {text[17] - (uint32_t)'0', text[18] - (uint32_t)'0', text[20] - (uint32_t)'0',
+                     text[21] - (uint32_t)'0', text[22] - (uint32_t)'0'};
+    if (text[16] != ':' || d[0] > 5 || d[1] > 9 || text[19] != '.' || d[2] > 9 || d[3] > 9 ||
+        d[4] > 9 || text[23] != 'Z') {
+        return false;
+    }
+    *us = minute->us + (int64_t)(d[0] * 10000 + d[1] * 1000 + d[2] * 100 + d[3] * 10 + d[4]) *
+                           TIMESTAMP_US_PER_MS;
+    return true;
+}
+
+/** Remembers the minute of a text that timestamp_parse_iso8601 has read as us. */
+void timestamp_remember(struct timestamp_minute *minute, const uint8_t *text, uint32_t length,
+                        int64_t us);
 
 /** Days since 1970-01-01; month 1..12, day 1..31. */
 int64_t timestamp_days_from_civil(int32_t year, uint32_t month, uint32_t day);
@@ -35,8 +78,17 @@ __attribute__((warn_unused_result)) bool timestamp_parse_iso8601(const uint8_t *
 __attribute__((warn_unused_result)) bool timestamp_parse_unix(const uint8_t *text, uint32_t length,
                                                               int64_t scale, int64_t *us);
 
-/** strptime's pattern, with %z understood, in UTC otherwise; the whole text must match. text is at
- * most 255 bytes. */
+/** Days of a month; month 1..12. */
+uint32_t timestamp_month_days(int32_t year, uint32_t month);
+
+/** Null where the pattern can be used, else why not: conversions that depend on a locale, on the
+ * machine's time zone or that strptime does not have. */
+const char *timestamp_pattern_problem(const char *pattern);
+
+/**
+ * strptime's pattern, and %f for 1 to 9 digits of a fraction. %z is understood, without it the time
+ * is UTC. The whole text must match; it is at most TIMESTAMP_PATTERN_TEXT bytes and holds no NUL.
+ */
 __attribute__((warn_unused_result)) bool timestamp_parse_pattern(const char *pattern,
                                                                  const uint8_t *text,
                                                                  uint32_t length, int64_t *us);
