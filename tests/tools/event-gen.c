@@ -113,6 +113,8 @@ static void set_property(rd_kafka_conf_t *conf, char *pair)
 static void set_defaults(rd_kafka_conf_t *conf)
 {
     set_or_exit(conf, "client.id", "event-gen");
+    /* A fresh broker makes the first producer wait for its coordinator: no warning to anybody. */
+    set_or_exit(conf, "log_level", "3");
     /* A retry must not change the order: the offset is the record's identity. */
     set_or_exit(conf, "enable.idempotence", "true");
     set_or_exit(conf, "queue.buffering.max.messages", "1000000");
