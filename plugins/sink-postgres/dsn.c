@@ -104,6 +104,26 @@ static int32_t take_options(struct dsn *d, const PQconninfoOption *options, stru
     return PH_OK;
 }
 
+static bool has_any(const struct dsn *d, const char *keyword, const char *bytes)
+{
+    const char *value = dsn_get(d, keyword);
+    return value != NULL && strpbrk(value, bytes) != NULL;
+}
+
+/* A password that was not percent-encoded ends up in host, port or dbname, which are shown. */
+static int32_t check_places(const struct dsn *d, const char *text, struct ph_error *err)
+{
+    const char *port = dsn_get(d, "port");
+    bool is_uri = strncmp(text, "postgres", 8) == 0;
+    if (port != NULL && port[strspn(port, "0123456789,")] != '\0') {
+        return fail(err, "port is no number (is the password percent-encoded?)");
+    }
+    if (has_any(d, "host", "@") || (is_uri && has_any(d, "dbname", "@"))) {
+        return fail(err, "host or database holds an @: percent-encode the password");
+    }
+    return PH_OK;
+}
+
 static int32_t parse_native(struct dsn *d, const char *text, struct ph_error *err)
 {
     char *message = NULL;
@@ -115,7 +135,7 @@ static int32_t parse_native(struct dsn *d, const char *text, struct ph_error *er
     }
     int32_t result = take_options(d, options, err);
     PQconninfoFree(options);
-    return result;
+    return result != PH_OK ? result : check_places(d, text, err);
 }
 
 int32_t dsn_parse(struct dsn *d, const char *text, struct ph_error *err)

@@ -131,9 +131,13 @@ int32_t errors_set(struct ph_error *err, const PGconn *conn, const PGresult *res
  */
 static bool is_hopeless(const char *message)
 {
-    static const char *const signs[] = {"does not support SSL",       "certificate verify failed",
-                                        "root certificate file",      "does not match host name",
-                                        "could not load private key", "certificate file"};
+    static const char *const signs[] = {"does not support SSL",
+                                        "certificate verify failed",
+                                        "root certificate file",
+                                        "does not match host name",
+                                        "could not load private key",
+                                        "certificate file",
+                                        "invalid "};
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         if (strstr(message, signs[i]) != NULL) {
             return true;

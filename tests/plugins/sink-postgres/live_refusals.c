@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings that the server or its catalog contradicts: one sentence, at once. */
+#include "live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct ph_field fields[] = {{"ip", PH_TYPE_STRING, 0},
+                                         {"at", PH_TYPE_TIMESTAMP_MS, 0}};
+
+static void assert_activate(struct rig *r, const char *key, const char *says)
+{
+    ck_assert_int_eq(harness_activate(r->task), PH_ERROR);
+    assert_error(r, PH_ERR_CONFIG, says);
+    ck_assert_str_eq(rig_error(r)->config_key, key);
+    const char *password = getenv("POSTGRES_PASSWORD");
+    ck_assert(password == NULL || password[0] == '\0' ||
+              strstr(rig_error(r)->text, password) == NULL);
+}
+
+static void assert_table(const char *columns, const char *key, const char *says)
+{
+    struct rig r;
+    rig_sql("DROP TABLE IF EXISTS live");
+    if (columns != NULL) {
+        rig_sql("CREATE TABLE live (%s)", columns);
+    }
+    rig_settings(&r, "live");
+    rig_open(&r, fields, 2);
+    assert_activate(&r, key, says);
+    rig_close(&r);
+}
+
+START_TEST(a_table_that_is_not_there_comes_with_its_ddl)
+{
+    assert_table(NULL, "/table",
+                 "make it: CREATE TABLE \"live\" (\"ip\" varchar, \"at\" timestamp(3))");
+}
+END_TEST
+
+START_TEST(a_column_that_is_not_there_comes_with_the_nearest)
+{
+    assert_table(
+        "ipp text, at timestamp", "/table",
+        "table \"live\" has no column \"ip\", did you mean \"ipp\"? To add it: ALTER TABLE "
+        "\"live\" ADD COLUMN \"ip\" varchar");
+}
+END_TEST
+
+START_TEST(a_column_of_another_type_is_refused)
+{
+    assert_table("ip inet, at timestamp", "/table",
+                 "column \"ip\" of table \"live\" is inet, which takes no string; ALTER TABLE "
+                 "\"live\" ALTER COLUMN \"ip\" TYPE varchar");
+    assert_table("ip text, at text", "/table", "is text, which takes no timestamp(3)");
+}
+END_TEST
+
+START_TEST(a_column_that_wants_a_value_and_gets_none_is_refused)
+{
+    assert_table("id int NOT NULL, ip text, at timestamp", "/table",
+                 "table \"live\" wants a value for column \"id\" (NOT NULL, no default)");
+}
+END_TEST
+
+START_TEST(columns_that_fill_themselves_need_no_value)
+{
+    struct rig r;
+    struct ph_position p;
+    rig_sql("CREATE TABLE live (id int GENERATED ALWAYS AS IDENTITY, n int NOT NULL DEFAULT 1, "
+            "twice int GENERATED ALWAYS AS (n * 2) STORED, ip text, at timestamp)");
+    rig_settings(&r, "live");
+    rig_open(&r, fields, 2);
+    assert_ok(&r, rig_claim(&r, 1, &p));
+    rig_close(&r);
+    static const struct ph_field wrong[] = {{"twice", PH_TYPE_INT32, 0}};
+    rig_settings(&r, "live");
+    rig_open(&r, wrong, 1);
+    assert_activate(&r, "/table", "column \"twice\" of table \"live\" is generated");
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_wrong_password_is_refused_at_once)
+{
+    struct rig r;
+    rig_settings(&r, "live");
+    rig_set(&r, "password", "not the password");
+    rig_open(&r, fields, 2);
+    assert_activate(&r, "", "password authentication failed for user");
+    ck_assert_str_eq(rig_error(&r)->foreign_code, "28P01");
+    ck_assert(strstr(rig_error(&r)->text, "not the password") == NULL);
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_database_that_is_not_there_is_refused_at_once)
+{
+    struct rig r;
+    char dsn[256];
+    (void)snprintf(dsn, sizeof dsn, "host=%s port=%s dbname=nowhere", PQhost(rig_connection()),
+                   PQport(rig_connection()));
+    rig_settings(&r, "live");
+    rig_set(&r, "dsn", dsn);
+    rig_open(&r, fields, 2);
+    assert_activate(&r, "", "database \"nowhere\" does not exist");
+    ck_assert_str_eq(rig_error(&r)->foreign_code, "3D000");
+    rig_close(&r);
+}
+END_TEST
+
+/* A user of no rights but those that the test gives. */
+static void open_guest(struct rig *r)
+{
+    rig_sql("DO $$ BEGIN CREATE ROLE live_guest LOGIN PASSWORD 'guest'; EXCEPTION WHEN "
+            "duplicate_object THEN NULL; END $$; DROP TABLE IF EXISTS live; CREATE TABLE live (ip "
+            "text, at timestamp); REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    rig_settings(r, "live");
+    rig_set(r, "user", "live_guest");
+    rig_set(r, "password", "guest");
+    rig_open(r, fields, 2);
+}
+
+START_TEST(a_user_without_the_right_to_insert_is_told)
+{
+    struct rig r;
+    open_guest(&r);
+    assert_activate(&r, "/table",
+                    "may not be written by user \"live_guest\"; GRANT INSERT ON "
+                    "\"live\"");
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_user_without_the_right_to_make_tables_gets_what_to_run)
+{
+    struct rig r;
+    struct ph_position p;
+    open_guest(&r);
+    rig_sql("GRANT INSERT ON live TO live_guest");
+    assert_activate(&r, "/positions_table",
+                    "let an owner run: CREATE TABLE \"pipehost_positions\" (pipeline text, ");
+    const char *ddl = strstr(rig_error(&r)->text, "CREATE TABLE");
+    ck_assert_str_eq(rig_error(&r)->text + strlen(rig_error(&r)->text) -
+                         strlen(" TO \"live_guest\""),
+                     " TO \"live_guest\"");
+    rig_sql("%s", ddl);
+    r.task->is_active = false;
+    assert_ok(&r, rig_claim(&r, 1, &p));
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_positions_table_that_is_something_else_is_refused)
+{
+    struct rig r;
+    rig_sql("CREATE TABLE live (ip text, at timestamp); CREATE TABLE pipehost_positions (source "
+            "text)");
+    rig_settings(&r, "live");
+    rig_open(&r, fields, 2);
+    assert_activate(&r, "/positions_table", "table \"pipehost_positions\" is no positions table");
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_table_dropped_while_running_ends_the_epoch_with_its_name)
+{
+    static const struct harness_cell cells[] = {CELL_TEXT("1.2.3.4"), CELL_NULL};
+    struct rig r;
+    struct ph_position p;
+    rig_sql("CREATE TABLE live (ip text, at timestamp)");
+    rig_settings(&r, "live");
+    rig_open(&r, fields, 2);
+    assert_ok(&r, rig_claim(&r, 1, &p));
+    rig_sql("DROP TABLE live");
+    struct ph_batch *b = harness_batch(&r.schema, cells, 1);
+    assert_ok(&r, rig_write(&r, b));
+    ck_assert_int_eq(rig_commit(&r, 0, 1), PH_ERROR);
+    assert_error(&r, PH_ERR_CONFIG, "relation \"live\" does not exist");
+    harness_batch_release(b);
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_jdbc_url_works)
+{
+    struct rig r;
+    struct ph_position p;
+    char dsn[512];
+    (void)snprintf(dsn, sizeof dsn,
+                   "jdbc:postgresql://%s:%s/%s?user=%s&password=%s&tcpKeepAlive=true",
+                   PQhost(rig_connection()), PQport(rig_connection()), PQdb(rig_connection()),
+                   getenv("POSTGRES_USER"), getenv("POSTGRES_PASSWORD"));
+    rig_sql("CREATE TABLE live (ip text, at timestamp)");
+    rig_settings(&r, "live");
+    rig_set(&r, "dsn", dsn);
+    rig_set(&r, "user", "");
+    rig_set(&r, "password", "");
+    rig_open(&r, fields, 2);
+    assert_ok(&r, rig_claim(&r, 1, &p));
+    rig_close(&r);
+}
+END_TEST
+
+TCase *refusal_tests(void)
+{
+    TCase *c = tcase_create("refusals");
+    tcase_add_test(c, a_table_that_is_not_there_comes_with_its_ddl);
+    tcase_add_test(c, a_column_that_is_not_there_comes_with_the_nearest);
+    tcase_add_test(c, a_column_of_another_type_is_refused);
+    tcase_add_test(c, a_column_that_wants_a_value_and_gets_none_is_refused);
+    tcase_add_test(c, columns_that_fill_themselves_need_no_value);
+    tcase_add_test(c, a_wrong_password_is_refused_at_once);
+    tcase_add_test(c, a_database_that_is_not_there_is_refused_at_once);
+    tcase_add_test(c, a_user_without_the_right_to_insert_is_told);
+    tcase_add_test(c, a_user_without_the_right_to_make_tables_gets_what_to_run);
+    tcase_add_test(c, a_positions_table_that_is_something_else_is_refused);
+    tcase_add_test(c, a_table_dropped_while_running_ends_the_epoch_with_its_name);
+    tcase_add_test(c, a_jdbc_url_works);
+    return c;
+}
