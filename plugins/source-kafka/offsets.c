@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "offsets.h"
+
+#include "errors.h"
+
+#define QUERY_TIMEOUT_MS 5000
+
+int32_t offsets_query(struct client *c, int32_t partition, struct offsets_range *range,
+                      struct ph_error *err)
+{
+    const char *topic = c->settings->topic;
+    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+        c->rk, topic, partition, &range->low, &range->high, QUERY_TIMEOUT_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return errors_set(
+            err, code, ERRORS_AT_START,
+            "topic \"%s\", partition %d: cannot ask for its first and last offset: %s", topic,
+            partition, rd_kafka_err2str(code));
+    }
+    return PH_OK;
+}
+
+static int32_t resolve_edges(struct client *c, const struct ph_partition *partitions,
+                             uint32_t count, int64_t *next_offsets, struct ph_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct offsets_range range;
+        if (offsets_query(c, partitions[i].partition, &range, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        next_offsets[i] = c->settings->startup_mode == STARTUP_LATEST ? range.high : range.low;
+    }
+    return PH_OK;
+}
+
+static rd_kafka_topic_partition_list_t *list_of(const struct client *c,
+                                                const struct ph_partition *partitions,
+                                                uint32_t count, int64_t offset)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t i = 0; i < count; i++) {
+        rd_kafka_topic_partition_list_add(list, c->settings->topic, partitions[i].partition)
+            ->offset = offset;
+    }
+    return list;
+}
+
+/* The answer for a partition in an answered list. */
+static const rd_kafka_topic_partition_t *answer_for(const struct client *c,
+                                                    rd_kafka_topic_partition_list_t *list,
+                                                    int32_t partition)
+{
+    return rd_kafka_topic_partition_list_find(list, c->settings->topic, partition);
+}
+
+static int32_t partition_failed(const struct client *c, int32_t partition, rd_kafka_resp_err_t code,
+                                const char *what, struct ph_error *err)
+{
+    return errors_set(err, code, ERRORS_AT_START,
+                      "topic \"%s\", partition %d: cannot ask for %s: %s", c->settings->topic,
+                      partition, what, rd_kafka_err2str(code));
+}
+
+static int32_t take_timestamps(struct client *c, rd_kafka_topic_partition_list_t *list,
+                               const struct ph_partition *partitions, uint32_t count,
+                               int64_t *next_offsets, struct ph_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t partition = partitions[i].partition;
+        const rd_kafka_topic_partition_t *answer = answer_for(c, list, partition);
+        struct offsets_range range;
+        if (answer->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return partition_failed(c, partition, answer->err, "the offset of a time", err);
+        }
+        next_offsets[i] = answer->offset;
+        if (answer->offset < 0) {
+            /* Nothing is that young: begin with what comes next. */
+            if (offsets_query(c, partition, &range, err) != PH_OK) {
+                return PH_ERROR;
+            }
+            next_offsets[i] = range.high;
+        }
+    }
+    return PH_OK;
+}
+
+static int32_t resolve_timestamp(struct client *c, const struct ph_partition *partitions,
+                                 uint32_t count, int64_t *next_offsets, struct ph_error *err)
+{
+    rd_kafka_topic_partition_list_t *list =
+        list_of(c, partitions, count, c->settings->startup_timestamp_ms);
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(c->rk, list, QUERY_TIMEOUT_MS);
+    int32_t result;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        result = errors_set(err, code, ERRORS_AT_START,
+                            "topic \"%s\": cannot ask for the offsets of a time: %s",
+                            c->settings->topic, rd_kafka_err2str(code));
+    } else {
+        result = take_timestamps(c, list, partitions, count, next_offsets, err);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
+}
+
+static int32_t take_committed(struct client *c, rd_kafka_topic_partition_list_t *list,
+                              const struct ph_partition *partitions, uint32_t count,
+                              int64_t *next_offsets, struct ph_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t partition = partitions[i].partition;
+        const rd_kafka_topic_partition_t *answer = answer_for(c, list, partition);
+        struct offsets_range range;
+        if (answer->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return partition_failed(c, partition, answer->err, "its committed offset", err);
+        }
+        if (offsets_query(c, partition, &range, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        next_offsets[i] = answer->offset;
+        if (answer->offset < range.low) {
+            next_offsets[i] = range.low;
+            client_log(c, answer->offset < 0 ? PH_LOG_INFO : PH_LOG_WARNING,
+                       "topic \"%s\", partition %d: group \"%s\" has %s: beginning at offset %lld, "
+                       "the oldest",
+                       c->settings->topic, partition, c->settings->group,
+                       answer->offset < 0 ? "no offset"
+                                          : "an offset whose records Kafka has deleted",
+                       (long long)range.low);
+        }
+    }
+    return PH_OK;
+}
+
+static int32_t resolve_group(struct client *c, const struct ph_partition *partitions,
+                             uint32_t count, int64_t *next_offsets, struct ph_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(c, partitions, count, RD_KAFKA_OFFSET_INVALID);
+    rd_kafka_resp_err_t code = rd_kafka_committed(c->rk, list, QUERY_TIMEOUT_MS);
+    int32_t result;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        result =
+            errors_set(err, code, ERRORS_AT_START, "cannot read the offsets of group \"%s\": %s",
+                       c->settings->group, rd_kafka_err2str(code));
+    } else {
+        result = take_committed(c, list, partitions, count, next_offsets, err);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
+}
+
+int32_t offsets_resolve(struct client *c, const struct ph_partition *partitions, uint32_t count,
+                        int64_t *next_offsets, struct ph_error *err)
+{
+    if (count == 0) {
+        return PH_OK;
+    }
+    switch (c->settings->startup_mode) {
+    case STARTUP_GROUP:
+        return resolve_group(c, partitions, count, next_offsets, err);
+    case STARTUP_TIMESTAMP:
+        return resolve_timestamp(c, partitions, count, next_offsets, err);
+    case STARTUP_LATEST:
+    case STARTUP_EARLIEST:
+    default:
+        return resolve_edges(c, partitions, count, next_offsets, err);
+    }
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reader.h"
+
+#include "errors.h"
+#include "offsets.h"
+
+#include <stdlib.h>
+
+#define NO_SLOT UINT32_MAX
+/* Kafka's own brokers carry no more partitions than this. */
+#define PARTITION_MAX 1000000
+
+void reader_init(struct reader *r, struct client *client)
+{
+    *r = (struct reader){.client = client, .queue_fd = -1};
+}
+
+int32_t reader_open(struct reader *r, struct ph_error *err)
+{
+    struct client *client = r->client;
+    r->prefetch = conf_prefetch(client->settings, client->task->host->lane_count);
+    r->queue = rd_kafka_queue_get_consumer(client->rk);
+    if (r->queue == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "librdkafka has no consumer queue");
+    }
+    r->queue_fd = client_watch(client, r->queue, err);
+    return r->queue_fd < 0 ? PH_ERROR : PH_OK;
+}
+
+void reader_close(struct reader *r)
+{
+    for (; r->at < r->count; r->at++) {
+        rd_kafka_message_destroy(r->messages[r->at]);
+    }
+    if (r->queue != NULL) {
+        client_unwatch(r->client, r->queue, r->queue_fd);
+        rd_kafka_queue_destroy(r->queue);
+    }
+    free(r->slots);
+    free(r->slot_of);
+    /* The totals go on counting over the next connection. */
+    struct reader_totals totals = r->totals;
+    reader_init(r, r->client);
+    r->totals = totals;
+    r->nudged = totals;
+}
+
+/* ---- partitions */
+
+static void *grow(void *array, uint32_t count, size_t element, struct ph_error *err)
+{
+    void *bigger = realloc(array, (size_t)count * element);
+    if (bigger == NULL) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "out of memory for %u partitions", count);
+    }
+    return bigger;
+}
+
+static int32_t reserve_slot(struct reader *r, struct ph_error *err)
+{
+    if (r->slot_count == r->slot_capacity) {
+        uint32_t capacity = r->slot_capacity == 0 ? 8 : r->slot_capacity * 2;
+        struct reader_slot *slots = grow(r->slots, capacity, sizeof *slots, err);
+        if (slots == NULL) {
+            return PH_ERROR;
+        }
+        r->slots = slots;
+        r->slot_capacity = capacity;
+    }
+    return PH_OK;
+}
+
+static int32_t reserve_number(struct reader *r, int32_t partition, struct ph_error *err)
+{
+    uint32_t count = (uint32_t)partition + 1;
+    if (count <= r->slot_of_count) {
+        return PH_OK;
+    }
+    uint32_t *slot_of = grow(r->slot_of, count, sizeof *slot_of, err);
+    if (slot_of == NULL) {
+        return PH_ERROR;
+    }
+    for (uint32_t i = r->slot_of_count; i < count; i++) {
+        slot_of[i] = NO_SLOT;
+    }
+    r->slot_of = slot_of;
+    r->slot_of_count = count;
+    return PH_OK;
+}
+
+static int32_t assign(struct reader *r, const struct reader_slot *slot, struct ph_error *err)
+{
+    const char *topic = r->client->settings->topic;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, slot->partition)->offset = slot->next_offset;
+    rd_kafka_error_t *failure = rd_kafka_incremental_assign(r->client->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (failure == NULL) {
+        return PH_OK;
+    }
+    (void)errors_set(err, rd_kafka_error_code(failure), ERRORS_WHILE_READING,
+                     "topic \"%s\", partition %d: cannot begin at offset %lld: %s", topic,
+                     slot->partition, (long long)slot->next_offset, rd_kafka_error_string(failure));
+    rd_kafka_error_destroy(failure);
+    return PH_ERROR;
+}
+
+int32_t reader_start(struct reader *r, const struct ph_partition *partition, int64_t next_offset,
+                     struct ph_error *err)
+{
+    int32_t number = partition->partition;
+    struct offsets_range range = {0, INT64_MAX};
+    if (number < 0 || number >= PARTITION_MAX || next_offset < 0) {
+        return ph_error_set(err, PH_ERR_FATAL,
+                            "topic \"%s\", partition %d: cannot begin at offset %lld",
+                            partition->topic, number, (long long)next_offset);
+    }
+    if (reserve_slot(r, err) != PH_OK || reserve_number(r, number, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (r->slot_of[number] != NO_SLOT) {
+        return ph_error_set(err, PH_ERR_FATAL, "topic \"%s\", partition %d is being read already",
+                            partition->topic, number);
+    }
+    if (r->client->settings->is_bounded && offsets_query(r->client, number, &range, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    struct reader_slot *slot = &r->slots[r->slot_count];
+    *slot = (struct reader_slot){partition->id, number, next_offset, range.high,
+                                 next_offset >= range.high};
+    if (!slot->is_done && assign(r, slot, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    r->done_count += slot->is_done ? 1 : 0;
+    r->slot_of[number] = r->slot_count++;
+    return PH_OK;
+}
+
+const struct reader_slot *reader_find(const struct reader *r, uint32_t partition_id, uint32_t *hint)
+{
+    for (uint32_t i = 0; i < r->slot_count; i++) {
+        uint32_t at = *hint + i < r->slot_count ? *hint + i : *hint + i - r->slot_count;
+        if (r->slots[at].partition_id == partition_id) {
+            *hint = at;
+            return &r->slots[at];
+        }
+    }
+    return NULL;
+}
+
+int64_t reader_lag(const struct reader *r)
+{
+    int64_t lag = 0;
+    for (uint32_t i = 0; i < r->slot_count; i++) {
+        int64_t low;
+        int64_t high;
+        if (rd_kafka_get_watermark_offsets(r->client->rk, r->client->settings->topic,
+                                           r->slots[i].partition, &low,
+                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+            high > r->slots[i].next_offset) {
+            lag += high - r->slots[i].next_offset;
+        }
+    }
+    return lag;
+}
+
+/* ---- the way of a record */
+
+/* Null for a partition that was never started. */
+static struct reader_slot *slot_for(struct reader *r, int32_t partition)
+{
+    uint32_t number = (uint32_t)partition;
+    if (number >= r->slot_of_count || r->slot_of[number] == NO_SLOT) {
+        return NULL;
+    }
+    return &r->slots[r->slot_of[number]];
+}
+
+static void reach_end(struct reader *r, struct reader_slot *slot)
+{
+    if (!slot->is_done && slot->next_offset >= slot->end_offset) {
+        slot->is_done = true;
+        r->done_count++;
+    }
+}
+
+/* The position passes a hole: offsets of a compacted topic, or markers of transactions. */
+static void pass_hole(struct reader *r, struct reader_slot *slot, int64_t next_offset,
+                      struct ph_writer *writer)
+{
+    int64_t to = next_offset < slot->end_offset ? next_offset : slot->end_offset;
+    if (to > slot->next_offset) {
+        slot->next_offset = to;
+        writer->advance(writer, slot->partition_id, to);
+        reach_end(r, slot);
+    }
+}
+
+static int32_t out_of_range(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
+{
+    struct reader_slot *slot = slot_for(r, m->partition);
+    long long wanted = (long long)(slot != NULL ? slot->next_offset : m->offset);
+    struct offsets_range range;
+    if (offsets_query(r->client, m->partition, &range, NULL) != PH_OK) {
+        range = (struct offsets_range){-1, -1};
+    }
+    return errors_set(
+        err, m->err, ERRORS_WHILE_READING,
+        "topic \"%s\", partition %d: offset %lld is not there, Kafka has %lld to %lld: "
+        "%s; to go on without the missing records, set this partition's position to "
+        "one that is there",
+        r->client->settings->topic, m->partition, wanted, (long long)range.low,
+        (long long)range.high,
+        wanted < range.low ? "the records were deleted before they were read (see the topic's "
+                             "retention)"
+                           : "the topic was made anew or lost its end");
+}
+
+/* An error about one partition. Only what means that records are lost or never come ends the
+ * reading; the rest librdkafka tries again. */
+static int32_t partition_error(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
+{
+    uint32_t flags = errors_flags(m->err, ERRORS_WHILE_READING);
+    char text[CLIENT_TEXT_SIZE];
+    (void)snprintf(text, sizeof text, "%s", rd_kafka_message_errstr(m));
+    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+        return out_of_range(r, m, err);
+    }
+    r->client->error_count++;
+    if (flags == PH_ERR_RETRIABLE) {
+        client_log(r->client, PH_LOG_INFO,
+                   "topic \"%s\", partition %d, offset %lld: %s; trying again",
+                   r->client->settings->topic, m->partition, (long long)m->offset, text);
+        return PH_OK;
+    }
+    return errors_set(err, m->err, ERRORS_WHILE_READING,
+                      "topic \"%s\", partition %d, offset %lld: %s", r->client->settings->topic,
+                      m->partition, (long long)m->offset, text);
+}
+
+/* An error about no partition stems from the group's coordinator: of interest only where a group
+ * was asked for. */
+static int32_t client_error(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
+{
+    const char *text = rd_kafka_message_errstr(m);
+    if (errors_flags(m->err, ERRORS_WHILE_READING) != PH_ERR_RETRIABLE) {
+        return errors_set(err, m->err, ERRORS_WHILE_READING, "librdkafka: %s", text);
+    }
+    client_log(r->client, r->client->settings->group != NULL ? PH_LOG_WARNING : PH_LOG_DEBUG,
+               "librdkafka: %s; the pipeline goes on", text);
+    return PH_OK;
+}
+
+static int32_t take_event(struct reader *r, const rd_kafka_message_t *m, struct ph_writer *writer,
+                          struct ph_error *err)
+{
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        struct reader_slot *slot = slot_for(r, m->partition);
+        if (slot != NULL) {
+            pass_hole(r, slot, m->offset, writer);
+        }
+        return PH_OK;
+    }
+    return m->rkt == NULL ? client_error(r, m, err) : partition_error(r, m, err);
+}
+
+/* PH_MORE: the writer is full. */
+static int32_t take_record(struct reader *r, rd_kafka_message_t *m, struct ph_writer *writer,
+                           struct ph_record *record)
+{
+    rd_kafka_timestamp_type_t kind;
+    struct reader_slot *slot = slot_for(r, m->partition);
+    if (slot == NULL || m->offset < slot->next_offset) {
+        return PH_OK;
+    }
+    if (m->offset >= slot->end_offset) {
+        pass_hole(r, slot, m->offset, writer);
+        return PH_OK;
+    }
+    record->partition_id = slot->partition_id;
+    record->offset = m->offset;
+    record->timestamp_ms = rd_kafka_message_timestamp(m, &kind);
+    record->key = m->key;
+    record->key_length = (uint32_t)m->key_len;
+    record->value = m->payload;
+    record->value_length = (uint32_t)m->len;
+    if (writer->append(writer, record) != PH_OK) {
+        return PH_MORE;
+    }
+    slot->next_offset = m->offset + 1;
+    r->totals.records++;
+    r->totals.bytes += (int64_t)(m->len + m->key_len);
+    reach_end(r, slot);
+    return PH_OK;
+}
+
+/* Offers the messages at hand. PH_OK: all taken; PH_MORE: the writer is full. */
+static int32_t offer(struct reader *r, struct ph_writer *writer, struct ph_error *err)
+{
+    struct ph_record record = {.size = (uint32_t)sizeof record};
+    while (r->at < r->count) {
+        rd_kafka_message_t *m = r->messages[r->at];
+        int32_t result = m->err == RD_KAFKA_RESP_ERR_NO_ERROR ? take_record(r, m, writer, &record)
+                                                              : take_event(r, m, writer, err);
+        if (result == PH_MORE) {
+            return PH_MORE;
+        }
+        rd_kafka_message_destroy(m);
+        r->at++;
+        if (result < 0) {
+            return result;
+        }
+    }
+    return PH_OK;
+}
+
+/*
+ * A broker thread that finds the queue at its bound sleeps for a second, or until it has something
+ * else to do. So it is given something each time a quarter of the bound was consumed: a question
+ * whose answer nobody waits for. Without it the bound would have to hold a second's records.
+ */
+static void nudge(struct reader *r)
+{
+    if (r->totals.bytes - r->nudged.bytes < r->prefetch.value_bytes / 4 &&
+        r->totals.records - r->nudged.records < r->prefetch.records / 4) {
+        return;
+    }
+    r->nudged = r->totals;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->slot_count);
+    for (uint32_t i = 0; i < r->slot_count; i++) {
+        rd_kafka_topic_partition_list_add(list, r->client->settings->topic, r->slots[i].partition)
+            ->offset = RD_KAFKA_OFFSET_END;
+    }
+    (void)rd_kafka_offsets_for_times(r->client->rk, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* True where the queue gave as many as there is room for: there may be more. */
+static bool refill(struct reader *r)
+{
+    ssize_t n = rd_kafka_consume_batch_queue(r->queue, 0, r->messages, READER_BATCH);
+    r->at = 0;
+    r->count = n > 0 ? (uint32_t)n : 0;
+    return r->count == READER_BATCH;
+}
+
+int32_t reader_poll(struct reader *r, struct ph_writer *writer, struct ph_error *err)
+{
+    bool has_taken = false;
+    bool has_more = true;
+    if (r->client->settings->is_bounded && r->done_count == r->slot_count) {
+        return PH_END;
+    }
+    while (has_more || r->at < r->count) {
+        if (r->at == r->count) {
+            has_more = refill(r);
+        }
+        has_taken = has_taken || r->at < r->count;
+        int32_t result = offer(r, writer, err);
+        nudge(r);
+        if (result < 0) {
+            return result;
+        }
+        if (result == PH_MORE) {
+            break;
+        }
+    }
+    return has_taken ? PH_OK : PH_IDLE;
+}

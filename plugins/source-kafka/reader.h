@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Takes records out of librdkafka's queue and puts them into the host's writer, a batch at a time:
+ *
+ *   broker thread ──▶ consumer queue ──▶ messages[at .. count) ──▶ writer
+ *                       bounded by         held back while the
+ *                       prefetch           writer is full
+ *
+ * The queue's eventfd fires when the queue stops being empty. A consume call that gives fewer than
+ * it was asked for has seen the queue empty, so that the next record fires again: sleeping is safe
+ * only after such a call.
+ */
+#ifndef SOURCE_KAFKA_READER_H
+#define SOURCE_KAFKA_READER_H
+
+#include "client.h"
+#include "conf.h"
+
+#include "pipehost/source.h"
+
+#define READER_BATCH 1000
+
+/** One partition of this lane. */
+struct reader_slot {
+    uint32_t partition_id; /**< the host's number */
+    int32_t partition;     /**< Kafka's number */
+    int64_t next_offset;   /**< all below were given to the writer, or are not records */
+    int64_t end_offset;    /**< of a bounded run; INT64_MAX otherwise */
+    bool is_done;          /**< next_offset has reached end_offset */
+};
+
+struct reader_totals {
+    int64_t records;
+    int64_t bytes; /**< of keys and values */
+};
+
+struct reader {
+    struct client *client;
+    rd_kafka_queue_t *queue;
+    int queue_fd; /**< -1 = none */
+
+    rd_kafka_message_t *messages[READER_BATCH]; /**< [at, count) are ours to destroy */
+    uint32_t at;
+    uint32_t count;
+
+    struct reader_slot *slots;
+    uint32_t slot_count;
+    uint32_t slot_capacity;
+    uint32_t done_count;
+    /** By Kafka's number: the slot, or UINT32_MAX. A second topic would get a table of its own. */
+    uint32_t *slot_of;
+    uint32_t slot_of_count;
+
+    struct conf_prefetch prefetch;
+    struct reader_totals totals;
+    struct reader_totals nudged; /**< totals at the last nudge */
+};
+
+/** [control] */
+void reader_init(struct reader *r, struct client *client);
+/** Opens the queue of a connected client. [worker] */
+__attribute__((warn_unused_result)) int32_t reader_open(struct reader *r, struct ph_error *err);
+/** Gives back all that belongs to the client, which must still be there, and forgets the
+ * partitions. [worker] */
+void reader_close(struct reader *r);
+/** [worker] */
+__attribute__((warn_unused_result)) int32_t reader_start(struct reader *r,
+                                                         const struct ph_partition *partition,
+                                                         int64_t next_offset, struct ph_error *err);
+/** ph_source_ops.poll. [worker] */
+__attribute__((warn_unused_result)) int32_t reader_poll(struct reader *r, struct ph_writer *writer,
+                                                        struct ph_error *err);
+/** The slot of the host's partition, looked for from *hint on; null = not of this lane. [worker] */
+const struct reader_slot *reader_find(const struct reader *r, uint32_t partition_id,
+                                      uint32_t *hint);
+/** Records between our positions and the ends that the last answers named. [worker] */
+int64_t reader_lag(const struct reader *r);
+
+#endif

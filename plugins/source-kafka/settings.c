@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings.h"
+
+#include "instant.h"
+#include "properties.h"
+
+#define KEY_SIZE  ((uint32_t)sizeof(struct ph_config_key))
+#define MIB       (INT64_C(1) << 20)
+#define TOPIC_MAX 249 /* Kafka's own limit for a topic's name */
+
+const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
+    {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "brokers",
+     "Where to find the cluster: host:port, several separated by commas", NULL, NULL, NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "topic", "The topic to read", NULL, NULL,
+     NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_STRING, 0, 0, "group",
+     "Consumer group whose offsets are written for lag monitors, about once a second; pipehost "
+     "does not join it and does not start from it, except with startup_mode group",
+     NULL, NULL, NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_ENUM, 0, 0, "startup_mode",
+     "Where to begin in a partition of which no sink has a position", NULL, "latest",
+     "latest|earliest|group|timestamp|latest-offset|earliest-offset|group-offsets", 0, 0},
+    {KEY_SIZE, PH_CONFIG_STRING, 0, 0, "startup_timestamp",
+     "With startup_mode timestamp: begin at the first record of this time or later; ISO 8601 (UTC "
+     "without an offset) or milliseconds since 1970",
+     NULL, NULL, NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_ENUM, 0, 0, "bounded_mode",
+     "latest: end where each partition ends at the start; none: go on for ever", NULL, "none",
+     "none|latest|unbounded|latest-offset", 0, 0},
+    {KEY_SIZE, PH_CONFIG_INT, 0, 0, "prefetch_mib",
+     "Memory for records read ahead, all lanes together", "MiB", "64", NULL, 4, 4096},
+    {KEY_SIZE, PH_CONFIG_MAP, PH_CONFIG_SECRET_VALUES, 0, "rdkafka",
+     "Properties of librdkafka, for the connection, TLS, SASL and fetching", NULL, NULL,
+     PROPERTIES_SHOWN, 0, 0},
+};
+
+static int32_t refuse(struct ph_error *err, const char *pointer, const char *sentence)
+{
+    (void)ph_error_set(err, PH_ERR_CONFIG, "%s", sentence);
+    ph_error_set_key(err, pointer);
+    return PH_ERROR;
+}
+
+static const char *text_or_null(const struct ph_config *config, const char *name)
+{
+    const char *text = ph_config_text(config, name);
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+static bool topic_is_legal(const char *topic)
+{
+    size_t length = strlen(topic);
+    bool is_dots = strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0;
+    return length <= TOPIC_MAX && !is_dots &&
+           strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+               length;
+}
+
+static int32_t read_place(struct settings *s, const struct ph_config *config, struct ph_error *err)
+{
+    s->brokers = text_or_null(config, "brokers");
+    s->topic = text_or_null(config, "topic");
+    s->group = text_or_null(config, "group");
+    if (s->brokers == NULL) {
+        return refuse(err, "/brokers", "brokers is empty: write host:port");
+    }
+    if (s->topic == NULL) {
+        return refuse(err, "/topic", "topic is empty: write the name of the topic to read");
+    }
+    if (!topic_is_legal(s->topic)) {
+        return refuse(err, "/topic",
+                      "topic is no name that Kafka allows: up to 249 of a-z A-Z 0-9 . _ -");
+    }
+    return PH_OK;
+}
+
+static int32_t read_startup(struct settings *s, const struct ph_config *config,
+                            struct ph_error *err)
+{
+    const char *timestamp = text_or_null(config, "startup_timestamp");
+    /* The alternative spellings stand in the same order behind the four modes. */
+    s->startup_mode = (enum startup_mode)(ph_config_integer(config, "startup_mode") % 4);
+    s->is_bounded = ph_config_integer(config, "bounded_mode") % 2 == 1;
+    if (s->startup_mode == STARTUP_GROUP && s->group == NULL) {
+        return refuse(err, "/group", "startup_mode group needs the group whose offsets to use");
+    }
+    if ((s->startup_mode == STARTUP_TIMESTAMP) != (timestamp != NULL)) {
+        return refuse(err, "/startup_timestamp",
+                      timestamp == NULL
+                          ? "startup_mode timestamp needs startup_timestamp"
+                          : "startup_timestamp is only used with startup_mode timestamp");
+    }
+    if (timestamp != NULL && !instant_parse(timestamp, &s->startup_timestamp_ms)) {
+        return refuse(err, "/startup_timestamp",
+                      "startup_timestamp is neither ISO 8601 (2024-05-01T00:00:00Z) nor "
+                      "milliseconds since 1970");
+    }
+    return PH_OK;
+}
+
+int32_t settings_read(struct settings *s, const struct ph_config *config, struct ph_error *err)
+{
+    *s = (struct settings){0};
+    if (read_place(s, config, err) != PH_OK || read_startup(s, config, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    s->prefetch_bytes = ph_config_integer(config, "prefetch_mib") * MIB;
+    s->properties = config->get(config, "rdkafka");
+    return properties_check(s->properties, err);
+}

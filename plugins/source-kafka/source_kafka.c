@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** source-kafka: reads the partitions of a topic that the host assigns. */
+#include "pipehost/pipehost.h"
+
+#include "client.h"
+#include "commits.h"
+#include "offsets.h"
+#include "reader.h"
+#include "settings.h"
+
+#include <stdlib.h>
+
+#define NS_PER_S INT64_C(1000000000)
+
+enum counter { RECORDS, BYTES, LAG, ERRORS, RECONNECTS, COUNTER_COUNT };
+
+#define COUNTER_SIZE ((uint32_t)sizeof(struct ph_counter))
+
+static const struct ph_counter counters[COUNTER_COUNT] = {
+    [RECORDS] = {COUNTER_SIZE, PH_COUNTER, "records", "Records read"},
+    [BYTES] = {COUNTER_SIZE, PH_COUNTER, "bytes", "Bytes of their keys and values"},
+    [LAG] = {COUNTER_SIZE, PH_GAUGE, "lag_records",
+             "Records between the position and the end of all partitions, at most a second old"},
+    [ERRORS] = {COUNTER_SIZE, PH_COUNTER, "errors", "Errors that librdkafka reported"},
+    [RECONNECTS] = {COUNTER_SIZE, PH_COUNTER, "reconnects",
+                    "Times that Kafka was away and came back"},
+};
+
+struct operator_object {
+    const struct ph_host *host;
+    struct services services;
+    struct settings settings;
+};
+
+struct task {
+    struct operator_object *op;
+    const struct ph_task *host_task;
+    struct client client;
+    struct reader reader;
+    struct commits commits;
+    int64_t *cells[COUNTER_COUNT];
+    int64_t next_lag_ns;
+    int64_t commit_due_ns; /* 0 = none */
+};
+
+static int64_t now_ns(const struct task *t)
+{
+    return t->op->services.clock->monotonic_ns(t->op->host);
+}
+
+/* ---- the operator */
+
+static void *operator_create(const struct ph_host *host, struct ph_error *err)
+{
+    struct operator_object *op = calloc(1, sizeof *op);
+    if (op == NULL) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "out of memory");
+        return NULL;
+    }
+    op->host = host;
+    op->services = (struct services){
+        host->get_service(host, PH_SERVICE_LOG), host->get_service(host, PH_SERVICE_CLOCK),
+        host->get_service(host, PH_SERVICE_WAIT), host->get_service(host, PH_SERVICE_METRICS)};
+    if (op->services.log == NULL || op->services.clock == NULL || op->services.wait == NULL ||
+        op->services.metrics == NULL) {
+        (void)ph_error_set(err, PH_ERR_FATAL,
+                           "this host lacks a service that source-kafka needs: log, clock, wait or "
+                           "metrics");
+        free(op);
+        return NULL;
+    }
+    return op;
+}
+
+static void operator_destroy(void *self)
+{
+    free(self);
+}
+
+static int32_t operator_init(void *self, const struct ph_config *config, struct ph_error *err)
+{
+    struct operator_object *op = self;
+    return settings_read(&op->settings, config, err);
+}
+
+/* ---- the task */
+
+static void *task_create(void *self, const struct ph_task *host_task, struct ph_error *err)
+{
+    struct operator_object *op = self;
+    struct task *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "out of memory");
+        return NULL;
+    }
+    t->op = op;
+    t->host_task = host_task;
+    for (uint32_t i = 0; i < COUNTER_COUNT; i++) {
+        t->cells[i] = op->services.metrics->cell(host_task, i);
+    }
+    client_init(&t->client, &op->settings, &op->services, host_task);
+    reader_init(&t->reader, &t->client);
+    return t;
+}
+
+static void task_deactivate(void *self)
+{
+    struct task *t = self;
+    if (t->client.rk == NULL) {
+        return;
+    }
+    t->op->services.wait->deadline(t->host_task, 0);
+    commits_flush(&t->commits);
+    commits_fini(&t->commits);
+    reader_close(&t->reader);
+    client_close(&t->client);
+}
+
+static void task_destroy(void *self)
+{
+    struct task *t = self;
+    if (t != NULL) {
+        task_deactivate(t);
+        free(t);
+    }
+}
+
+static int32_t task_activate(void *self, struct ph_error *err)
+{
+    struct task *t = self;
+    task_deactivate(t);
+    if (client_open(&t->client, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    commits_init(&t->commits, &t->client);
+    if (reader_open(&t->reader, err) != PH_OK) {
+        task_deactivate(t);
+        return PH_ERROR;
+    }
+    return PH_OK;
+}
+
+/* The host keeps one deadline for a task: the next commit, and the next look whether Kafka is
+ * back. */
+static void set_deadline(struct task *t)
+{
+    int64_t at_ns = t->commit_due_ns;
+    if (t->client.is_away) {
+        int64_t probe_ns = now_ns(t) + NS_PER_S / 2;
+        at_ns = at_ns == 0 || probe_ns < at_ns ? probe_ns : at_ns;
+    }
+    t->op->services.wait->deadline(t->host_task, at_ns);
+}
+
+static void publish(struct task *t)
+{
+    ph_gauge_set(t->cells[RECORDS], t->reader.totals.records);
+    ph_gauge_set(t->cells[BYTES], t->reader.totals.bytes);
+    ph_gauge_set(t->cells[ERRORS], t->client.error_count);
+    ph_gauge_set(t->cells[RECONNECTS], t->client.reconnect_count);
+}
+
+static void publish_lag(struct task *t)
+{
+    int64_t now = now_ns(t);
+    if (now >= t->next_lag_ns) {
+        t->next_lag_ns = now + NS_PER_S;
+        ph_gauge_set(t->cells[LAG], reader_lag(&t->reader));
+    }
+}
+
+static void serve_events(struct task *t)
+{
+    client_serve(&t->client);
+    t->commit_due_ns = commits_step(&t->commits);
+    publish(t);
+    publish_lag(t);
+    set_deadline(t);
+}
+
+static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *err)
+{
+    struct task *t = self;
+    (void)events;
+    (void)err;
+    if (t->client.rk == NULL) {
+        return PH_OK;
+    }
+    if (fd == t->reader.queue_fd) {
+        client_drain(fd);
+        return PH_OK;
+    }
+    if (fd < 0) {
+        client_probe(&t->client);
+    }
+    serve_events(t);
+    return PH_OK;
+}
+
+/* ---- the source */
+
+static int32_t source_partitions(void *self, struct ph_partition_list *list, struct ph_error *err)
+{
+    struct task *t = self;
+    const struct rd_kafka_metadata *metadata = NULL;
+    if (client_topic(&t->client, &metadata, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    char *cluster = rd_kafka_clusterid(t->client.rk, 1000);
+    int32_t result = PH_OK;
+    for (int i = 0; result == PH_OK && i < metadata->topics[0].partition_cnt; i++) {
+        result = list->add(list, t->op->settings.topic, metadata->topics[0].partitions[i].id,
+                           cluster != NULL ? cluster : "");
+    }
+    if (result != PH_OK) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "the host takes no more than %d partitions of \"%s\"",
+                           metadata->topics[0].partition_cnt, t->op->settings.topic);
+    }
+    if (cluster != NULL) {
+        rd_kafka_mem_free(t->client.rk, cluster);
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return result;
+}
+
+static int32_t source_resolve(void *self, const struct ph_partition *partitions, uint32_t count,
+                              int64_t *next_offsets, struct ph_error *err)
+{
+    struct task *t = self;
+    return offsets_resolve(&t->client, partitions, count, next_offsets, err);
+}
+
+static int32_t source_start(void *self, const struct ph_partition *partition, int64_t next_offset,
+                            struct ph_error *err)
+{
+    struct task *t = self;
+    return reader_start(&t->reader, partition, next_offset, err);
+}
+
+static int32_t source_poll(void *self, struct ph_writer *writer, struct ph_error *err)
+{
+    struct task *t = self;
+    int32_t result = reader_poll(&t->reader, writer, err);
+    publish(t);
+    if (result == PH_OK || __atomic_load_n(t->cells[LAG], __ATOMIC_RELAXED) != 0) {
+        publish_lag(t);
+    }
+    return result;
+}
+
+static int32_t source_serve(void *self, struct ph_error *err)
+{
+    struct task *t = self;
+    (void)err;
+    serve_events(t);
+    return PH_OK;
+}
+
+static int32_t source_committed(void *self, const struct ph_position *positions, uint32_t count,
+                                struct ph_error *err)
+{
+    struct task *t = self;
+    uint32_t hint = 0;
+    (void)err;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct reader_slot *slot = reader_find(&t->reader, positions[i].partition_id, &hint);
+        if (slot != NULL && positions[i].next_offset >= 0) {
+            commits_note(&t->commits, slot->partition, positions[i].next_offset);
+        }
+    }
+    int64_t due_ns = commits_step(&t->commits);
+    if (due_ns != t->commit_due_ns) {
+        t->commit_due_ns = due_ns;
+        set_deadline(t);
+    }
+    return PH_OK;
+}
+
+static const struct ph_operator_ops operator_ops = {
+    .size = sizeof operator_ops,
+    .create = operator_create,
+    .destroy = operator_destroy,
+    .init = operator_init,
+    .task_create = task_create,
+    .task_destroy = task_destroy,
+    .activate = task_activate,
+    .deactivate = task_deactivate,
+    .ready = task_ready,
+};
+
+static const struct ph_source_ops source_ops = {
+    .size = sizeof source_ops,
+    .partitions = source_partitions,
+    .resolve = source_resolve,
+    .start = source_start,
+    .poll = source_poll,
+    .serve = source_serve,
+    .committed = source_committed,
+};
+
+static const struct ph_descriptor descriptor = {
+    .size = sizeof descriptor,
+    .kind = PH_KIND_SOURCE,
+    .delivery = PH_DELIVERY_NONE,
+    .id = "source-kafka",
+    .version = PH_SDK_VERSION,
+    .summary = "Reads the records of a Kafka topic",
+    .config = settings_keys,
+    .counters = counters,
+    .config_count = SETTINGS_KEY_COUNT,
+    .counter_count = COUNTER_COUNT,
+    .ops = &operator_ops,
+    .source = &source_ops,
+};
+
+PH_ENTRY(&descriptor);
