@@ -18,6 +18,7 @@ struct maker {
     const struct ph_config_key *key;
     json_t *node;
     bool may_convert; /* node is a string that may stand for a number or bool */
+    bool is_default;
 };
 
 static const char *list_end(const char *list)
@@ -61,7 +62,8 @@ __attribute__((format(printf, 2, 3))) static bool refuse(struct maker *k, const 
     va_start(args, format);
     (void)vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    reader_fail(k->r, k->key->name, "\"%s\" must be %s", k->key->name, sentence);
+    reader_fail(k->r, k->key->name, "%s\"%s\" must be %s",
+                k->is_default ? "the plugin's own default is wrong: " : "", k->key->name, sentence);
     return false;
 }
 
@@ -318,7 +320,7 @@ static bool make(struct maker *k, struct ph_value *v)
 bool config_value_read(struct reader *r, struct memory_block **memory,
                        const struct ph_config_key *key, json_t *node, struct ph_value *out)
 {
-    struct maker k = {r, memory, key, node, reader_is_convertible(r, node)};
+    struct maker k = {r, memory, key, node, reader_is_convertible(r, node), false};
     out->is_set = make(&k, out);
     return out->is_set;
 }
@@ -329,7 +331,7 @@ bool config_value_default(struct reader *r, struct memory_block **memory,
     bool composite = key->type == PH_CONFIG_LIST || key->type == PH_CONFIG_MAP;
     json_t *node =
         composite ? json_loads(key->default_text, 0, NULL) : json_string(key->default_text);
-    struct maker k = {r, memory, key, node, true};
+    struct maker k = {r, memory, key, node, true, true};
     if (node == NULL && !composite) {
         return reader_no_memory(r);
     }

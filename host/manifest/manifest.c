@@ -135,7 +135,7 @@ static bool check_encoding(struct reader *r)
 /* Jansson says what it met, which may be a secret: only what it wanted is told. */
 static bool refuse_syntax(struct reader *r, const json_error_t *error)
 {
-    if (json_error_code(error) == json_error_out_of_memory) {
+    if (json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0') {
         return reader_no_memory(r);
     }
     char what[JSON_ERROR_TEXT_LENGTH + 1];
@@ -144,11 +144,12 @@ static bool refuse_syntax(struct reader *r, const json_error_t *error)
     if (near != NULL) {
         *near = '\0';
     }
+    bool closing = what[0] == '\'' && (what[1] == '}' || what[1] == ']');
     size_t offset = error->position > 0 ? (size_t)error->position - 1 : 0;
-    if (offset > r->m->text_length) {
-        offset = r->m->text_length;
-    }
-    manifest_errors_add_offset(r->errs, r->m, "", offset, "this is not JSON: %s", what);
+    offset = offset > r->m->text_length ? r->m->text_length : offset;
+    offset = place_token(r->m->text, r->m->text_length, offset);
+    manifest_errors_add_offset(r->errs, r->m, "", offset, "this is not JSON: %s%s",
+                               closing ? "',' or " : "", what);
     return false;
 }
 
@@ -181,7 +182,7 @@ static bool parse(struct reader *r)
                     "a manifest is an object: { \"pipeline\": ..., \"operators\": [...] }");
         return false;
     }
-    return !manifest_errors_any(r->errs);
+    return true;
 }
 
 static void read_pipeline(struct reader *r)

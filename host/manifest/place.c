@@ -5,6 +5,7 @@
 #include "manifest/pointer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Whether the key whose opening quote stands at `key` is the pointer's segment at `segment`. */
 static bool key_is(const char *key, const char *end, const char *segment)
@@ -51,22 +52,22 @@ static bool next_comma(struct json_text *t)
     return true;
 }
 
+/* Of duplicates the last one counts, as for the parser. */
 static bool enter_member(struct json_text *t, const char *segment, const char **key)
 {
     struct json_text walk = {t->at + 1, t->end};
     do {
         const char *name = next_member(&walk);
         if (name == NULL) {
-            return false;
+            break;
         }
         if (key_is(name, t->end, segment)) {
             *key = name;
             t->at = walk.at;
-            return true;
         }
         json_text_skip_value(&walk);
     } while (next_comma(&walk));
-    return false;
+    return *key != NULL;
 }
 
 static bool enter_element(struct json_text *t, const char *segment)
@@ -112,6 +113,27 @@ struct place place_find(const char *text, size_t length, const char *pointer)
         }
     }
     return place;
+}
+
+size_t place_token(const char *text, size_t length, size_t offset)
+{
+    struct json_text t = {text, text + length};
+    for (json_text_skip_space(&t); t.at < t.end; json_text_skip_space(&t)) {
+        const char *start = t.at;
+        if (*t.at == '"') {
+            json_text_skip_string(&t);
+        } else if (strchr("{}[]:,", *t.at) != NULL) {
+            t.at++;
+        } else {
+            while (t.at < t.end && strchr(" \t\r\n{}[]:,\"", *t.at) == NULL) {
+                t.at++;
+            }
+        }
+        if (offset < (size_t)(t.at - text)) {
+            return offset < (size_t)(start - text) ? offset : (size_t)(start - text);
+        }
+    }
+    return offset;
 }
 
 void place_line_column(const char *text, size_t offset, uint32_t *line, uint32_t *column)

@@ -16,6 +16,10 @@ struct place {
 /** Walks to a JSON pointer. */
 struct place place_find(const char *text, size_t length, const char *pointer);
 
+/** The first byte of the token that the byte at offset belongs to. The text may be invalid, but
+ * holds no NUL. */
+size_t place_token(const char *text, size_t length, size_t offset);
+
 /** Line and column from 1; the column counts code points. */
 void place_line_column(const char *text, size_t offset, uint32_t *line, uint32_t *column);
 

@@ -76,6 +76,13 @@ static bool resolve(struct set *s)
     if (slash == NULL || slash[1] == '\0') {
         return fail(s, "an address is OPERATOR/pointer or /pointer");
     }
+    size_t depth = 0;
+    for (const char *at = slash; at != NULL; at = strchr(at + 1, '/')) {
+        depth++;
+    }
+    if (depth > MANIFEST_DEPTH_MAX) {
+        return fail(s, "the address is deeper than %d", MANIFEST_DEPTH_MAX);
+    }
     if (name_length == 0) {
         (void)snprintf(s->pointer, sizeof s->pointer, "%s", s->address);
         return true;
@@ -189,26 +196,34 @@ static bool put(struct set *s, json_t *parent, const char *segment, json_t *valu
     return fail(s, "\"%.64s\" leads nowhere", segment);
 }
 
+/* The object or array that the address's last segment, left in segment, belongs to; or null. */
+static json_t *find_parent(struct set *s, char *segment, size_t size)
+{
+    json_t *parent = s->r->m->root;
+    const char *at = s->pointer + 1;
+    if (!next_segment(s, &at, segment, size)) {
+        return NULL;
+    }
+    while (*at == '/') {
+        parent = step(s, parent, segment);
+        at++;
+        if (parent == NULL || !next_segment(s, &at, segment, size)) {
+            return NULL;
+        }
+    }
+    return parent;
+}
+
 static bool store(struct set *s)
 {
     char segment[512];
-    json_t *parent = s->r->m->root;
-    const char *at = s->pointer + 1;
-    if (!next_segment(s, &at, segment, sizeof segment)) {
+    json_t *value = make_value(s);
+    json_t *parent = value == NULL ? NULL : find_parent(s, segment, sizeof segment);
+    if (parent == NULL) {
+        json_decref(value);
         return false;
     }
-    for (uint32_t depth = 0; *at == '/'; depth++) {
-        if (depth == MANIFEST_DEPTH_MAX) {
-            return fail(s, "the address is deeper than %d", MANIFEST_DEPTH_MAX);
-        }
-        parent = step(s, parent, segment);
-        at++;
-        if (parent == NULL || !next_segment(s, &at, segment, sizeof segment)) {
-            return false;
-        }
-    }
-    json_t *value = make_value(s);
-    return value != NULL && put(s, parent, segment, value);
+    return put(s, parent, segment, value);
 }
 
 void sets_apply(struct reader *r, const char *const *sets, uint32_t count)
