@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The operator behind a scalar UDF; included by scalar.h, not meant to be used alone.
+ *
+ * The rows of a batch are worked on in runs: at first all rows at once, as a draft that shares the
+ * columns of the input. Where memory does not suffice for the results of a run, half of it is
+ * tried; the next call goes on behind what was emitted. A run in which rows are dropped is made
+ * again with the rows that are left, since a draft's rows are fixed when it is begun.
+ */
+#ifndef PIPEHOST_SCALAR_UDF_H
+#define PIPEHOST_SCALAR_UDF_H
+
+#include "pipehost/scalar.h"
+
+#include <stdlib.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ph_scalar_op {
+    const struct ph_scalar *scalar;
+    uint32_t argument_count;
+    const char *names[PH_SCALAR_ARGUMENTS_MAX]; /**< of the columns; the host's */
+    uint32_t columns[PH_SCALAR_ARGUMENTS_MAX];
+    const char *as; /**< the host's; null in a filter */
+    bool is_list;   /**< the config said `columns` */
+    void *state;
+};
+
+struct ph_scalar_task {
+    const struct ph_scalar_op *op;
+    const struct ph_task *task;
+    /* Of the running batch: */
+    uint32_t next_row;                      /**< rows before it are emitted */
+    uint32_t run_rows;                      /**< the longest run to try; 0 = all */
+    bool has_rejects;                       /**< a bit below is set */
+    uint8_t rejects[PH_BATCH_ROWS_MAX / 8]; /**< told to the host, not to be called again */
+    uint32_t rows[PH_BATCH_ROWS_MAX];       /**< of the run's draft */
+};
+
+/* ---- lifecycle */
+
+static inline void *ph_scalar_create(const struct ph_scalar *scalar, const struct ph_host *host,
+                                     struct ph_error *err)
+{
+    struct ph_scalar_op *op = (struct ph_scalar_op *)calloc(1, sizeof *op);
+    (void)host;
+    if (op == NULL) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "out of memory");
+        return NULL;
+    }
+    op->scalar = scalar;
+    while (op->argument_count < PH_SCALAR_ARGUMENTS_MAX &&
+           scalar->arguments[op->argument_count] != PH_TYPE_NONE) {
+        op->argument_count++;
+    }
+    return op;
+}
+
+static inline void ph_scalar_destroy(void *self)
+{
+    struct ph_scalar_op *op = (struct ph_scalar_op *)self;
+    if (op != NULL && op->state != NULL && op->scalar->destroy != NULL) {
+        op->scalar->destroy(op->state);
+    }
+    free(op);
+}
+
+static inline int32_t ph_scalar_refuse_count(const struct ph_scalar_op *op, struct ph_error *err)
+{
+    if (op->argument_count == 1) {
+        return ph_error_set(err, PH_ERR_CONFIG,
+                            "\"column\" is required: the column that the function reads");
+    }
+    return ph_error_set(err, PH_ERR_CONFIG,
+                        "\"columns\" is required: the %u columns that the function reads, in order",
+                        op->argument_count);
+}
+
+static inline int32_t ph_scalar_read_columns(struct ph_scalar_op *op,
+                                             const struct ph_config *config, struct ph_error *err)
+{
+    const struct ph_value *one = config->get(config, "column");
+    const struct ph_value *list = config->get(config, "columns");
+    if (one->is_set && list->is_set) {
+        ph_error_set_key(err, "/column");
+        return ph_error_set(err, PH_ERR_CONFIG, "set \"column\" or \"columns\", not both");
+    }
+    if (one->is_set && op->argument_count == 1) {
+        op->names[0] = one->text;
+        return PH_OK;
+    }
+    if (!list->is_set) {
+        return ph_scalar_refuse_count(op, err);
+    }
+    if (list->item_count != op->argument_count) {
+        ph_error_set_key(err, "/columns");
+        return ph_error_set(err, PH_ERR_CONFIG, "the function reads %u columns, not %u",
+                            op->argument_count, list->item_count);
+    }
+    op->is_list = true;
+    for (uint32_t i = 0; i < list->item_count; i++) {
+        op->names[i] = list->items[i].text;
+    }
+    return PH_OK;
+}
+
+static inline int32_t ph_scalar_init(void *self, const struct ph_config *config,
+                                     struct ph_error *err)
+{
+    struct ph_scalar_op *op = (struct ph_scalar_op *)self;
+    op->as = ph_config_text(config, "as");
+    if (op->argument_count == 0 || op->scalar->function == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL,
+                            "the plugin registers no function with at least one argument");
+    }
+    if (ph_scalar_read_columns(op, config, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (op->as == NULL && op->scalar->result != PH_TYPE_NONE) {
+        return ph_error_set(err, PH_ERR_CONFIG,
+                            "\"as\" is required: the new column that holds the result");
+    }
+    if (op->as != NULL && op->scalar->result == PH_TYPE_NONE) {
+        ph_error_set_key(err, "/as");
+        return ph_error_set(err, PH_ERR_CONFIG, "a filter adds no column: remove \"as\"");
+    }
+    if (op->scalar->create != NULL) {
+        op->state = op->scalar->create(config, err);
+        return op->state != NULL ? PH_OK
+                                 : ph_error_set(err, PH_ERR_FATAL, "the plugin made no state");
+    }
+    return PH_OK;
+}
+
+/* ---- bind */
+
+/** Appends to text[*used] as far as it fits. */
+__attribute__((format(printf, 4, 5))) static inline void ph_scalar_append(char *text, size_t size,
+                                                                          size_t *used,
+                                                                          const char *format, ...)
+{
+    va_list args;
+    int n = 0;
+    va_start(args, format);
+    if (*used < size) {
+        n = vsnprintf(text + *used, size - *used, format, args);
+    }
+    va_end(args);
+    *used += n > 0 ? (size_t)n : 0;
+}
+
+static inline int32_t ph_scalar_no_column(const struct ph_schema *in, const char *name,
+                                          struct ph_error *err)
+{
+    char has[400] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < in->field_count; i++) {
+        ph_scalar_append(has, sizeof has, &used, "%s%s", i == 0 ? "" : ", ", in->fields[i].name);
+    }
+    return ph_error_set(err, PH_ERR_CONFIG, "the input has no column \"%s\"; it has %s", name, has);
+}
+
+/** Finds argument i in the input and checks its type. */
+static inline int32_t ph_scalar_bind_argument(struct ph_scalar_op *op, uint32_t i,
+                                              const struct ph_schema *in, struct ph_error *err)
+{
+    int32_t column = ph_schema_find(in, op->names[i]);
+    uint32_t wanted = op->scalar->arguments[i];
+    char key[24] = "/column";
+    if (op->is_list) {
+        (void)snprintf(key, sizeof key, "/columns/%u", i);
+    }
+    if (column < 0) {
+        ph_error_set_key(err, key);
+        return ph_scalar_no_column(in, op->names[i], err);
+    }
+    if (wanted != PH_SCALAR_ANY && in->fields[column].type != wanted) {
+        ph_error_set_key(err, key);
+        return ph_error_set(err, PH_ERR_CONFIG, "column \"%s\" is %s, but the function reads %s",
+                            op->names[i], ph_type_name(in->fields[column].type),
+                            ph_type_name(wanted));
+    }
+    op->columns[i] = (uint32_t)column;
+    return PH_OK;
+}
+
+static inline bool ph_scalar_same(const struct ph_schema *a, const struct ph_schema *b)
+{
+    bool is_same = a->field_count == b->field_count;
+    for (uint32_t i = 0; is_same && i < a->field_count; i++) {
+        is_same = a->fields[i].type == b->fields[i].type &&
+                  strcmp(a->fields[i].name, b->fields[i].name) == 0;
+    }
+    return is_same;
+}
+
+static inline int32_t ph_scalar_bind(void *self, struct ph_binding *binding, struct ph_error *err)
+{
+    struct ph_scalar_op *op = (struct ph_scalar_op *)self;
+    for (uint32_t i = 1; i < binding->input_count; i++) {
+        if (!ph_scalar_same(binding->inputs[0], binding->inputs[i])) {
+            return ph_error_set(err, PH_ERR_CONFIG,
+                                "input %u has other columns than the first one: the inputs of a "
+                                "scalar function must be alike",
+                                i + 1);
+        }
+    }
+    for (uint32_t i = 0; i < op->argument_count; i++) {
+        if (ph_scalar_bind_argument(op, i, binding->inputs[0], err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    if (binding->pass(binding, 0, 0, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (op->scalar->result == PH_TYPE_NONE) {
+        return PH_OK;
+    }
+    if (binding->add(binding, 0, op->as, op->scalar->result, 0, err) != PH_OK) {
+        ph_error_set_key(err, "/as");
+        return PH_ERROR;
+    }
+    return PH_OK;
+}
+
+static inline void *ph_scalar_task_create(void *self, const struct ph_task *task,
+                                          struct ph_error *err)
+{
+    struct ph_scalar_task *t = (struct ph_scalar_task *)calloc(1, sizeof *t);
+    if (t == NULL) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "out of memory");
+        return NULL;
+    }
+    t->op = (const struct ph_scalar_op *)self;
+    t->task = task;
+    return t;
+}
+
+/* ---- rows */
+
+/* What became of a run. */
+enum ph_scalar_step {
+    PH_SCALAR_DONE,      /**< emitted, or nothing was left of it */
+    PH_SCALAR_DROPS,     /**< t->rows holds the rows that are left: make it with them */
+    PH_SCALAR_NO_MEMORY, /**< try a shorter run */
+    PH_SCALAR_NO_ROOM,   /**< downstream is full */
+    PH_SCALAR_FAILED
+};
+
+/** Rows of the batch that are worked on together: all of first .. end, or t->rows[count] of them.
+ */
+struct ph_scalar_run {
+    uint32_t first;
+    uint32_t end;
+    uint32_t count;
+    bool is_listed;
+};
+
+static inline bool ph_scalar_is_rejected(const struct ph_scalar_task *t, uint32_t row)
+{
+    return t->has_rejects && ((unsigned)t->rejects[row >> 3] >> (row & 7u) & 1u) != 0;
+}
+
+static inline void ph_scalar_note_reject(struct ph_scalar_task *t, uint32_t row)
+{
+    t->rejects[row >> 3] = (uint8_t)(t->rejects[row >> 3] | (1u << (row & 7u)));
+    t->has_rejects = true;
+}
+
+static inline bool ph_scalar_has_null(const struct ph_call *call)
+{
+    bool is_null = false;
+    for (uint32_t i = 0; i < call->argument_count; i++) {
+        is_null = is_null || ph_column_is_null(call->arguments[i], call->row);
+    }
+    return is_null;
+}
+
+static inline struct ph_call ph_scalar_begin(struct ph_scalar_task *t, const struct ph_batch *batch,
+                                             struct ph_draft *draft, struct ph_error *err)
+{
+    struct ph_call call;
+    memset(&call, 0, sizeof call);
+    call.argument_count = t->op->argument_count;
+    for (uint32_t i = 0; i < call.argument_count; i++) {
+        call.arguments[i] = ph_batch_column(batch, t->op->columns[i]);
+    }
+    call.builder = t->op->as != NULL ? &draft->builders[0] : NULL;
+    call.batch = batch;
+    call.task = t->task;
+    call.state = t->op->state;
+    call.err = err;
+    return call;
+}
+
+/** Calls the function for call->row. PH_OK, PH_NULL, PH_DROP, PH_REJECT, PH_MORE or PH_ERROR. */
+__attribute__((always_inline)) static inline int32_t ph_scalar_call(const struct ph_scalar *scalar,
+                                                                    struct ph_scalar_task *t,
+                                                                    struct ph_call *call)
+{
+    int32_t answer = scalar->function(call);
+    if (call->is_wrong) {
+        return PH_ERROR;
+    }
+    switch (answer) {
+    case PH_OK:
+        if (call->is_unsealed) {
+            call->is_unsealed = false;
+            ph_builder_seal(call->builder, call->result_row);
+        }
+        return PH_OK;
+    case PH_REJECT:
+        ph_scalar_note_reject(t, call->row);
+        break;
+    case PH_NULL:
+    case PH_DROP:
+    case PH_MORE:
+        break;
+    case PH_ERROR:
+        return ph_error_set(call->err, PH_ERR_FATAL, "the function failed without saying why");
+    default:
+        return ph_error_set(call->err, PH_ERR_FATAL,
+                            "the function answered %d: return ph_return_…, PH_NULL, PH_DROP or "
+                            "ph_reject",
+                            answer);
+    }
+    call->is_unsealed = false;
+    if (call->builder != NULL) {
+        ph_builder_set_null(call->builder, call->result_row);
+    }
+    return answer;
+}
+
+/**
+ * Calls the function for the rows of a run. Those that are not dropped are collected in t->rows
+ * unless the run is listed already: *kept of them. A rejected row is taken out by the host.
+ */
+__attribute__((always_inline)) static inline enum ph_scalar_step ph_scalar_fill(
+    const struct ph_scalar *scalar, struct ph_scalar_task *t, struct ph_call *call,
+    const struct ph_scalar_run *run, uint32_t *kept)
+{
+    bool wants_nulls = (scalar->flags & PH_SCALAR_NULLS) != 0;
+    *kept = 0;
+    for (uint32_t i = 0; i < run->count; i++) {
+        int32_t answer = PH_NULL;
+        call->row = run->is_listed ? t->rows[i] : run->first + i;
+        call->result_row = i;
+        if (!ph_scalar_is_rejected(t, call->row) && (wants_nulls || !ph_scalar_has_null(call))) {
+            answer = ph_scalar_call(scalar, t, call);
+        }
+        if (answer == PH_ERROR) {
+            return PH_SCALAR_FAILED;
+        }
+        if (answer == PH_MORE) {
+            return PH_SCALAR_NO_MEMORY;
+        }
+        if (!run->is_listed && answer != PH_DROP) {
+            t->rows[(*kept)++] = call->row;
+        }
+    }
+    return run->is_listed || *kept == run->count ? PH_SCALAR_DONE : PH_SCALAR_DROPS;
+}
+
+static inline enum ph_scalar_step ph_scalar_emit(struct ph_out *out, struct ph_draft *draft)
+{
+    if (out->emit(out, draft) == PH_OK) {
+        return PH_SCALAR_DONE;
+    }
+    out->discard(out, draft);
+    return PH_SCALAR_NO_ROOM;
+}
+
+static inline struct ph_draft *ph_scalar_draft(struct ph_scalar_task *t,
+                                               const struct ph_scalar_run *run,
+                                               const struct ph_batch *batch, struct ph_out *out)
+{
+    if (!run->is_listed && run->count == batch->row_count) {
+        return out->derive(out, 0, batch);
+    }
+    for (uint32_t i = 0; !run->is_listed && i < run->count; i++) {
+        t->rows[i] = run->first + i;
+    }
+    return out->gather(out, 0, batch, t->rows, run->count, run->end == batch->row_count);
+}
+
+/** Chooses rows first, then makes the draft. */
+__attribute__((always_inline)) static inline enum ph_scalar_step ph_scalar_filter(
+    const struct ph_scalar *scalar, struct ph_scalar_task *t, struct ph_scalar_run *run,
+    const struct ph_batch *batch, struct ph_out *out, struct ph_error *err)
+{
+    struct ph_call call = ph_scalar_begin(t, batch, NULL, err);
+    struct ph_draft *draft;
+    uint32_t kept;
+    enum ph_scalar_step step = ph_scalar_fill(scalar, t, &call, run, &kept);
+    if (step != PH_SCALAR_DONE && step != PH_SCALAR_DROPS) {
+        return step;
+    }
+    if (kept == 0) {
+        return PH_SCALAR_DONE;
+    }
+    run->is_listed = kept < run->count;
+    run->count = kept;
+    draft = ph_scalar_draft(t, run, batch, out);
+    return draft == NULL ? PH_SCALAR_NO_MEMORY : ph_scalar_emit(out, draft);
+}
+
+/** Makes the draft first, then the results in it; once more where rows were dropped. */
+__attribute__((always_inline)) static inline enum ph_scalar_step ph_scalar_values(
+    const struct ph_scalar *scalar, struct ph_scalar_task *t, struct ph_scalar_run *run,
+    const struct ph_batch *batch, struct ph_out *out, struct ph_error *err)
+{
+    for (;;) {
+        struct ph_draft *draft = ph_scalar_draft(t, run, batch, out);
+        enum ph_scalar_step step;
+        struct ph_call call;
+        uint32_t kept;
+        if (draft == NULL) {
+            return PH_SCALAR_NO_MEMORY;
+        }
+        call = ph_scalar_begin(t, batch, draft, err);
+        step = ph_scalar_fill(scalar, t, &call, run, &kept);
+        if (step == PH_SCALAR_DONE) {
+            return ph_scalar_emit(out, draft);
+        }
+        out->discard(out, draft);
+        if (step != PH_SCALAR_DROPS) {
+            return step;
+        }
+        if (kept == 0) {
+            return PH_SCALAR_DONE;
+        }
+        run->is_listed = true;
+        run->count = kept;
+    }
+}
+
+static inline void ph_scalar_end(struct ph_scalar_task *t)
+{
+    t->next_row = 0;
+    t->run_rows = 0;
+    if (t->has_rejects) {
+        memset(t->rejects, 0, sizeof t->rejects);
+        t->has_rejects = false;
+    }
+}
+
+/** The process of a UDF; inlined into each, so that the function can be inlined into it. */
+__attribute__((always_inline)) static inline int32_t ph_scalar_process(
+    const struct ph_scalar *scalar, struct ph_scalar_task *t, const struct ph_batch *batch,
+    struct ph_out *out, struct ph_error *err)
+{
+    while (t->next_row < batch->row_count) {
+        uint32_t left = batch->row_count - t->next_row;
+        uint32_t count = t->run_rows != 0 && t->run_rows < left ? t->run_rows : left;
+        struct ph_scalar_run run = {t->next_row, t->next_row + count, count, false};
+        enum ph_scalar_step step = scalar->result == PH_TYPE_NONE
+                                       ? ph_scalar_filter(scalar, t, &run, batch, out, err)
+                                       : ph_scalar_values(scalar, t, &run, batch, out, err);
+        if (step == PH_SCALAR_FAILED) {
+            ph_scalar_end(t);
+            return PH_ERROR;
+        }
+        if (step == PH_SCALAR_NO_MEMORY && count > 1) {
+            t->run_rows = count / 2;
+            continue;
+        }
+        if (step != PH_SCALAR_DONE) {
+            return PH_MORE;
+        }
+        t->next_row = run.end;
+    }
+    ph_scalar_end(t);
+    return PH_OK;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
