@@ -13,9 +13,8 @@
 #define CACHE_ENTRIES     1000000
 #define POSTGRES_EPOCH_MS 946684800000LL
 #define COLUMNS           6
-/* What a row adds to the texts of its record: lengths, the timestamp, geodata, and room for copies
- * of 64 bytes. */
-#define ROW_OVERHEAD (GEODATA_MAX_BYTES + 256)
+_Static_assert(PARSE_MAX_BYTES + GEODATA_MAX_BYTES + 256 <= ROWS_ROW_MAX,
+               "any record fits a block");
 
 /* What is below a record belongs to librdkafka's buffer or to nobody, but on the same page it can
  * be read. */
@@ -32,7 +31,7 @@ static bool is_padded(const char *end)
 static bool parse(struct job *job, const rd_kafka_message_t *m, struct parsed_event *event)
 {
     const char *json = m->payload;
-    if (m->len == 0 || m->len > ROWS_ROW_MAX - ROW_OVERHEAD) {
+    if (m->len == 0 || m->len > PARSE_MAX_BYTES) {
         return false;
     }
     if (!is_padded(json + m->len)) {
@@ -168,16 +167,23 @@ static int look_up(struct job *job, rd_kafka_message_t **messages, ssize_t n)
     return fetcher_run(job->fetcher, lookup.addresses, lookup.n, on_answer, &lookup);
 }
 
-/* Makes an entry for an address that has none. */
+/* Makes an entry for an address that has none. The address's own memory does not outlive the
+ * look-up of others. */
 static const struct geotext *locate(struct job *job, struct view ip, rd_kafka_message_t **messages,
                                     ssize_t n)
 {
     char text[GEODATA_MAX_BYTES];
-    if (!job->fetcher) {
-        size_t len = geodata_of(ip.at, ip.len, text, sizeof text);
-        return geocache_put(job->cache, ip, text, len);
+    char copy[GEOCACHE_IP_MAX + 1] = {0};
+    if (ip.len > GEOCACHE_IP_MAX) {
+        return NULL;
     }
-    return look_up(job, messages, n) < 0 ? NULL : geocache_find(job->cache, ip);
+    memcpy(copy, ip.at, ip.len);
+    struct view kept = {copy, ip.len};
+    if (!job->fetcher) {
+        size_t len = geodata_of(kept.at, kept.len, text, sizeof text);
+        return geocache_put(job->cache, kept, text, len);
+    }
+    return look_up(job, messages, n) < 0 ? NULL : geocache_find(job->cache, kept);
 }
 
 static int take_message(struct job *job, rd_kafka_message_t **messages, ssize_t n)
@@ -278,7 +284,7 @@ int job_open(struct job *job)
 {
     job->parser = parser_create();
     job->cache = geocache_create(CACHE_ENTRIES);
-    job->padded = malloc(ROWS_ROW_MAX + PARSE_PADDING);
+    job->padded = malloc(PARSE_MAX_BYTES + PARSE_PADDING);
     if (job->fetch.endpoint) {
         job->fetcher = fetcher_create(&job->fetch);
     }

@@ -1,6 +1,6 @@
 /*
- * The six fields of one web event as views into its bytes, by simdjson's on-demand parser. [one
- * thread per parser]
+ * The six fields of one web event as views into its bytes: simdjson finds the tokens, a walk over
+ * them the fields. thread per parser]
  */
 #ifndef TESTS_BENCH_PARSE_H
 #define TESTS_BENCH_PARSE_H
@@ -15,6 +15,9 @@ extern "C" {
 
 /* This many bytes after the JSON text must be readable; their content does not matter. */
 #define PARSE_PADDING 64
+
+/* No longer record is read. */
+#define PARSE_MAX_BYTES (4u * 1024 * 1024)
 
 struct view {
     const char *at; /* null: the field is null or absent */
