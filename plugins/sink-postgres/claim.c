@@ -4,13 +4,17 @@
 #include "sink.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 void claim_set_owner(struct sink_task *t)
 {
     char machine[64] = "";
     (void)gethostname(machine, sizeof machine - 1);
-    uint64_t nonce = t->sink->clock->random(t->sink->host);
+    uint64_t nonce = 0;
+    if (getrandom(&nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce) {
+        nonce = (uint64_t)t->sink->clock->monotonic_ns(t->sink->host);
+    }
     (void)snprintf(t->owner, sizeof t->owner, "%s pid %ld lane %u (%016llx)", machine,
                    (long)getpid(), t->task->lane, (unsigned long long)nonce);
 }

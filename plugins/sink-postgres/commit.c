@@ -94,7 +94,7 @@ static int32_t judge(struct sink_task *t, const struct answers *a, struct ph_err
     bool is_in_copy = t->epoch.line_count > 0 && !a->is_copied;
     if (!session_is_alive(&t->session) || sqlstate == NULL) {
         (void)errors_set(err, t->session.conn, r,
-                         is_in_copy ? "writing an epoch" : "no answer to COMMIT");
+                         is_in_copy ? "writing an epoch" : "COMMIT was not answered");
         if (err != NULL && (err->flags & PH_ERR_FATAL) != 0) {
             err->flags = PH_ERR_RETRIABLE; /* the server's own breakdown */
         }
@@ -108,7 +108,7 @@ static int32_t judge(struct sink_task *t, const struct answers *a, struct ph_err
     if (!a->is_moved && strcmp(sqlstate, SQLSTATE_DIVISION_BY_ZERO) == 0) {
         return blame_move(t, err);
     }
-    (void)errors_set(err, t->session.conn, r, a->is_moved ? "COMMIT" : "moving the positions");
+    (void)errors_set(err, t->session.conn, r, a->is_moved ? "at COMMIT" : "moving the positions");
     if (!a->is_moved && err != NULL && (err->flags & PH_ERR_POISON) != 0) {
         err->flags = PH_ERR_FATAL; /* not the rows' fault */
     }

@@ -8,6 +8,7 @@
 /* The longest fixed-width field: length and a uuid. A view's inline bytes are copied as a whole. */
 #define FIELD_BYTES_MAX 20u
 #define COUNT_BYTES     2u
+#define JSONB_VERSION   1
 
 /* Microseconds from 1970 to 2000, PostgreSQL's epoch, and the limits of its timestamp and date
  * (src/include/datatype/timestamp.h), after the shift. */
@@ -246,7 +247,7 @@ static uint8_t *put_fixed(uint8_t *at, const struct encode_source *s, uint32_t r
         return put_float4(at, real[row], fault);
     case PLAN_BOOL:
         at = put32(at, 1);
-        *at = (((const uint8_t *)s->values)[row >> 3] >> (row & 7u)) & 1u;
+        *at = (uint8_t)(((uint32_t)((const uint8_t *)s->values)[row >> 3] >> (row & 7u)) & 1u);
         return at + 1;
     case PLAN_UUID:
         return put_uuid(at, s, row, fault);
@@ -255,31 +256,39 @@ static uint8_t *put_fixed(uint8_t *at, const struct encode_source *s, uint32_t r
     }
 }
 
-/* Two overlapping moves for a short text are cheaper than a call. */
+struct block16 {
+    uint8_t bytes[16];
+};
+
+static inline void copy16(uint8_t *at, const uint8_t *from)
+{
+    struct block16 block;
+    memcpy(&block, from, sizeof block);
+    memcpy(at, &block, sizeof block);
+}
+
+/* Most texts have 16 to 64 bytes: overlapping moves are cheaper than a call. */
 static inline void copy_text(uint8_t *at, const uint8_t *from, size_t length)
 {
-    if (length >= 16 && length <= 32) {
-        uint8_t head[16];
-        uint8_t tail[16];
-        memcpy(head, from, 16);
-        memcpy(tail, from + length - 16, 16);
-        memcpy(at, head, 16);
-        memcpy(at + length - 16, tail, 16);
-    } else {
+    if (length - 16 > 48) {
         memcpy(at, from, length);
+        return;
     }
+    copy16(at, from);
+    if (length > 32) {
+        copy16(at + 16, from + 16);
+        copy16(at + length - 32, from + length - 32);
+    }
+    copy16(at + length - 16, from + length - 16);
 }
 
 /* The caller has seen to the room: length, a version byte, and at least a view's inline bytes. */
 static inline uint8_t *put_text(uint8_t *at, const struct encode_source *s, const struct ph_view *v)
 {
     uint32_t length = (uint32_t)v->length;
-    if (s->op == PLAN_JSONB) {
-        at = put32(at, length + 1);
-        *at++ = 1;
-    } else {
-        at = put32(at, length);
-    }
+    at = put32(at, length + s->version_bytes);
+    *at = JSONB_VERSION; /* overwritten where there is none */
+    at += s->version_bytes;
     if (length <= PH_VIEW_INLINE) {
         memcpy(at, v->u.inlined, PH_VIEW_INLINE);
     } else {
@@ -288,25 +297,37 @@ static inline uint8_t *put_text(uint8_t *at, const struct encode_source *s, cons
     return at + length;
 }
 
-/* Makes room for a text that is longer than what is left, keeping the begun row. */
-static uint8_t *make_room(struct encoder *e, uint8_t *at, size_t length, size_t slack)
-{
-    size_t offset = (size_t)(at - e->data);
-    return encoder_grow(e, offset + length + slack + ENCODE_PIECE_BYTES) ? e->data + offset : NULL;
-}
-
 static inline bool is_null(const struct encode_source *s, uint32_t row)
 {
-    return s->validity != NULL && ((s->validity[row >> 3] >> (row & 7u)) & 1u) == 0;
+    return s->validity != NULL && (((uint32_t)s->validity[row >> 3] >> (row & 7u)) & 1u) == 0;
 }
 
-/* Encodes one row at `at`. Null: see *stop; what was written of the row does not count. */
-static inline uint8_t *put_row(struct encoder *e, uint8_t *at, uint32_t columns, uint32_t row,
-                               size_t slack, struct encode_fault *fault, enum encode_stop *stop)
+/* Where a row is being put. Kept apart from the encoder, so that bytes written cannot alias it. */
+struct cursor {
+    uint8_t *at;
+    uint8_t *limit; /* a text must end before; the row's other fields find room behind */
+};
+
+/* Makes room for a text that is longer than what is left, keeping the begun row. */
+static bool make_room(struct encoder *e, struct cursor *k, size_t length, size_t slack)
 {
-    at = put16(at, (uint16_t)columns);
-    for (uint32_t c = 0; c < columns; c++) {
-        const struct encode_source *s = &e->sources[c];
+    size_t offset = (size_t)(k->at - e->data);
+    if (!encoder_grow(e, offset + length + slack + ENCODE_PIECE_BYTES)) {
+        return false;
+    }
+    k->at = e->data + offset;
+    k->limit = e->data + e->capacity - slack;
+    return true;
+}
+
+/* Puts one row. Unless it is ENCODE_END, what was put of the row does not count. */
+static inline enum encode_stop put_row(struct encoder *e, struct cursor *k, uint32_t columns,
+                                       uint32_t row, size_t slack, struct encode_fault *fault)
+{
+    const struct encode_source *s = e->sources;
+    const uint8_t *limit = k->limit;
+    uint8_t *at = put16(k->at, (uint16_t)columns);
+    for (const struct encode_source *end = s + columns; s < end; s++) {
         if (is_null(s, row)) {
             at = put32(at, UINT32_MAX);
             continue;
@@ -314,23 +335,24 @@ static inline uint8_t *put_row(struct encoder *e, uint8_t *at, uint32_t columns,
         if (s->op > PLAN_JSONB) {
             at = put_fixed(at, s, row, fault);
             if (at == NULL) {
-                fault->column = c;
-                *stop = ENCODE_BAD;
-                return NULL;
+                fault->column = (uint32_t)(s - e->sources);
+                return ENCODE_BAD;
             }
             continue;
         }
         const struct ph_view *v = (const struct ph_view *)s->values + row;
-        if ((size_t)v->length + slack > (size_t)(e->data + e->capacity - at)) {
-            at = make_room(e, at, (size_t)v->length, slack);
-            if (at == NULL) {
-                *stop = ENCODE_MEMORY;
-                return NULL;
+        if (v->length > limit - at) {
+            k->at = at;
+            if (!make_room(e, k, (size_t)v->length, slack)) {
+                return ENCODE_MEMORY;
             }
+            at = k->at;
+            limit = k->limit;
         }
         at = put_text(at, s, v);
     }
-    return at;
+    k->at = at;
+    return ENCODE_END;
 }
 
 static void take_sources(struct encoder *e, const struct plan *plan, const struct ph_batch *batch)
@@ -341,6 +363,7 @@ static void take_sources(struct encoder *e, const struct plan *plan, const struc
         e->sources[c].values = column->values;
         e->sources[c].buffers = column->buffers;
         e->sources[c].op = plan->columns[c].op;
+        e->sources[c].version_bytes = plan->columns[c].op == PLAN_JSONB;
     }
 }
 
@@ -352,18 +375,21 @@ enum encode_stop encoder_rows(struct encoder *e, const struct plan *plan,
     uint32_t at_row = *row;
     /* Once more than a row's, for the stream's end. */
     size_t slack = row_slack(plan->count) + COUNT_BYTES;
+    struct cursor k = {e->data + e->used, e->data + e->capacity - slack};
     take_sources(e, plan, batch);
-    while (at_row < batch->row_count) {
+    for (; at_row < batch->row_count; at_row++) {
+        e->used = (size_t)(k.at - e->data);
         if (e->used >= ENCODE_PIECE_BYTES) {
             stop = ENCODE_FULL;
             break;
         }
-        uint8_t *end = put_row(e, e->data + e->used, plan->count, at_row, slack, fault, &stop);
-        if (end == NULL) {
+        stop = put_row(e, &k, plan->count, at_row, slack, fault);
+        if (stop != ENCODE_END) {
             break;
         }
-        e->used = (size_t)(end - e->data);
-        at_row++;
+    }
+    if (stop == ENCODE_END) {
+        e->used = (size_t)(k.at - e->data);
     }
     *row = at_row;
     return stop;

@@ -18,6 +18,7 @@ struct encode_source {
     const void *values;
     const uint8_t *const *buffers;
     enum plan_op op;
+    uint32_t version_bytes; /**< in front of a text: 1 for jsonb */
 };
 
 struct encoder {

@@ -76,12 +76,26 @@ void errors_find_sqlstate(const char *message, char sqlstate[6])
     (void)snprintf(sqlstate, 6, "%.5s", code == NULL ? "" : code);
 }
 
+/* Up to where libpq begins to guess, and servers name their source files. */
+static size_t useful_length(const char *message)
+{
+    static const char *const ends[] = {"\nLOCATION:", "\nCONTEXT:", "\n\tThis probably means",
+                                       "\n\tIs the server running"};
+    size_t length = strlen(message);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        const char *end = strstr(message, ends[i]);
+        if (end != NULL && (size_t)(end - message) < length) {
+            length = (size_t)(end - message);
+        }
+    }
+    return length;
+}
+
 void errors_one_line(char *out, size_t capacity, const char *message)
 {
     const char *code = find_code(message);
     const char *at = code == NULL ? message : code + 5 + strspn(code + 5, ": ");
-    const char *end = strstr(at, "\nLOCATION:");
-    size_t length = end == NULL ? strlen(at) : (size_t)(end - at);
+    size_t length = useful_length(at);
     size_t used = 0;
     for (size_t i = 0; i < length && used + 2 < capacity; i++) {
         bool is_gap = isspace((unsigned char)at[i]) != 0;

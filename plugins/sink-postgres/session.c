@@ -60,7 +60,8 @@ int32_t session_flush(struct session *s, int64_t at_ns, struct ph_error *err)
 int32_t session_result(struct session *s, int64_t at_ns, PGresult **result, struct ph_error *err)
 {
     *result = NULL;
-    if (session_flush(s, at_ns, err) != PH_OK) {
+    /* Of a connection that broke, the results tell why. */
+    if (session_is_alive(s) && session_flush(s, at_ns, err) != PH_OK) {
         return PH_ERROR;
     }
     while (PQisBusy(s->conn)) {

@@ -46,8 +46,10 @@ START_TEST(a_refused_connection_shows_its_code_and_one_line)
     ck_assert_str_eq(line, "password authentication failed for user \"x\"");
     errors_find_sqlstate("could not translate host name \"FATAL:\" to address\n", code);
     ck_assert_str_eq(code, "");
-    errors_one_line(line, sizeof line, "refused\n\tIs the server running?\n");
-    ck_assert_str_eq(line, "refused Is the server running?");
+    errors_one_line(line, sizeof line, "refused\n\tIs the server running on that host?\n");
+    ck_assert_str_eq(line, "refused");
+    errors_one_line(line, sizeof line, "one\n  two.\n");
+    ck_assert_str_eq(line, "one two");
 }
 END_TEST
 
