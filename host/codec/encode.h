@@ -16,8 +16,8 @@ struct encode_options {
     uint32_t column_count;
 };
 
-/** Appends the object without a line break. Bytes columns are base64. A float64 that JSON does not
- * have (infinite, not a number) is null. out->failed says whether it fitted. */
+/** Appends the object without a line break. Bytes columns are base64 (RFC 4648, 4). A float64 that
+ * JSON does not have (infinite, not a number) is null. out->failed says whether it fitted. */
 void encode_row(struct buf *out, const struct ph_batch *batch, uint32_t row,
                 const struct encode_options *options);
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/number.h"
 
-#include <locale.h>
 #include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
 
 static bool is_digit(uint8_t c)
 {
@@ -119,21 +116,6 @@ static struct decimal read_decimal(const uint8_t *at, const uint8_t *end)
     return d;
 }
 
-static locale_t c_locale;
-
-static void make_c_locale(void)
-{
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
-
-/* A library inside a plugin may have set a locale with a decimal comma. */
-static double read_with_library(const char *text)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, make_c_locale);
-    return c_locale == (locale_t)0 ? strtod(text, NULL) : strtod_l(text, NULL, c_locale);
-}
-
 enum number_result number_read_float64(const uint8_t *text, uint32_t length, double *value)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -151,6 +133,6 @@ enum number_result number_read_float64(const uint8_t *text, uint32_t length, dou
         *value = negative ? -magnitude : magnitude;
         return NUMBER_OK;
     }
-    *value = read_with_library((const char *)text);
+    *value = number_read_any(text, length);
     return isinf(*value) ? NUMBER_RANGE : NUMBER_OK;
 }
