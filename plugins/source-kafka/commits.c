@@ -12,18 +12,22 @@ static int64_t now_ns(const struct commits *m)
 
 void commits_init(struct commits *m, struct client *client)
 {
+    uint64_t one = 1;
     *m = (struct commits){.client = client};
     if (client->settings->group != NULL) {
         m->offsets = rd_kafka_topic_partition_list_new(16);
+        m->answers = rd_kafka_queue_new(client->rk);
+        rd_kafka_queue_io_event_enable(m->answers, client->events_fd, &one, sizeof one);
     }
 }
 
 void commits_fini(struct commits *m)
 {
     if (m->offsets != NULL) {
+        rd_kafka_queue_destroy(m->answers);
         rd_kafka_topic_partition_list_destroy(m->offsets);
-        m->offsets = NULL;
     }
+    *m = (struct commits){.client = m->client};
 }
 
 void commits_note(struct commits *m, int32_t partition, int64_t next_offset)
@@ -43,17 +47,41 @@ void commits_note(struct commits *m, int32_t partition, int64_t next_offset)
     }
 }
 
-/* Runs within client_serve. */
-static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
-                      rd_kafka_topic_partition_list_t *offsets, void *opaque)
+/* The first error of an answer: of the request, or of a partition. */
+static rd_kafka_resp_err_t answer_error(rd_kafka_event_t *event)
 {
-    struct commits *m = opaque;
-    (void)rk;
-    m->is_in_flight = false;
-    for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && offsets != NULL && i < offsets->cnt;
-         i++) {
-        code = offsets->elems[i].err;
+    const rd_kafka_AlterConsumerGroupOffsets_result_t *result =
+        rd_kafka_event_AlterConsumerGroupOffsets_result(event);
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    size_t group_count = 0;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR || result == NULL) {
+        return code;
     }
+    const rd_kafka_group_result_t **groups =
+        rd_kafka_AlterConsumerGroupOffsets_result_groups(result, &group_count);
+    for (size_t g = 0; g < group_count; g++) {
+        const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[g]);
+        const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(groups[g]);
+        if (error != NULL) {
+            return rd_kafka_error_code(error);
+        }
+        for (int i = 0; list != NULL && i < list->cnt; i++) {
+            if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+                return list->elems[i].err;
+            }
+        }
+    }
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void take_answer(struct commits *m)
+{
+    rd_kafka_event_t *event = m->is_in_flight ? rd_kafka_queue_poll(m->answers, 0) : NULL;
+    if (event == NULL) {
+        return;
+    }
+    rd_kafka_resp_err_t code = answer_error(event);
+    m->is_in_flight = false;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !m->is_failing) {
         client_log(m->client, PH_LOG_WARNING,
                    "the offsets of group \"%s\", which only lag monitors read, cannot be written: "
@@ -61,19 +89,23 @@ static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                    m->client->settings->group, rd_kafka_err2str(code));
     }
     m->is_failing = code != RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_event_destroy(event);
 }
 
-static void commits_send(struct commits *m)
+static void send_offsets(struct commits *m)
 {
-    rd_kafka_resp_err_t code =
-        rd_kafka_commit_queue(m->client->rk, m->offsets, m->client->events, on_commit, m);
+    rd_kafka_AlterConsumerGroupOffsets_t *request =
+        rd_kafka_AlterConsumerGroupOffsets_new(m->client->settings->group, m->offsets);
+    rd_kafka_AlterConsumerGroupOffsets(m->client->rk, &request, 1, NULL, m->answers);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(request);
     m->is_dirty = false;
-    m->is_in_flight = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    m->is_in_flight = true;
 }
 
 int64_t commits_step(struct commits *m)
 {
-    /* The answer to the one in flight comes as an event, which steps again. */
+    take_answer(m);
+    /* The answer to the one in flight makes events_fd readable, which steps again. */
     if (!m->is_dirty || m->is_in_flight || m->client->is_away) {
         return 0;
     }
@@ -82,7 +114,7 @@ int64_t commits_step(struct commits *m)
         return m->next_ns;
     }
     m->next_ns = now + INTERVAL_NS;
-    commits_send(m);
+    send_offsets(m);
     return 0;
 }
 
@@ -91,7 +123,7 @@ void commits_flush(struct commits *m)
     int64_t until_ns = m->offsets == NULL ? 0 : now_ns(m) + FLUSH_NS;
     while (!m->client->is_away && (m->is_dirty || m->is_in_flight) && now_ns(m) < until_ns) {
         if (!m->is_in_flight) {
-            commits_send(m);
+            send_offsets(m);
         }
         /* The wait may be cut short by a host that stops at once. */
         if (m->client->services->wait->block(m->client->task, m->client->events_fd, PH_WAIT_READ,
@@ -99,5 +131,6 @@ void commits_flush(struct commits *m)
             return;
         }
         client_serve(m->client);
+        take_answer(m);
     }
 }

@@ -152,13 +152,14 @@ int64_t reader_lag(const struct reader *r)
 {
     int64_t lag = 0;
     for (uint32_t i = 0; i < r->slot_count; i++) {
+        const struct reader_slot *slot = &r->slots[i];
         int64_t low;
         int64_t high;
         if (rd_kafka_get_watermark_offsets(r->client->rk, r->client->settings->topic,
-                                           r->slots[i].partition, &low,
-                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-            high > r->slots[i].next_offset) {
-            lag += high - r->slots[i].next_offset;
+                                           slot->partition, &low,
+                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            high = high < slot->end_offset ? high : slot->end_offset;
+            lag += high > slot->next_offset ? high - slot->next_offset : 0;
         }
     }
     return lag;

@@ -242,6 +242,10 @@ static int32_t source_poll(void *self, struct ph_writer *writer, struct ph_error
     struct task *t = self;
     int32_t result = reader_poll(&t->reader, writer, err);
     publish(t);
+    if (result != PH_OK) {
+        /* Nobody may call for long: do not leave an old lag behind. */
+        t->next_lag_ns = 0;
+    }
     if (result == PH_OK || __atomic_load_n(t->cells[LAG], __ATOMIC_RELAXED) != 0) {
         publish_lag(t);
     }
