@@ -25,7 +25,7 @@ struct rig {
 
 #define RIG_ARENA ((size_t)40 << 20)
 
-static void rig_init(struct rig *r, const struct decode_field *fields, uint32_t count)
+static inline void rig_init(struct rig *r, const struct decode_field *fields, uint32_t count)
 {
     struct ph_error err;
     memset(r, 0, sizeof *r);
@@ -47,7 +47,7 @@ static void rig_init(struct rig *r, const struct decode_field *fields, uint32_t 
     }
 }
 
-static void rig_fini(struct rig *r)
+static inline void rig_fini(struct rig *r)
 {
     for (uint32_t i = 0; i < r->count; i++) {
         free(r->columns[i].values);
@@ -59,7 +59,7 @@ static void rig_fini(struct rig *r)
 
 /* Decodes into target.row, which is kept where the record is refused. The padding is made of bytes
  * that would be seen if they were read as part of the record. */
-static int32_t rig_put(struct rig *r, const char *json, size_t length)
+static inline int32_t rig_put(struct rig *r, const char *json, size_t length)
 {
     uint8_t *at = r->target.arena + r->used;
     ck_assert_uint_lt(r->used + length * 3 + 1, RIG_ARENA);
@@ -90,13 +90,13 @@ static int32_t rig_put(struct rig *r, const char *json, size_t length)
     return result;
 }
 
-static void rig_accept(struct rig *r, const char *json)
+static inline void rig_accept(struct rig *r, const char *json)
 {
     int32_t result = rig_put(r, json, strlen(json));
     ck_assert_msg(result == PH_OK, "%s: refused: %s", json, r->fault.reason);
 }
 
-static void rig_refuse(struct rig *r, const char *json, const char *code, const char *reason)
+static inline void rig_refuse(struct rig *r, const char *json, const char *code, const char *reason)
 {
     int32_t result = rig_put(r, json, strlen(json));
     ck_assert_msg(result == PH_ERROR, "%s: accepted", json);
@@ -105,7 +105,7 @@ static void rig_refuse(struct rig *r, const char *json, const char *code, const 
 }
 
 /* The text of a column's row, or "NULL". */
-static const char *rig_text(const struct rig *r, uint32_t column, uint32_t row)
+static inline const char *rig_text(const struct rig *r, uint32_t column, uint32_t row)
 {
     static char text[4][512];
     static unsigned int turn;

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rig.h"
+
+static struct rig r;
+
+static void init(void)
+{
+    rig_init(&r);
+}
+
+static void fini(void)
+{
+    rig_fini(&r);
+}
+
+START_TEST(a_batch_has_rows_system_columns_and_positions)
+{
+    static const char *const values[] = {"short,7", "a text that is too long for a view", ",-1"};
+    struct ph_batch *b = rig_batch(&r, values, 3);
+    ck_assert_uint_eq(b->row_count, 3);
+    ck_assert_uint_eq(b->column_count, 2);
+    ck_assert_ptr_eq(b->schema, r.schema);
+    ck_assert_uint_eq(b->flags, 0);
+    rig_expect_text(b, 0, 0, "short");
+    rig_expect_text(b, 0, 1, "a text that is too long for a view");
+    rig_expect_text(b, 0, 2, "");
+    ck_assert_ptr_null(b->columns[0].validity);
+    ck_assert_uint_eq(b->columns[1].null_count, 1);
+    ck_assert_int_eq(ph_column_int64(&b->columns[1], 0), 7);
+    ck_assert(ph_column_is_null(&b->columns[1], 1));
+    ck_assert_int_eq(ph_column_int64(&b->columns[1], 2), -1);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(b->partition_ids[i], 1);
+        ck_assert_int_eq(b->offsets[i], i);
+        ck_assert_int_eq(batch_timestamp_ms(b, i), i * 10);
+        rig_expect_bytes(batch_raw(b, i), values[i]);
+    }
+    ck_assert_ptr_null(b->sub_indexes);
+    rig_expect_bytes(batch_key(b, 0), "key");
+    ck_assert_ptr_null(batch_key(b, 1).data);
+    ck_assert_uint_eq(b->position_count, 1);
+    ck_assert_uint_eq(b->positions[0].partition_id, 1);
+    ck_assert_int_eq(b->positions[0].next_offset, 3);
+    batch_release(b);
+}
+END_TEST
+
+START_TEST(each_partition_has_one_position)
+{
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    for (int64_t i = 0; i < 1000; i++) {
+        ck_assert_int_eq(rig_append(&r, (uint32_t)(i * 7 % 100), 1000 + i, "x"), PH_OK);
+    }
+    batch_writer_advance(r.writer, 5, 5000);
+    batch_writer_advance(r.writer, 6, 3);
+    batch_writer_advance(r.writer, 70000, 1);
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->position_count, 101);
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < b->position_count; i++) {
+        const struct ph_position *p = &b->positions[i];
+        if (p->partition_id == 70000) {
+            ck_assert_int_eq(p->next_offset, 1);
+            continue;
+        }
+        int64_t last = 0;
+        for (uint32_t row = 0; row < b->row_count; row++) {
+            last = b->partition_ids[row] == p->partition_id ? b->offsets[row] : last;
+        }
+        ck_assert_int_eq(p->next_offset, p->partition_id == 5 ? 5000 : last + 1);
+        seen++;
+    }
+    ck_assert_uint_eq(seen, 100);
+    batch_release(b);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 5, 9, "x"), PH_OK);
+    b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->position_count, 1);
+    ck_assert_int_eq(b->positions[0].next_offset, 10);
+    batch_release(b);
+}
+END_TEST
+
+START_TEST(bad_records_are_told_and_passed)
+{
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 0, "good,1"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 1, "!bad"), PH_OK);
+    ck_assert_str_eq(r.bad_fault.code, "bang");
+    ck_assert_int_eq(r.bad_offset, 1);
+    ck_assert_int_eq(rig_append(&r, 1, 2, "good,2"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 3, NULL), PH_OK);
+    ck_assert_str_eq(r.bad_fault.code, "tombstone");
+    ck_assert_str_eq(r.bad_fault.reason, "the record has no value");
+    ck_assert_int_eq(rig_append(&r, 2, 9, "!bad"), PH_OK);
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(r.bad_count, 3);
+    ck_assert_uint_eq(b->row_count, 2);
+    rig_expect_bytes(batch_raw(b, 1), "good,2");
+    ck_assert_uint_eq(b->position_count, 2);
+    ck_assert_int_eq(b->positions[0].next_offset, 4);
+    ck_assert_int_eq(b->positions[1].next_offset, 10);
+    batch_release(b);
+}
+END_TEST
+
+START_TEST(a_batch_of_bad_records_travels_without_rows)
+{
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_ptr_null(batch_writer_close(r.writer));
+    ck_assert(!batch_writer_has_content(r.writer));
+    ck_assert_int_eq(rig_append(&r, 1, 0, "!bad"), PH_OK);
+    ck_assert(batch_writer_has_content(r.writer));
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->row_count, 0);
+    ck_assert_int_eq(b->positions[0].next_offset, 1);
+    batch_release(b);
+}
+END_TEST
+
+START_TEST(a_full_batch_says_so_and_keeps_nothing_of_the_record)
+{
+    rig_fini(&r);
+    rig_init_limits(&r, 64 * RIG_MIB, 3, 0, 0);
+    ck_assert_int_eq(rig_append(&r, 1, 0, "no batch is open"), PH_MORE);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(rig_append(&r, 1, i, "x"), PH_OK);
+    }
+    ck_assert_int_eq(rig_append(&r, 1, 3, "x"), PH_MORE);
+    ck_assert_int_eq(rig_append(&r, 1, 3, "x"), PH_MORE);
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->flags, PH_BATCH_MORE);
+    ck_assert_uint_eq(b->row_count, 3);
+    ck_assert_int_eq(b->positions[0].next_offset, 3);
+    batch_release(b);
+    ck_assert_int_eq(rig_append(&r, 1, 3, "x"), PH_MORE);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 3, "x"), PH_OK);
+    b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->flags, 0);
+    batch_release(b);
+}
+END_TEST
+
+START_TEST(a_batch_grows_from_small_to_full_size)
+{
+    char value[64];
+    uint32_t rows = 0;
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    uint64_t small = reserve_get_stats(r.reserve).used_bytes;
+    for (;; rows++) {
+        (void)snprintf(value, sizeof value, "record number %u%s%u", rows, rows % 3 == 0 ? "" : ",",
+                       rows);
+        if (rig_append(&r, rows % 5, rows, value) == PH_MORE) {
+            break;
+        }
+    }
+    ck_assert_uint_eq(rows, BATCH_MAX_ROWS);
+    ck_assert_uint_le(small, 2 * POOL_BLOCK_MIN);
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->position_count, 5);
+    for (uint32_t i = 0; i < rows; i++) {
+        (void)snprintf(value, sizeof value, "record number %u%s%u", i, i % 3 == 0 ? "" : ",", i);
+        rig_expect_bytes(batch_raw(b, i), value);
+        ck_assert_int_eq(ph_column_is_null(&b->columns[1], i), i % 3 == 0);
+        if (i % 3 != 0) {
+            ck_assert_int_eq(ph_column_int64(&b->columns[1], i), i);
+        }
+        ck_assert_int_eq(b->offsets[i], i);
+        ck_assert_uint_eq(b->partition_ids[i], i % 5);
+        ck_assert_int_eq(batch_timestamp_ms(b, i), (int64_t)i * 10);
+    }
+    ck_assert_uint_le(reserve_get_stats(r.reserve).used_bytes, sizes_source_batch(&r.options));
+    batch_release(b);
+}
+END_TEST
+
+static char *make_value(size_t length)
+{
+    char *value = malloc(length + 1);
+    memset(value, 'v', length);
+    value[length] = '\0';
+    return value;
+}
+
+START_TEST(records_have_a_largest_size)
+{
+    char *largest = make_value((1u << 20) - 1);
+    char *larger = make_value((1u << 20) + 1);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 1, larger), PH_OK);
+    ck_assert_str_eq(r.bad_fault.code, "too_large");
+    ck_assert_str_eq(r.bad_fault.reason, "the record has 1048577 bytes, more than record.max_bytes "
+                                         "(1048576) allows");
+    ck_assert_int_eq(rig_append(&r, 1, 3, largest), PH_MORE);
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->row_count, 0);
+    batch_release(b);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 3, largest), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 5, "small"), PH_MORE);
+    ck_assert_uint_le(reserve_get_stats(r.reserve).used_bytes,
+                      sizes_source_batch_largest(&r.options));
+    b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->row_count, 1);
+    ck_assert_uint_eq(batch_raw(b, 0).length, (1u << 20) - 1);
+    batch_release(b);
+    free(largest);
+    free(larger);
+}
+END_TEST
+
+START_TEST(a_large_record_in_an_empty_batch_needs_only_another_open)
+{
+    char *value = make_value(900000);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 1, value), PH_OK);
+    struct ph_batch *b = batch_writer_close(r.writer);
+    batch_release(b);
+    rig_fini(&r);
+    rig_init_limits(&r, 64 * RIG_MIB, 0, 8192, 0);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 1, value), PH_MORE);
+    ck_assert_ptr_null(batch_writer_close(r.writer));
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 1, value), PH_OK);
+    b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(batch_raw(b, 0).length, 900000);
+    batch_release(b);
+    free(value);
+}
+END_TEST
+
+START_TEST(without_room_open_waits_for_a_batch_to_return)
+{
+    static const char *const one[] = {"x"};
+    rig_fini(&r);
+    rig_init_limits(&r, 2 * POOL_BLOCK_MIN, 0, 0, 0);
+    struct ph_batch *b = rig_batch(&r, one, 1);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_MORE);
+    ck_assert_int_eq(rig_append(&r, 1, 1, "x"), PH_MORE);
+    ck_assert(!batch_writer_has_content(r.writer));
+    ck_assert_ptr_null(batch_writer_close(r.writer));
+    ck_assert_int_eq(r.freed, 0);
+    batch_retain(b);
+    batch_release(b);
+    ck_assert_int_eq(r.freed, 0);
+    batch_release(b);
+    ck_assert_int_eq(r.freed, 1);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 1, "x"), PH_OK);
+    for (int i = 2; i < 300; i++) {
+        (void)rig_append(&r, 1, i, "x");
+    }
+    b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->row_count, 256);
+    ck_assert_uint_eq(b->flags, PH_BATCH_MORE);
+    batch_release(b);
+}
+END_TEST
+
+START_TEST(partitions_beyond_the_list_make_a_full_batch)
+{
+    uint32_t rows = 0;
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    while (rig_append(&r, rows, 1, "x") == PH_OK) {
+        rows++;
+    }
+    ck_assert_uint_eq(rows, 1024);
+    batch_writer_advance(r.writer, rows, 7);
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->position_count, 1024);
+    batch_release(b);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, rows, 1, "x"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, UINT32_MAX, 1, "x"), PH_ERROR);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("writer");
+    TCase *c = tcase_create("batches");
+    tcase_add_checked_fixture(c, init, fini);
+    tcase_add_test(c, a_batch_has_rows_system_columns_and_positions);
+    tcase_add_test(c, each_partition_has_one_position);
+    tcase_add_test(c, bad_records_are_told_and_passed);
+    tcase_add_test(c, a_batch_of_bad_records_travels_without_rows);
+    tcase_add_test(c, a_full_batch_says_so_and_keeps_nothing_of_the_record);
+    tcase_add_test(c, a_batch_grows_from_small_to_full_size);
+    tcase_add_test(c, records_have_a_largest_size);
+    tcase_add_test(c, a_large_record_in_an_empty_batch_needs_only_another_open);
+    tcase_add_test(c, without_room_open_waits_for_a_batch_to_return);
+    tcase_add_test(c, partitions_beyond_the_list_make_a_full_batch);
+    suite_add_tcase(s, c);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(suite());
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
