@@ -82,7 +82,7 @@ START_TEST(depth_ignores_brackets_in_strings)
 }
 END_TEST
 
-static char duplicates[512];
+static char duplicates[4096];
 
 static void note_duplicate(void *context, const struct pointer *at, size_t key, size_t first)
 {

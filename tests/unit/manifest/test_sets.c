@@ -143,9 +143,9 @@ START_TEST(depth_is_bounded)
         memcpy(deep + 2 * i, "/a", 3);
     }
     memcpy(deep + 2 * (MANIFEST_DEPTH_MAX + 2), "=1", 3);
-    char expected[1024] = "--set ";
-    strncat(expected, deep, 2 * (MANIFEST_DEPTH_MAX + 2));
-    strncat(expected, ": the address is deeper than 64", 64);
+    char expected[1024];
+    (void)snprintf(expected, sizeof expected, "--set %.*s: the address is deeper than 64",
+                   (int)(2 * (MANIFEST_DEPTH_MAX + 2)), deep);
     assert_set_refused(deep, expected);
 }
 END_TEST
