@@ -21,6 +21,8 @@
  * the connection are seen soon; longer where an answer is on its way. */
 #define SLICE_MIN_MS 100
 #define SLICE_MAX_MS 2000
+/* How often to ask whether brokers that are away are back. */
+#define PROBE_MS 300
 /* A topic made a moment ago is not known to all brokers yet. */
 #define UNKNOWN_TOPIC_MS 600
 /* A peer that hangs up during the TLS handshake may be a broker that is shutting down. */
@@ -62,6 +64,7 @@ static void client_gone(struct client *c)
     }
     c->is_away = true;
     c->away_since_ns = now_ns(c);
+    c->probe_at_ns = c->away_since_ns + PROBE_MS * NS_PER_MS;
     if (c->is_connected) {
         client_log(c, PH_LOG_WARNING,
                    "Kafka at %s cannot be reached (%s): waiting for it, and going on from there",
@@ -93,24 +96,27 @@ void client_serve(struct client *c)
     (void)rd_kafka_poll(c->rk, 0);
 }
 
-void client_probe(struct client *c)
+int64_t client_probe(struct client *c)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    if (!c->is_away) {
-        return;
+    int64_t now = c->is_away ? now_ns(c) : 0;
+    if (!c->is_away || now < c->probe_at_ns) {
+        return c->is_away ? c->probe_at_ns : 0;
     }
+    c->probe_at_ns = now + PROBE_MS * NS_PER_MS;
     /* With a time-out of 0 this sends the request and does not wait: what matters is whether there
      * was a broker to send it to. */
     rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, c->topic, &metadata, 0);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_metadata_destroy(metadata);
     } else if (code != RD_KAFKA_RESP_ERR__TIMED_OUT) {
-        return;
+        return c->probe_at_ns;
     }
     c->is_away = false;
     c->reconnect_count++;
     client_log(c, PH_LOG_INFO, "Kafka at %s is back after %.1f s", c->settings->brokers,
-               (double)(now_ns(c) - c->away_since_ns) / 1e9);
+               (double)(now - c->away_since_ns) / 1e9);
+    return 0;
 }
 
 /* ---- queues that wake the worker */
@@ -184,14 +190,34 @@ static int32_t client_create(struct client *c, struct ph_error *err)
     return c->events_fd < 0 ? PH_ERROR : PH_OK;
 }
 
+/* The peer hung up during the TLS handshake: a listener without TLS, or a broker that shuts down.
+ */
+static bool client_was_hung_up_on(const struct client *c)
+{
+    return c->trouble == RD_KAFKA_RESP_ERR__SSL &&
+           (strstr(c->trouble_text, "Disconnected") != NULL ||
+            strstr(c->trouble_text, "unexpected eof") != NULL);
+}
+
 /* An error of the connection that waiting does not cure. */
 static bool client_is_refused(const struct client *c)
 {
-    if (errors_flags(c->trouble, ERRORS_AT_START) != PH_ERR_CONFIG) {
-        return false;
+    return errors_flags(c->trouble, ERRORS_AT_START) == PH_ERR_CONFIG &&
+           (!client_was_hung_up_on(c) || c->trouble_count >= HANGUPS_MAX);
+}
+
+static int32_t client_refused(const struct client *c, struct ph_error *err)
+{
+    if (client_was_hung_up_on(c)) {
+        (void)errors_set(err, c->trouble, ERRORS_AT_START,
+                         "Kafka at %s ends the connection when TLS begins: is this a listener "
+                         "without TLS? (%s)",
+                         c->settings->brokers, c->trouble_text);
+        ph_error_set_key(err, "/rdkafka/security.protocol");
+        return PH_ERROR;
     }
-    return c->trouble != RD_KAFKA_RESP_ERR__SSL || c->trouble_count >= HANGUPS_MAX ||
-           strstr(c->trouble_text, "Disconnected") == NULL;
+    return errors_set(err, c->trouble, ERRORS_AT_START, "Kafka at %s refuses the connection: %s",
+                      c->settings->brokers, c->trouble_text);
 }
 
 static bool client_gives_up(const struct client *c, int64_t began_ns)
@@ -222,8 +248,7 @@ static int32_t client_ask(struct client *c, const struct rd_kafka_metadata **met
             return PH_OK;
         }
         if (client_is_refused(c)) {
-            return errors_set(err, c->trouble, ERRORS_AT_START, "Kafka at %s refuses us: %s",
-                              c->settings->brokers, c->trouble_text);
+            return client_refused(c, err);
         }
         if (client_gives_up(c, began_ns)) {
             return client_unreachable(c, err);

@@ -32,6 +32,7 @@ struct client {
     bool is_connected; /**< a start is behind us: trouble is logged instead of returned */
     bool is_away;      /**< no broker can be reached */
     int64_t away_since_ns;
+    int64_t probe_at_ns; /**< when to ask again whether they are back */
     int64_t error_count;
     int64_t reconnect_count;
     rd_kafka_resp_err_t trouble; /**< the last error of a connection */
@@ -54,8 +55,9 @@ __attribute__((warn_unused_result)) int32_t client_topic(struct client *c,
                                                          struct ph_error *err);
 /** Runs librdkafka's callbacks. Never blocks. [worker] */
 void client_serve(struct client *c);
-/** While the brokers are away: asks whether they are back. Never blocks. [worker] */
-void client_probe(struct client *c);
+/** While the brokers are away: asks at times whether they are back. Answers when to call again,
+ * monotonic ns; 0 = they are there. Never blocks. [worker] */
+int64_t client_probe(struct client *c);
 /** [any] */
 __attribute__((format(printf, 3, 4))) void client_log(const struct client *c, int32_t level,
                                                       const char *format, ...);

@@ -40,7 +40,6 @@ struct task {
     struct commits commits;
     int64_t *cells[COUNTER_COUNT];
     int64_t next_lag_ns;
-    int64_t commit_due_ns; /* 0 = none */
 };
 
 static int64_t now_ns(const struct task *t)
@@ -140,18 +139,6 @@ static int32_t task_activate(void *self, struct ph_error *err)
     return PH_OK;
 }
 
-/* The host keeps one deadline for a task: the next commit, and the next look whether Kafka is
- * back. */
-static void set_deadline(struct task *t)
-{
-    int64_t at_ns = t->commit_due_ns;
-    if (t->client.is_away) {
-        int64_t probe_ns = now_ns(t) + NS_PER_S / 2;
-        at_ns = at_ns == 0 || probe_ns < at_ns ? probe_ns : at_ns;
-    }
-    t->op->services.wait->deadline(t->host_task, at_ns);
-}
-
 static void publish(struct task *t)
 {
     ph_gauge_set(t->cells[RECORDS], t->reader.totals.records);
@@ -169,13 +156,18 @@ static void publish_lag(struct task *t)
     }
 }
 
+/* The host keeps one deadline for a task: the next commit, or the next look whether Kafka is back.
+ */
 static void serve_events(struct task *t)
 {
     client_serve(&t->client);
-    t->commit_due_ns = commits_step(&t->commits);
+    int64_t probe_ns = client_probe(&t->client);
+    int64_t commit_ns = commits_step(&t->commits);
     publish(t);
     publish_lag(t);
-    set_deadline(t);
+    t->op->services.wait->deadline(
+        t->host_task,
+        commit_ns == 0 || (probe_ns != 0 && probe_ns < commit_ns) ? probe_ns : commit_ns);
 }
 
 static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *err)
@@ -186,14 +178,11 @@ static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *
     if (t->client.rk == NULL) {
         return PH_OK;
     }
-    if (fd == t->reader.queue_fd) {
+    if (fd >= 0 && fd == t->reader.queue_fd) {
         client_drain(fd);
-        return PH_OK;
+    } else {
+        serve_events(t);
     }
-    if (fd < 0) {
-        client_probe(&t->client);
-    }
-    serve_events(t);
     return PH_OK;
 }
 
@@ -273,9 +262,8 @@ static int32_t source_committed(void *self, const struct ph_position *positions,
         }
     }
     int64_t due_ns = commits_step(&t->commits);
-    if (due_ns != t->commit_due_ns) {
-        t->commit_due_ns = due_ns;
-        set_deadline(t);
+    if (due_ns != 0 && !t->client.is_away) {
+        t->op->services.wait->deadline(t->host_task, due_ns);
     }
     return PH_OK;
 }

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs the tests of source-kafka that need a real broker, the one of the environment (see real_source.c). With RUN_DIR, the run of
+# tests/services that the broker belongs to, the broker is also killed and started in the middle.
+#
+# usage: real.sh [BIN_DIR]     BIN_DIR: the build's bin, build/bin by default
+set -u
+ROOT=$(cd -- "$(dirname -- "$0")/../../.." && pwd)
+BIN=${1:-$ROOT/build/bin}
+: "${KAFKA_URL:?is the broker to test against}"
+
+if [ -z "${RUN_DIR:-}" ]; then
+    exec "$BIN/source_kafka_real_source"
+fi
+
+# shellcheck source=../../services/services.sh
+. "$ROOT/tests/services/services.sh"
+export KAFKA_RESTART=$RUN_DIR/source-kafka-restart
+mkfifo "$KAFKA_RESTART" || exit 1
+
+restarter() {
+    local line
+    while read -r line <"$KAFKA_RESTART" && [ "$line" = restart ]; do
+        kafka_kill9 && kafka_start || return 1
+    done
+}
+restarter &
+status=0
+"$BIN/source_kafka_real_source" || status=$?
+# The restarter waits for a writer: this line ends it.
+echo end >"$KAFKA_RESTART"
+wait $!
+rm -f -- "$KAFKA_RESTART"
+exit "$status"
