@@ -90,11 +90,17 @@ static inline uint8_t walk_char(const struct walk *w)
     return w->json[*w->tok];
 }
 
+/** Other control characters are part of the number or literal that they follow. */
+static inline bool walk_is_space(uint8_t c)
+{
+    return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t');
+}
+
 /** Behind the last byte of the token at w->tok: white space does not count. */
 static inline uint32_t walk_token_end(const struct walk *w)
 {
     uint32_t end = w->tok[1];
-    while (w->json[end - 1] <= ' ') {
+    while (walk_is_space(w->json[end - 1])) {
         end--;
     }
     return end;

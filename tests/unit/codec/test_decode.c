@@ -204,6 +204,9 @@ START_TEST(raw_nul_is_refused_wherever_it_stands)
                      "the record is not JSON: a raw control character stands in a string");
     ck_assert_int_eq(rig_put(&r, "{\"a\":\0}", 7), PH_ERROR);
     ck_assert_str_eq(r.fault.reason, "the record is not JSON: expected a value at byte 5");
+    ck_assert_int_eq(rig_put(&r, "{\"a\":null\0}", 11), PH_ERROR);
+    ck_assert_str_eq(r.fault.reason,
+                     "the record is not JSON: \"null\\u0000\" at byte 5 is no value");
     ck_assert_int_eq(rig_put(&r, "{}\0", 3), PH_ERROR);
     ck_assert_str_eq(r.fault.reason, "the record is not one JSON document: more stands at byte 2");
 }
