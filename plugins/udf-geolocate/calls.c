@@ -397,6 +397,12 @@ static void set_deadline(struct calls *calls)
     }
 }
 
+static void settle(struct calls *calls)
+{
+    ph_gauge_set(calls->in_flight, calls->on_wire);
+    set_deadline(calls);
+}
+
 static int32_t run(struct calls *calls, struct ph_error *err)
 {
     /* Each round that libcurl asks for at once moves some transfer on: a few for each call. */
@@ -411,8 +417,7 @@ static int32_t run(struct calls *calls, struct ph_error *err)
         }
         start_asked(calls);
     }
-    ph_gauge_set(calls->in_flight, calls->on_wire);
-    set_deadline(calls);
+    settle(calls);
     return PH_OK;
 }
 
@@ -436,8 +441,13 @@ int32_t calls_ready(struct calls *calls, int fd, uint32_t events, struct ph_erro
     if (calls->deadline_ns <= calls->now_ns) {
         calls->deadline_ns = 0;
     }
-    if (fd >= 0 && act(calls, fd, action, err) != PH_OK) {
+    if (fd < 0) {
+        return run(calls, err);
+    }
+    if (act(calls, fd, action, err) != PH_OK) {
         return PH_ERROR;
     }
-    return run(calls, err);
+    start_asked(calls);
+    settle(calls);
+    return PH_OK;
 }

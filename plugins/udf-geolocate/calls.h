@@ -73,7 +73,14 @@ void calls_ask(struct calls *calls, struct place *place);
 /** Starts what can start and does what is due. PH_ERROR: no more requests are possible. */
 int32_t calls_run(struct calls *calls, struct ph_error *err);
 
-/** A watched fd is ready. */
+/** True where calls_run has something to do at once. */
+static inline bool calls_are_due(const struct calls *calls)
+{
+    return calls->timer_ns != 0 && calls->timer_ns <= calls->now_ns;
+}
+
+/** A watched fd is ready, or (-1) the deadline has passed. Requests that this lets start leave
+ * together, with the next calls_run or at the deadline, which is then at once. */
 int32_t calls_ready(struct calls *calls, int fd, uint32_t events, struct ph_error *err);
 
 /** Starts nothing until until_ns, then one call at a time until calls_resume. */

@@ -35,11 +35,40 @@ void front_fini(struct front *front)
     memset(front, 0, sizeof *front);
 }
 
+uint32_t front_home(const struct front *front, const struct front_key *key)
+{
+    const uint64_t *words = key->words;
+    if (front_is_short((uint32_t)(words[4] >> 56))) {
+        return front_hash(front, words[0], words[1] ^ words[4]);
+    }
+    return front_hash(front, words[0] ^ words[2] * UINT64_C(0xd6e8feb86659fd93),
+                      words[1] ^ words[3] * UINT64_C(0xa0761d6478bd642f) ^ words[4]);
+}
+
+/* The i-th slot in which a key with that home may stand. */
+static struct front_slot *way(const struct front *front, uint32_t home, uint32_t i)
+{
+    return &front->slots[(home & ~(FRONT_WAYS - 1)) | ((home + i) & (FRONT_WAYS - 1))];
+}
+
+struct front_slot *front_find(const struct front *front, const struct front_key *key)
+{
+    uint32_t home = front_home(front, key);
+    for (uint32_t i = 0; i < FRONT_WAYS; i++) {
+        struct front_slot *slot = way(front, home, i);
+        if (front_key_is(&slot->key, key)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
 struct front_slot *front_claim(struct front *front, const struct front_key *key, uint32_t batch)
 {
-    struct front_slot *slot = front_ways(front, key);
-    struct front_slot *victim = slot;
-    for (uint32_t i = 0; i < FRONT_WAYS; i++, slot++) {
+    uint32_t home = front_home(front, key);
+    struct front_slot *victim = way(front, home, 0);
+    for (uint32_t i = 0; i < FRONT_WAYS; i++) {
+        struct front_slot *slot = way(front, home, i);
         if (slot->place == NULL) {
             victim = slot;
             break;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * A lane's own cache in front of the shared places: from an address's text to its place, without a
- * lock. Four slots hold a text's candidates; the one that was unused for longest gives way.
+ * lock. A text has four slots, of which one is tried first; the one that was unused for longest
+ * gives way to a new text.
  */
 #ifndef GEOLOCATE_FRONT_H
 #define GEOLOCATE_FRONT_H
@@ -47,49 +48,56 @@ static inline uint64_t front_load(const uint8_t *p)
     return word;
 }
 
+/** True for the texts that nearly all IPv4 addresses have: two words that may overlap hold them. */
+static inline bool front_is_short(uint32_t length)
+{
+    return length - 8 <= 8;
+}
+
 /** length is 1 .. FRONT_TEXT_MAX. */
 static inline void front_key_make(struct front_key *key, const uint8_t *text, uint32_t length)
 {
-    key->words[2] = 0;
-    key->words[3] = 0;
-    key->words[4] = (uint64_t)length << 56;
-    if (length >= 8 && length <= 16) {
-        /* Two words that may overlap say as much as padded ones. */
+    memset(key, 0, sizeof *key);
+    if (front_is_short(length)) {
         key->words[0] = front_load(text);
         key->words[1] = front_load(text + length - 8);
-        return;
+    } else {
+        memcpy(key->words, text, length);
     }
-    key->words[0] = 0;
-    key->words[1] = 0;
-    memcpy(key->words, text, length);
+    key->words[4] |= (uint64_t)length << 56;
 }
 
 static inline bool front_key_is(const struct front_key *a, const struct front_key *b)
 {
-    return ((a->words[0] ^ b->words[0]) | (a->words[1] ^ b->words[1]) |
-            (a->words[2] ^ b->words[2]) | (a->words[3] ^ b->words[3]) |
-            (a->words[4] ^ b->words[4])) == 0;
+    return memcmp(a, b, sizeof *a) == 0;
 }
 
-/** The first of the key's slots. */
-static inline struct front_slot *front_ways(const struct front *front, const struct front_key *key)
+/** The index of the slot where the search for a key begins. */
+static inline uint32_t front_hash(const struct front *front, uint64_t a, uint64_t b)
 {
-    uint64_t hash = (key->words[0] ^ front->seed) * UINT64_C(0x9e3779b97f4a7c15);
-    hash = ((hash ^ (hash >> 32)) + key->words[1] + key->words[4]) * UINT64_C(0xd6e8feb86659fd93);
-    hash += (key->words[2] ^ key->words[3] * 3) * UINT64_C(0xa0761d6478bd642f);
-    return &front->slots[(uint32_t)(hash >> 32) & front->mask & ~(FRONT_WAYS - 1)];
+    __extension__ typedef unsigned __int128 product;
+    product p = (product)(a ^ front->seed) * (b ^ UINT64_C(0x9e3779b97f4a7c15));
+    return (uint32_t)((uint64_t)(p >> 64) ^ (uint64_t)p) & front->mask;
 }
+
+uint32_t front_home(const struct front *front, const struct front_key *key);
 
 /** The key's slot, or null. */
-static inline struct front_slot *front_find(const struct front *front, const struct front_key *key)
+struct front_slot *front_find(const struct front *front, const struct front_key *key);
+
+/** The same for a short text. */
+static inline struct front_slot *front_find_short(const struct front *front, const uint8_t *text,
+                                                  uint32_t length)
 {
-    struct front_slot *slot = front_ways(front, key);
-    for (uint32_t i = 0; i < FRONT_WAYS; i++, slot++) {
-        if (front_key_is(&slot->key, key)) {
-            return slot;
-        }
+    uint64_t first = front_load(text);
+    uint64_t last = front_load(text + length - 8);
+    uint64_t tag = (uint64_t)length << 56;
+    struct front_slot *slot = &front->slots[front_hash(front, first, last ^ tag)];
+    struct front_key key = {{first, last, 0, 0, tag}};
+    if (slot->key.words[0] == first && slot->key.words[1] == last && slot->key.words[4] == tag) {
+        return slot;
     }
-    return NULL;
+    return front_find(front, &key);
 }
 
 /** A slot for a key that has none, its place not set yet: batch is the running one. */

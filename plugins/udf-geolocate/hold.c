@@ -93,6 +93,8 @@ struct place *hold_unanswered(struct hold *hold)
 
 bool hold_fill(const struct hold *hold, struct ph_builder *builder)
 {
+    const uint32_t *first_rows = hold->first_rows;
+    uint32_t row_count = hold->batch->row_count;
     for (uint32_t i = 0; i < hold->place_count; i++) {
         const struct place *place = hold->places[i].place;
         if (ph_builder_set_bytes(builder, hold->places[i].row, place->text, place->text_length) !=
@@ -100,8 +102,8 @@ bool hold_fill(const struct hold *hold, struct ph_builder *builder)
             return false;
         }
     }
-    for (uint32_t row = 0; row < hold->batch->row_count; row++) {
-        uint32_t first_row = hold->first_rows[row];
+    for (uint32_t row = 0; row < row_count; row++) {
+        uint32_t first_row = first_rows[row];
         if (first_row != row && first_row != HOLD_ROW_NULL) {
             ph_builder_set_same(builder, row, first_row);
         }

@@ -136,6 +136,10 @@ bool json_take_string(struct json *json, struct json_string *out)
     out->has_escapes = false;
     while (p < json->end && *p != '"') {
         size_t length = 0;
+        if (*p >= 0x20 && *p < 0x80 && *p != '\\') {
+            p++;
+            continue;
+        }
         if (*p == '\\') {
             out->has_escapes = true;
             (void)escape_value(p, json->end, &length);

@@ -176,6 +176,9 @@ int32_t lane_next(void *self, struct ph_out *out, struct ph_error *err)
     struct lane *lane = self;
     struct hold *hold = holds_oldest(&lane->holds);
     struct place *place;
+    if (calls_are_due(&lane->calls)) {
+        (void)calls_run(&lane->calls, &lane->error);
+    }
     if (check(lane, err) != PH_OK) {
         return PH_ERROR;
     }

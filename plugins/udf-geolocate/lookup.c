@@ -86,18 +86,21 @@ static uint32_t use_slot(struct lane *lane, struct hold *hold, struct front_slot
     return slot->row;
 }
 
-/* A row that the lane's cache cannot answer at once. key is null where the text is too long for it
- * or empty. */
-static bool look_up_slowly(struct lane *lane, struct hold *hold, struct tally *tally,
-                           const struct front_key *key, struct ph_bytes text, uint32_t row,
-                           int64_t now_ns)
+/* A row that the lane's cache cannot answer at once. Kept out of the loop over rows, whose
+ * registers it would take. */
+__attribute__((noinline)) static bool look_up_slowly(struct lane *lane, struct hold *hold,
+                                                     struct tally *tally, struct ph_bytes text,
+                                                     uint32_t row, int64_t now_ns)
 {
     int64_t asked_before = tally->asked;
     struct place *place;
-    if (key != NULL) {
-        struct front_slot *slot = front_find(&lane->front, key);
+    if (text.length - 1 < FRONT_TEXT_MAX) {
+        struct front_key key;
+        struct front_slot *slot;
+        front_key_make(&key, text.data, text.length);
+        slot = front_find(&lane->front, &key);
         if (slot == NULL) {
-            slot = front_claim(&lane->front, key, lane->batch_number);
+            slot = front_claim(&lane->front, &key, lane->batch_number);
         }
         if (!refresh_slot(lane, tally, slot, text, now_ns)) {
             return false;
@@ -117,31 +120,42 @@ static bool look_up_slowly(struct lane *lane, struct hold *hold, struct tally *t
     return true;
 }
 
+__attribute__((noinline)) static struct front_slot *find_long(const struct front *front,
+                                                              struct ph_bytes text)
+{
+    struct front_key key;
+    if (text.length - 1 >= FRONT_TEXT_MAX) {
+        return NULL;
+    }
+    front_key_make(&key, text.data, text.length);
+    return front_find(front, &key);
+}
+
 static bool look_up_rows(struct lane *lane, struct hold *hold, struct tally *tally,
                          const struct ph_batch *batch, int64_t now_ns)
 {
-    const struct ph_column *column = ph_batch_column(batch, (uint32_t)lane->op->column);
+    /* Copies, so that the compiler knows that no store in the loop changes them. */
+    const struct ph_column column = *ph_batch_column(batch, (uint32_t)lane->op->column);
+    const struct front front = lane->front;
+    uint32_t *first_rows = hold->first_rows;
     uint32_t number = lane->batch_number;
-    for (uint32_t row = 0; row < batch->row_count; row++) {
-        struct front_key key;
-        struct front_slot *slot = NULL;
+    uint32_t row_count = batch->row_count;
+    for (uint32_t row = 0; row < row_count; row++) {
         struct ph_bytes text;
-        bool fits;
-        if (ph_column_is_null(column, row)) {
-            hold->first_rows[row] = HOLD_ROW_NULL;
+        struct front_slot *slot;
+        if (ph_column_is_null(&column, row)) {
+            first_rows[row] = HOLD_ROW_NULL;
             tally->nulls++;
             continue;
         }
-        text = ph_column_bytes(column, row);
-        fits = text.length - 1 < FRONT_TEXT_MAX;
-        if (fits) {
-            front_key_make(&key, text.data, text.length);
-            slot = front_find(&lane->front, &key);
-        }
-        if (slot != NULL && slot->good_ns > now_ns) {
-            hold->first_rows[row] =
-                slot->batch == number ? slot->row : use_slot(lane, hold, slot, row);
-        } else if (!look_up_slowly(lane, hold, tally, fits ? &key : NULL, text, row, now_ns)) {
+        text = ph_column_bytes(&column, row);
+        slot = front_is_short(text.length) ? front_find_short(&front, text.data, text.length)
+                                           : find_long(&front, text);
+        if (slot != NULL && slot->good_ns > now_ns && slot->batch == number) {
+            first_rows[row] = slot->row;
+        } else if (slot != NULL && slot->good_ns > now_ns) {
+            first_rows[row] = use_slot(lane, hold, slot, row);
+        } else if (!look_up_slowly(lane, hold, tally, text, row, now_ns)) {
             return false;
         }
     }

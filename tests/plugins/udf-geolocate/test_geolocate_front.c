@@ -91,13 +91,13 @@ START_TEST(a_full_set_gives_up_the_slot_that_was_unused_for_longest)
     char texts[5][24];
     uint32_t found = 0;
     struct front_key first = key_of("1.0.0.0");
-    struct front_slot *ways = front_ways(&front, &first);
+    uint32_t set = front_home(&front, &first) / FRONT_WAYS;
     for (uint32_t i = 0; found < 5; i++) {
         struct front_key key;
         (void)snprintf(texts[found], sizeof texts[found], "1.%u.%u.%u", i >> 16, (i >> 8) & 255u,
                        i & 255u);
         key = key_of(texts[found]);
-        found += front_ways(&front, &key) == ways ? 1 : 0;
+        found += front_home(&front, &key) / FRONT_WAYS == set ? 1 : 0;
     }
     for (uint32_t i = 0; i < 4; i++) {
         put(texts[i], UINT32_MAX - 1 + i);
