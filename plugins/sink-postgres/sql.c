@@ -55,18 +55,17 @@ static void sql_add_bytes(struct sql *s, const char *bytes, size_t length)
 
 void sql_add(struct sql *s, const char *format, ...)
 {
+    char *text = NULL;
     va_list args;
     va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
+    int length = vasprintf(&text, format, args);
     va_end(args);
-    if (length < 0 || !sql_reserve(s, (size_t)length)) {
+    if (length < 0) {
         s->has_failed = true;
         return;
     }
-    va_start(args, format);
-    (void)vsnprintf(s->text + s->used, (size_t)length + 1, format, args);
-    va_end(args);
-    s->used += (size_t)length;
+    sql_add_bytes(s, text, (size_t)length);
+    free(text);
 }
 
 static void sql_add_quoted(struct sql *s, const char *text, size_t length, char quote)

@@ -11,15 +11,21 @@ struct harness_config {
     struct ph_value *values; /* one for each key of the table */
 };
 
+static int32_t key_find(const struct ph_descriptor *d, const char *name)
+{
+    for (uint32_t i = 0; i < d->config_count; i++) {
+        if (strcmp(d->config[i].name, name) == 0) {
+            return (int32_t)i;
+        }
+    }
+    return -1;
+}
+
 static const struct ph_value *config_get(const struct ph_config *config, const char *name)
 {
     const struct harness_config *c = (const struct harness_config *)config->host_data;
-    for (uint32_t i = 0; i < c->descriptor->config_count; i++) {
-        if (strcmp(c->descriptor->config[i].name, name) == 0) {
-            return &c->values[i];
-        }
-    }
-    return NULL;
+    int32_t index = key_find(c->descriptor, name);
+    return index < 0 ? NULL : &c->values[index];
 }
 
 static void value_set_text(struct ph_value *v, const char *text)
@@ -170,7 +176,7 @@ struct harness_config *harness_config_create(const struct ph_descriptor *d,
     c->descriptor = d;
     c->values = harness_alloc((d->config_count + 1) * sizeof *c->values);
     for (uint32_t i = 0; i < count; i++) {
-        if (config_get(&c->config, settings[i].key) == NULL) {
+        if (key_find(d, settings[i].key) < 0) {
             (void)ph_error_set(err, PH_ERR_CONFIG, "unknown config key \"%s\"", settings[i].key);
         }
     }

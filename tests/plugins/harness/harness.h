@@ -228,12 +228,13 @@ void harness_writer_clear(struct harness_writer *w);
 
 /* ---- within the harness */
 
-#define HARNESS_CALL __attribute__((visibility("hidden")))
+#define HARNESS_CALL   __attribute__((visibility("hidden")))
+#define HARNESS_MEMORY __attribute__((visibility("hidden"), returns_nonnull))
 
-HARNESS_CALL void *harness_alloc(size_t size);
+HARNESS_MEMORY void *harness_alloc(size_t size);
 /** Room for one more element in an array that doubles. */
-HARNESS_CALL void *harness_grow(void *array, uint32_t count, size_t element);
-HARNESS_CALL char *harness_copy(const char *text);
+HARNESS_MEMORY void *harness_grow(void *array, uint32_t count, size_t element);
+HARNESS_MEMORY char *harness_copy(const char *text);
 HARNESS_CALL struct harness_config *harness_config_create(const struct ph_descriptor *d,
                                                           const struct harness_setting *settings,
                                                           uint32_t count, struct ph_error *err);

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define TEXT_BYTES_FIRST 64
+
 /* A batch and what it owns. Shared columns belong to `parent`, which it holds. */
 struct batch {
     struct ph_batch batch; /* first: a ph_batch is cast back */
@@ -124,11 +126,14 @@ static int32_t builder_grow(struct ph_builder *b, uint32_t need)
 void harness_batch_builder(struct ph_batch *shown, uint32_t column, struct ph_builder *out)
 {
     struct batch *b = batch_of(shown);
+    uint8_t *text = harness_alloc(TEXT_BYTES_FIRST);
     *out = (struct ph_builder){.size = (uint32_t)sizeof *out,
                                .type = b->columns[column].type,
                                .row_count = shown->row_count,
                                .validity = (uint8_t *)(uintptr_t)b->columns[column].validity,
                                .values = (void *)(uintptr_t)b->columns[column].values,
+                               .text = text,
+                               .text_capacity = TEXT_BYTES_FIRST,
                                .grow = builder_grow};
 }
 
@@ -141,7 +146,7 @@ void harness_batch_seal(struct ph_batch *shown, uint32_t column, struct ph_build
     built->text = NULL;
     c->buffers = (const uint8_t *const *)&b->texts[column];
     c->buffer_sizes = &b->text_sizes[column];
-    c->buffer_count = b->texts[column] == NULL ? 0 : 1;
+    c->buffer_count = 1;
     c->null_count = 0;
     for (uint32_t row = 0; row < shown->row_count; row++) {
         c->null_count += ph_column_is_null(c, row);

@@ -125,11 +125,11 @@ static void rate(struct rig *r, uint32_t epoch, int64_t seconds)
     int64_t begin_ns = harness_now_ns();
     int64_t end_ns = begin_ns + seconds * 1000000000;
     int64_t epochs = 0;
-    while (harness_now_ns() < end_ns) {
+    do {
         write_job_rows(r, b, epoch);
         must(r, rig_commit(r, 0, ++next), "commit");
         epochs++;
-    }
+    } while (harness_now_ns() < end_ns);
     int64_t spent_ns = harness_now_ns() - begin_ns;
     int64_t rows = harness_counter(r->task, "rows");
     (void)printf("%lld rows/s, %lld us an epoch, %lld us of it commit\n",

@@ -39,10 +39,11 @@ void rig_disconnect(void)
     connection = NULL;
 }
 
-static PGresult *run(const char *format, va_list args)
+static PGresult *run(const char *sql)
 {
-    char sql[4096];
-    (void)vsnprintf(sql, sizeof sql, format, args);
+    if (sql == NULL) {
+        give_up("SQL", "no memory");
+    }
     PGresult *r = PQexec(rig_connection(), sql);
     ExecStatusType status = PQresultStatus(r);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
@@ -53,18 +54,24 @@ static PGresult *run(const char *format, va_list args)
 
 void rig_sql(const char *format, ...)
 {
+    char *sql = NULL;
     va_list args;
     va_start(args, format);
-    PQclear(run(format, args));
+    int length = vasprintf(&sql, format, args);
     va_end(args);
+    PQclear(run(length < 0 ? NULL : sql));
+    free(sql);
 }
 
 const char *rig_value(const char *format, ...)
 {
+    char *sql = NULL;
     va_list args;
     va_start(args, format);
-    PGresult *r = run(format, args);
+    int length = vasprintf(&sql, format, args);
     va_end(args);
+    PGresult *r = run(length < 0 ? NULL : sql);
+    free(sql);
     PQclear(last);
     last = r;
     return PQntuples(r) == 0 ? "(no row)" : PQgetvalue(r, 0, 0);
