@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WAIT_MS       60000
+#define WAIT_MS       110000
 #define NS_PER_MS     INT64_C(1000000)
 #define PARTITIONS    4
 #define MANY_EACH     75000 /* in each of the partitions: 300,000 */
@@ -403,7 +403,7 @@ int main(void)
 {
     Suite *suite = suite_create("source-kafka");
     TCase *tcase = tcase_create("real broker");
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 240);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, all_of_many_records_come_once_and_in_order);
     tcase_add_test(tcase, a_bounded_run_stops_where_the_topic_ended);
