@@ -50,6 +50,8 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
         "proxy's URL; the environment's proxy variables are ignored", NULL, NULL, NULL, 0, 0),
 };
 
+static const char not_a_url[] = "endpoint is not a URL like https://api.ip2location.io/";
+
 static int32_t refuse(struct ph_error *err, const char *pointer, const char *sentence)
 {
     (void)ph_error_set(err, PH_ERR_CONFIG, "%s", sentence);
@@ -69,24 +71,53 @@ static bool is_loopback(const char *host)
            (inet_pton(AF_INET, host, &ipv4) == 1 && (ntohl(ipv4.s_addr) >> 24) == 127);
 }
 
-/* A part of the URL in fresh memory, or null where there is none. Free with curl_free. */
-static char *url_part(CURLU *url, CURLUPart part)
+/* Of the endpoint; what it lacks is null. Free with curl_free. */
+struct url_parts {
+    char *whole;
+    char *scheme;
+    char *host;
+    char *query;
+    char *fragment;
+};
+
+/* False: no memory. */
+static bool get_part(CURLU *url, CURLUPart part, char **text)
 {
-    char *text = NULL;
-    return curl_url_get(url, part, &text, 0) == CURLUE_OK ? text : NULL;
+    return curl_url_get(url, part, text, 0) != CURLUE_OUT_OF_MEMORY;
 }
 
-static int32_t check_scheme(struct settings *settings, CURLU *url, bool insecure,
-                            struct ph_error *err)
+static bool get_parts(CURLU *url, struct url_parts *parts)
 {
-    char *scheme = url_part(url, CURLUPART_SCHEME);
-    bool https = scheme != NULL && strcmp(scheme, "https") == 0;
-    bool http = scheme != NULL && strcmp(scheme, "http") == 0;
-    curl_free(scheme);
+    return get_part(url, CURLUPART_URL, &parts->whole) &&
+           get_part(url, CURLUPART_SCHEME, &parts->scheme) &&
+           get_part(url, CURLUPART_HOST, &parts->host) &&
+           get_part(url, CURLUPART_QUERY, &parts->query) &&
+           get_part(url, CURLUPART_FRAGMENT, &parts->fragment);
+}
+
+static void free_parts(struct url_parts *parts)
+{
+    curl_free(parts->whole);
+    curl_free(parts->scheme);
+    curl_free(parts->host);
+    curl_free(parts->query);
+    curl_free(parts->fragment);
+}
+
+static int32_t check_parts(const struct url_parts *parts, bool insecure, struct ph_error *err)
+{
+    bool https = parts->scheme != NULL && strcmp(parts->scheme, "https") == 0;
+    bool http = parts->scheme != NULL && strcmp(parts->scheme, "http") == 0;
     if (!https && !http) {
         return refuse(err, "/endpoint", "endpoint must begin with https:// or http://");
     }
-    if (http && !insecure && !is_loopback(settings->host)) {
+    if (parts->fragment != NULL) {
+        return refuse(err, "/endpoint", "endpoint must not hold a fragment (#)");
+    }
+    if (parts->whole == NULL || parts->host == NULL) {
+        return refuse(err, "/endpoint", not_a_url);
+    }
+    if (http && !insecure && !is_loopback(parts->host)) {
         return refuse(err, "/endpoint",
                       "endpoint would send addresses and key in clear text to another machine: use "
                       "https://, or set insecure: true");
@@ -95,17 +126,13 @@ static int32_t check_scheme(struct settings *settings, CURLU *url, bool insecure
 }
 
 /* "START?ip=" or "START&ip=". */
-static char *make_start(CURLU *url)
+static char *make_start(const struct url_parts *parts)
 {
-    char *whole = url_part(url, CURLUPART_URL);
-    char *query = url_part(url, CURLUPART_QUERY);
-    size_t size = whole == NULL ? 0 : strlen(whole) + sizeof "?ip=";
-    char *start = whole == NULL ? NULL : malloc(size);
+    size_t size = strlen(parts->whole) + sizeof "?ip=";
+    char *start = malloc(size);
     if (start != NULL) {
-        (void)snprintf(start, size, "%s%sip=", whole, query == NULL ? "?" : "&");
+        (void)snprintf(start, size, "%s%sip=", parts->whole, parts->query == NULL ? "?" : "&");
     }
-    curl_free(whole);
-    curl_free(query);
     return start;
 }
 
@@ -125,24 +152,18 @@ static char *make_end(const char *key)
 static int32_t read_parsed_url(struct settings *settings, CURLU *url, const char *key,
                                bool insecure, struct ph_error *err)
 {
-    char *host = url_part(url, CURLUPART_HOST);
-    char *fragment = url_part(url, CURLUPART_FRAGMENT);
-    bool has_fragment = fragment != NULL;
-    settings->host = strdup(host != NULL ? host : "");
-    curl_free(host);
-    curl_free(fragment);
-    if (settings->host == NULL) {
-        return no_memory(err);
+    struct url_parts parts = {NULL, NULL, NULL, NULL, NULL};
+    int32_t result = get_parts(url, &parts) ? check_parts(&parts, insecure, err) : no_memory(err);
+    if (result == PH_OK) {
+        settings->host = strdup(parts.host);
+        settings->url_start = make_start(&parts);
+        settings->url_end = make_end(key);
+        if (settings->host == NULL || settings->url_start == NULL || settings->url_end == NULL) {
+            result = no_memory(err);
+        }
     }
-    if (has_fragment) {
-        return refuse(err, "/endpoint", "endpoint must not hold a fragment (#)");
-    }
-    if (check_scheme(settings, url, insecure, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    settings->url_start = make_start(url);
-    settings->url_end = make_end(key);
-    return settings->url_start != NULL && settings->url_end != NULL ? PH_OK : no_memory(err);
+    free_parts(&parts);
+    return result;
 }
 
 static int32_t read_url(struct settings *settings, const struct ph_config *config, const char *key,
