@@ -1,9 +1,11 @@
 #!/bin/bash
-# headers.sh INCLUDE_DIR CC CXX: each public header compiles alone, without a warning, in C11, C17, C++11 and C++17.
+# headers.sh INCLUDE_DIR CC CXX [OTHER_INCLUDE_DIR...]: each public header compiles alone, without a warning, in C11, C17,
+# C++11 and C++17.
 set -u -o pipefail
 
 include=$1 cc=$2 cxx=$3
-flags=(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wsign-conversion -Werror -fsyntax-only "-I$include")
+shift 3
+flags=(-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wsign-conversion -Werror -fsyntax-only "-I$include" "${@/#/-I}")
 status=0
 count=0
 

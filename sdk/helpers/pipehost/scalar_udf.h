@@ -278,6 +278,16 @@ static inline bool ph_scalar_has_null(const struct ph_call *call)
     return is_null;
 }
 
+/** False: no argument is null in any row of the batch. */
+static inline bool ph_scalar_may_be_null(const struct ph_call *call)
+{
+    bool may_be = false;
+    for (uint32_t i = 0; i < call->argument_count; i++) {
+        may_be = may_be || call->arguments[i]->validity != NULL;
+    }
+    return may_be;
+}
+
 static inline struct ph_call ph_scalar_begin(struct ph_scalar_task *t, const struct ph_batch *batch,
                                              struct ph_draft *draft, struct ph_error *err)
 {
@@ -333,34 +343,59 @@ __attribute__((always_inline)) static inline int32_t ph_scalar_call(const struct
     return answer;
 }
 
+/** The function's answer for call->row; PH_NULL where it is not to be called. */
+__attribute__((always_inline)) static inline int32_t ph_scalar_answer(
+    const struct ph_scalar *scalar, struct ph_scalar_task *t, struct ph_call *call,
+    bool looks_for_nulls)
+{
+    if (ph_scalar_is_rejected(t, call->row) || (looks_for_nulls && ph_scalar_has_null(call))) {
+        return PH_NULL;
+    }
+    return ph_scalar_call(scalar, t, call);
+}
+
+/** Begins t->rows with the first `count` rows of a run. */
+static inline void ph_scalar_list(struct ph_scalar_task *t, const struct ph_scalar_run *run,
+                                  uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        t->rows[i] = run->first + i;
+    }
+}
+
 /**
- * Calls the function for the rows of a run. Those that are not dropped are collected in t->rows
- * unless the run is listed already: *kept of them. A rejected row is taken out by the host.
+ * Calls the function for the rows of a run. PH_SCALAR_DROPS: those that are not dropped stand in
+ * t->rows, *kept of them. A run that is listed already keeps them all. A rejected row is taken out
+ * by the host.
  */
 __attribute__((always_inline)) static inline enum ph_scalar_step ph_scalar_fill(
     const struct ph_scalar *scalar, struct ph_scalar_task *t, struct ph_call *call,
     const struct ph_scalar_run *run, uint32_t *kept)
 {
-    bool wants_nulls = (scalar->flags & PH_SCALAR_NULLS) != 0;
-    *kept = 0;
+    bool looks_for_nulls = (scalar->flags & PH_SCALAR_NULLS) == 0 && ph_scalar_may_be_null(call);
+    bool has_drops = false;
+    *kept = run->count;
     for (uint32_t i = 0; i < run->count; i++) {
-        int32_t answer = PH_NULL;
+        int32_t answer;
         call->row = run->is_listed ? t->rows[i] : run->first + i;
         call->result_row = i;
-        if (!ph_scalar_is_rejected(t, call->row) && (wants_nulls || !ph_scalar_has_null(call))) {
-            answer = ph_scalar_call(scalar, t, call);
-        }
+        answer = ph_scalar_answer(scalar, t, call, looks_for_nulls);
         if (answer == PH_ERROR) {
             return PH_SCALAR_FAILED;
         }
         if (answer == PH_MORE) {
             return PH_SCALAR_NO_MEMORY;
         }
-        if (!run->is_listed && answer != PH_DROP) {
+        if (answer == PH_DROP && !run->is_listed && !has_drops) {
+            has_drops = true;
+            ph_scalar_list(t, run, i);
+            *kept = i;
+        }
+        if (has_drops && answer != PH_DROP) {
             t->rows[(*kept)++] = call->row;
         }
     }
-    return run->is_listed || *kept == run->count ? PH_SCALAR_DONE : PH_SCALAR_DROPS;
+    return has_drops ? PH_SCALAR_DROPS : PH_SCALAR_DONE;
 }
 
 static inline enum ph_scalar_step ph_scalar_emit(struct ph_out *out, struct ph_draft *draft)
@@ -379,8 +414,8 @@ static inline struct ph_draft *ph_scalar_draft(struct ph_scalar_task *t,
     if (!run->is_listed && run->count == batch->row_count) {
         return out->derive(out, 0, batch);
     }
-    for (uint32_t i = 0; !run->is_listed && i < run->count; i++) {
-        t->rows[i] = run->first + i;
+    if (!run->is_listed) {
+        ph_scalar_list(t, run, run->count);
     }
     return out->gather(out, 0, batch, t->rows, run->count, run->end == batch->row_count);
 }

@@ -88,7 +88,7 @@ void harness_close(struct harness *h)
     if (h == NULL) {
         return;
     }
-    if (h->op != NULL) {
+    if (h->op != NULL && h->descriptor->ops->destroy != NULL) {
         h->descriptor->ops->destroy(h->op);
     }
     harness_config_destroy(h->config);
@@ -121,7 +121,7 @@ int32_t harness_init(struct harness *h, const struct harness_setting *settings, 
     if (ph_error_is_set(err)) {
         return PH_ERROR;
     }
-    h->op = ops->create(&h->host, err);
+    h->op = ops->create == NULL ? &h->host : ops->create(&h->host, err);
     if (h->op == NULL) {
         return PH_ERROR;
     }
@@ -208,7 +208,9 @@ struct harness_task *harness_task_create(struct harness *h, uint32_t lane)
     if (t->wake_fd < 0) {
         abort();
     }
-    t->self = h->descriptor->ops->task_create(h->op, &t->task, harness_error(h));
+    t->self = h->descriptor->ops->task_create == NULL
+                  ? h->op
+                  : h->descriptor->ops->task_create(h->op, &t->task, harness_error(h));
     if (t->self == NULL) {
         harness_task_destroy(t);
         return NULL;
@@ -238,7 +240,9 @@ void harness_task_destroy(struct harness_task *t)
     }
     if (t->self != NULL) {
         harness_deactivate(t);
-        t->owner->descriptor->ops->task_destroy(t->self);
+        if (t->owner->descriptor->ops->task_destroy != NULL) {
+            t->owner->descriptor->ops->task_destroy(t->self);
+        }
     }
     (void)close(t->wake_fd);
     free(t->cells);
