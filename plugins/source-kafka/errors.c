@@ -92,13 +92,13 @@ int32_t errors_set(struct ph_error *err, rd_kafka_resp_err_t code, enum errors_p
                    const char *format, ...)
 {
     char text[PH_ERROR_TEXT_SIZE];
-    if (ph_error_is_set(err)) {
-        return PH_ERROR;
-    }
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (ph_error_is_set(err)) {
+        return PH_ERROR;
+    }
     (void)ph_error_set(err, errors_flags(code, phase), "%s", text);
     ph_error_set_foreign(err, rd_kafka_err2name(code));
     ph_error_set_key(err, errors_key(code));

@@ -118,10 +118,11 @@ int main(int argc, char **argv)
     int32_t result = feed_until(&f, load.count, (SECONDS + 10) * 1000);
     (void)pthread_join(producer, NULL);
     qsort(arrivals.waits_ns, (size_t)arrivals.count, sizeof arrivals.waits_ns[0], ascending);
+    int64_t median = arrivals.count / 2;
+    int64_t slow = arrivals.count * 99 / 100;
     (void)printf("%lld of %lld records at %lld/s: p50 %.2f ms, p99 %.2f ms\n",
                  (long long)arrivals.count, (long long)load.count, (long long)rate,
-                 (double)arrivals.waits_ns[arrivals.count / 2] / 1e6,
-                 (double)arrivals.waits_ns[arrivals.count * 99 / 100] / 1e6);
+                 (double)arrivals.waits_ns[median] / 1e6, (double)arrivals.waits_ns[slow] / 1e6);
     feed_close(&f);
     return result == PH_OK ? 0 : 1;
 }
