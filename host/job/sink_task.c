@@ -69,7 +69,8 @@ static void env_committed(void *arg, const struct ph_position *positions, uint32
                           uint64_t row_count)
 {
     struct task *t = arg;
-    for (uint32_t i = 0; i < count; i++) {
+    /* A sink that keeps no positions has none to show. */
+    for (uint32_t i = 0; t->node->committed != NULL && i < count; i++) {
         atomic_store_explicit(&t->node->committed[positions[i].partition_id],
                               positions[i].next_offset, memory_order_relaxed);
     }
