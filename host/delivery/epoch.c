@@ -9,18 +9,9 @@ struct epoch *epoch_create(const struct epoch_memory *memory)
     struct epoch *e = calloc(1, sizeof *e);
     if (e != NULL) {
         e->memory = memory;
-        e->at_boundary = true;
         memset(e->index_of, 0xff, sizeof e->index_of);
     }
     return e;
-}
-
-void epoch_destroy(struct epoch *e)
-{
-    if (e != NULL) {
-        epoch_clear(e);
-        free(e);
-    }
 }
 
 /* Gives back what is left of the batch, where it is not the batch itself. */
@@ -40,7 +31,19 @@ static void drop_entry(struct epoch *e, struct epoch_entry *entry)
     *entry = (struct epoch_entry){0};
 }
 
-static void move_position(struct epoch *e, struct ph_position p)
+void epoch_destroy(struct epoch *e)
+{
+    if (e != NULL) {
+        for (uint32_t i = 0; i < e->entry_count; i++) {
+            drop_entry(e, &e->entries[i]);
+        }
+        free(e);
+    }
+}
+
+/* ---- taking batches ---- */
+
+void epoch_move(struct epoch *e, struct ph_position p)
 {
     assert(p.partition_id < PARTITIONS_MAX);
     int32_t index = e->index_of[p.partition_id];
@@ -52,18 +55,51 @@ static void move_position(struct epoch *e, struct ph_position p)
     }
 }
 
+void epoch_count(struct epoch *e)
+{
+    e->row_count = 0;
+    e->dead_count = 0;
+    for (uint32_t i = 0; i < e->ready; i++) {
+        const struct epoch_entry *entry = &e->entries[i];
+        e->row_count += entry->written->row_count;
+        for (uint32_t row = 0; entry->rows != NULL && row < entry->batch->row_count; row++) {
+            e->dead_count += entry->rows[row] == EPOCH_ROW_DEAD;
+        }
+    }
+}
+
+/* All entries so far end between source records. */
+static void bound(struct epoch *e)
+{
+    e->bounded = e->entry_count;
+    if (e->is_cut) {
+        return;
+    }
+    for (; e->ready < e->bounded; e->ready++) {
+        e->row_count += e->entries[e->ready].written->row_count;
+    }
+}
+
 void epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *durable)
 {
     assert(e->entry_count < EPOCH_ENTRIES_MAX);
     e->entries[e->entry_count++] = (struct epoch_entry){.batch = batch, .written = batch};
-    e->row_count += batch->row_count;
-    e->at_boundary = batch->position_count > 0;
     for (uint32_t i = 0; i < batch->position_count; i++) {
         if (batch->positions[i].next_offset > durable[batch->positions[i].partition_id]) {
-            move_position(e, batch->positions[i]);
+            epoch_move(e, batch->positions[i]);
         }
     }
+    if (batch->position_count > 0) {
+        bound(e);
+    }
 }
+
+void epoch_end_input(struct epoch *e)
+{
+    bound(e);
+}
+
+/* ---- rows ---- */
 
 struct epoch_entry *epoch_find(struct epoch *e, const struct ph_batch *batch)
 {
@@ -75,73 +111,119 @@ struct epoch_entry *epoch_find(struct epoch *e, const struct ph_batch *batch)
     return NULL;
 }
 
+int32_t epoch_list_rows(struct epoch_entry *entry, struct ph_error *err)
+{
+    if (entry->rows == NULL) {
+        entry->rows = calloc(entry->batch->row_count + 1u, 1);
+    }
+    return entry->rows != NULL
+               ? PH_OK
+               : ph_error_set(err, PH_ERR_FATAL, "out of memory while rows are written again");
+}
+
 /* The place in `batch` of a row of `written`. */
 static uint32_t original_row(const struct epoch_entry *entry, uint32_t row)
 {
     uint32_t at = 0;
     for (uint32_t seen = 0;; at++) {
         assert(at < entry->batch->row_count);
-        if (entry->rows[at] != EPOCH_ROW_OUT && seen++ == row) {
+        if (entry->rows[at] <= EPOCH_ROW_DEAD && seen++ == row) {
             return at;
         }
     }
 }
 
-bool epoch_mark_dead(struct epoch_entry *entry, uint32_t row, bool *before)
+bool epoch_is_dead(const struct epoch_entry *entry, uint32_t row)
 {
+    return entry->rows != NULL && entry->rows[original_row(entry, row)] == EPOCH_ROW_DEAD;
+}
+
+bool epoch_mark_dead(struct epoch *e, struct epoch_entry *entry, uint32_t row)
+{
+    struct ph_error err;
     assert(row < entry->written->row_count);
-    if (entry->rows == NULL) {
-        entry->rows = calloc(entry->batch->row_count, 1);
-    }
-    if (entry->rows == NULL) {
+    ph_error_clear(&err);
+    if (epoch_list_rows(entry, &err) != PH_OK) {
         return false;
     }
-    uint32_t at = original_row(entry, row);
-    *before = entry->rows[at] == EPOCH_ROW_DEAD;
-    entry->rows[at] = EPOCH_ROW_DEAD;
+    uint8_t *state = &entry->rows[original_row(entry, row)];
+    e->dead_count += *state != EPOCH_ROW_DEAD;
+    *state = EPOCH_ROW_DEAD;
     return true;
 }
 
-/* Moves rows that are dead or durable out; answers how many that are. */
-static uint32_t move_out(struct epoch_entry *entry, const int64_t *durable)
+int32_t epoch_filter(struct epoch *e, struct epoch_entry *entry, struct ph_error *err)
 {
     const struct ph_batch *b = entry->batch;
-    uint32_t moved = 0;
-    for (uint32_t row = 0; row < b->row_count; row++) {
-        bool has = b->offsets != NULL && b->offsets[row] < durable[b->partition_ids[row]];
-        if (entry->rows[row] == EPOCH_ROW_DEAD || (entry->rows[row] == EPOCH_ROW_WRITTEN && has)) {
-            entry->rows[row] = EPOCH_ROW_OUT;
-            moved++;
-        }
-    }
-    return moved;
-}
-
-/* Always from the batch as it came, so that however often rows are left out one copy is held. */
-static int32_t prune_entry(struct epoch *e, struct epoch_entry *entry, const int64_t *durable,
-                           uint8_t *keep, struct ph_error *err)
-{
-    if (entry->rows == NULL) {
-        entry->rows = calloc(entry->batch->row_count + 1u, 1);
-    }
-    if (entry->rows == NULL) {
+    uint8_t *keep = malloc(b->row_count + 1u);
+    if (keep == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory while rows are written again");
     }
-    if (move_out(entry, durable) > 0) {
-        for (uint32_t row = 0; row < entry->batch->row_count; row++) {
-            keep[row] = entry->rows[row] == EPOCH_ROW_WRITTEN;
-        }
-        drop_rest(e, entry);
-        const struct ph_batch *rest = e->memory->filter(e->memory->arg, entry->batch, keep);
-        if (rest == NULL) {
-            return ph_error_set(err, PH_ERR_FATAL,
-                                "the memory reserve is used up while rows are written again");
-        }
-        entry->written = rest;
+    bool all = true;
+    for (uint32_t row = 0; row < b->row_count; row++) {
+        keep[row] = entry->rows[row] == EPOCH_ROW_WRITTEN;
+        all = all && keep[row] != 0;
     }
-    e->row_count += entry->written->row_count;
+    /* Always from the batch as it came: however often rows are left out, one copy is held. */
+    drop_rest(e, entry);
+    const struct ph_batch *rest = all ? b : e->memory->filter(e->memory->arg, b, keep);
+    free(keep);
+    if (rest == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL,
+                            "the memory reserve is used up while rows are written again");
+    }
+    entry->written = rest;
     return PH_OK;
 }
+
+/* Rows that are dead or durable go out, those held back come in; true where anything changed. */
+static bool settle_rows(struct epoch_entry *entry, const int64_t *durable)
+{
+    const struct ph_batch *b = entry->batch;
+    bool changed = false;
+    for (uint32_t row = 0; row < b->row_count; row++) {
+        bool has = b->offsets != NULL && b->offsets[row] < durable[b->partition_ids[row]];
+        uint8_t before = entry->rows[row];
+        if (before == EPOCH_ROW_DEAD || (before != EPOCH_ROW_OUT && has)) {
+            entry->rows[row] = EPOCH_ROW_OUT;
+        } else if (before == EPOCH_ROW_HELD) {
+            entry->rows[row] = EPOCH_ROW_WRITTEN;
+        }
+        changed = changed || entry->rows[row] != before;
+    }
+    return changed;
+}
+
+static int32_t prune_entry(struct epoch *e, struct epoch_entry *entry, const int64_t *durable,
+                           struct ph_error *err)
+{
+    if (epoch_list_rows(entry, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return settle_rows(entry, durable) ? epoch_filter(e, entry, err) : PH_OK;
+}
+
+int32_t epoch_skip_last(struct epoch *e, const int64_t *durable, struct ph_error *err)
+{
+    struct epoch_entry *last = &e->entries[e->entry_count - 1];
+    const struct ph_batch *b = last->batch;
+    uint32_t row = 0;
+    while (row < b->row_count && b->offsets != NULL &&
+           b->offsets[row] >= durable[b->partition_ids[row]]) {
+        row++;
+    }
+    if (b->offsets == NULL || row == b->row_count) {
+        return PH_OK;
+    }
+    uint64_t before = last->written->row_count;
+    int32_t rc = prune_entry(e, last, durable, err);
+    if (e->ready == e->entry_count) {
+        e->row_count -= before - last->written->row_count;
+    }
+    return rc;
+}
+
+/* ---- what is durable goes ---- */
 
 static void prune_positions(struct epoch *e, const int64_t *durable)
 {
@@ -157,52 +239,62 @@ static void prune_positions(struct epoch *e, const int64_t *durable)
     e->position_count = count;
 }
 
+/* Forgets the first entries. */
+static void drop_first(struct epoch *e, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        drop_entry(e, &e->entries[i]);
+    }
+    memmove(e->entries, e->entries + count, (e->entry_count - count) * sizeof e->entries[0]);
+    e->entry_count -= count;
+    e->bounded -= count;
+}
+
+/* Leading entries of which nothing is left need not be kept: their positions stand in the epoch. */
+static void drop_spent(struct epoch *e)
+{
+    uint32_t spent = 0;
+    while (spent < e->bounded && e->entries[spent].written->row_count == 0) {
+        spent++;
+    }
+    drop_first(e, spent);
+}
+
 int32_t epoch_prune(struct epoch *e, const int64_t *durable, struct ph_error *err)
 {
-    uint32_t rows_max = 0;
-    for (uint32_t i = 0; i < e->entry_count; i++) {
-        uint32_t rows = e->entries[i].batch->row_count;
-        rows_max = rows > rows_max ? rows : rows_max;
-    }
-    uint8_t *keep = malloc(rows_max + 1u);
-    if (keep == NULL) {
-        return ph_error_set(err, PH_ERR_FATAL, "out of memory while rows are written again");
-    }
     int32_t rc = PH_OK;
-    e->row_count = 0;
     for (uint32_t i = 0; i < e->entry_count && rc == PH_OK; i++) {
-        rc = prune_entry(e, &e->entries[i], durable, keep, err);
+        rc = prune_entry(e, &e->entries[i], durable, err);
     }
-    free(keep);
     prune_positions(e, durable);
+    e->is_cut = false;
+    drop_spent(e);
+    e->ready = e->bounded;
+    epoch_count(e);
     return rc;
 }
 
-void epoch_clear(struct epoch *e)
+/* Of the entry that the cut goes through, only what was held back stays. */
+static void pass_ready_rows(struct epoch_entry *entry)
 {
-    for (uint32_t i = 0; i < e->entry_count; i++) {
-        drop_entry(e, &e->entries[i]);
+    for (uint32_t row = 0; row < entry->batch->row_count; row++) {
+        if (entry->rows[row] == EPOCH_ROW_WRITTEN) {
+            entry->rows[row] = EPOCH_ROW_DEAD; /* the prune that follows leaves it out */
+        }
     }
-    for (uint32_t i = 0; i < e->position_count; i++) {
-        e->index_of[e->positions[i].partition_id] = -1;
-    }
-    e->entry_count = 0;
-    e->position_count = 0;
-    e->row_count = 0;
-    e->at_boundary = true;
 }
 
-static int compare_positions(const void *a, const void *b)
+int32_t epoch_pass(struct epoch *e, const int64_t *durable, struct ph_error *err)
 {
-    const struct ph_position *x = a;
-    const struct ph_position *y = b;
-    return x->partition_id < y->partition_id ? -1 : x->partition_id > y->partition_id;
-}
-
-void epoch_sort_positions(struct epoch *e)
-{
-    qsort(e->positions, e->position_count, sizeof e->positions[0], compare_positions);
-    for (uint32_t i = 0; i < e->position_count; i++) {
-        e->index_of[e->positions[i].partition_id] = (int32_t)i;
+    if (!e->is_cut) {
+        drop_first(e, e->bounded);
+        e->ready = 0;
+        e->row_count = 0;
+        e->dead_count = 0;
+        prune_positions(e, durable);
+        return PH_OK;
     }
+    drop_first(e, e->ready - 1);
+    pass_ready_rows(&e->entries[0]);
+    return epoch_prune(e, durable, err);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "delivery/sink_driver.h"
 
-#include "base/error.h"
-
 #include <assert.h>
 #include <stdlib.h>
 
@@ -10,12 +8,15 @@
  * times a commit's cost. */
 #define COMMIT_COST_FACTOR  4
 #define COMMIT_DELAY_MAX_NS (100 * CLOCK_NS_PER_MS)
+/* A sink without room is asked again after this, doubling. */
+#define FULL_FIRST_NS (1 * CLOCK_NS_PER_MS)
+#define FULL_LAST_NS  (100 * CLOCK_NS_PER_MS)
 
 struct sink_driver *sink_driver_create(const struct ph_sink_ops *ops, void *task,
                                        const struct sink_env *env,
                                        const struct sink_settings *settings)
 {
-    assert(settings->max_batches <= EPOCH_ENTRIES_MAX);
+    assert(settings->max_batches > 0 && settings->max_batches <= EPOCH_ENTRIES_MAX);
     struct sink_driver *d = calloc(1, sizeof *d);
     if (d == NULL) {
         return NULL;
@@ -58,42 +59,52 @@ void sink_driver_seed(struct sink_driver *d, const struct ph_position *positions
 {
     assert(d->state == SINK_STATE_OPEN && d->epoch->entry_count == 0);
     for (uint32_t i = 0; i < count; i++) {
-        d->epoch->index_of[positions[i].partition_id] = (int32_t)d->epoch->position_count;
-        d->epoch->positions[d->epoch->position_count++] = positions[i];
+        uint32_t id = positions[i].partition_id;
+        epoch_move(d->epoch, positions[i]);
+        if (positions[i].next_offset > 0 && !d->skips[id]) {
+            d->skips[id] = true;
+            d->skip_count++;
+        }
     }
     d->end_now = count > 0;
 }
 
 bool sink_driver_is_clean(const struct sink_driver *d)
 {
-    return d->state != SINK_STATE_COMMITTING && d->epoch->entry_count == 0 &&
-           d->epoch->position_count == 0;
+    return d->state != SINK_STATE_COMMITTING && epoch_is_empty(d->epoch);
 }
 
-static enum sink_step fail(struct sink_driver *d)
+/* ---- what went wrong ---- */
+
+enum sink_step sink_fail(struct sink_driver *d)
 {
     d->state = SINK_STATE_FAILED;
     return SINK_FAILED;
 }
 
-/* What to do after an operation of the sink has put d->error. */
-static enum sink_step recover(struct sink_driver *d)
+/* Says what is wrong; answers when to try again. */
+static int64_t back_off_ns(struct sink_driver *d)
+{
+    int64_t wait_ns = backoff_next_ns(&d->backoff, d->env.random(d->env.arg));
+    d->env.trouble(d->env.arg, &d->error, wait_ns);
+    ph_error_clear(&d->error);
+    return d->env.now_ns(d->env.arg) + wait_ns;
+}
+
+enum sink_step sink_recover(struct sink_driver *d)
 {
     assert(ph_error_is_set(&d->error));
     d->ops->abort(d->task);
     d->written = 0;
     if ((d->error.flags & PH_ERR_RETRIABLE) == 0) {
-        return fail(d);
+        return sink_fail(d);
     }
-    int64_t wait_ns = backoff_next_ns(&d->backoff, d->env.random(d->env.arg));
-    d->env.trouble(d->env.arg, &d->error, wait_ns);
-    d->retry_ns = d->env.now_ns(d->env.arg) + wait_ns;
+    d->retry_ns = back_off_ns(d);
     d->state = SINK_STATE_CLAIM;
-    ph_error_clear(&d->error);
     return SINK_PROGRESS;
 }
 
-static void report_recovery(struct sink_driver *d)
+void sink_works_again(struct sink_driver *d)
 {
     if (d->backoff.tries > 0) {
         backoff_reset(&d->backoff);
@@ -101,75 +112,27 @@ static void report_recovery(struct sink_driver *d)
     }
 }
 
-static int32_t read_positions(struct sink_driver *d)
+static enum sink_step operation_failed(struct sink_driver *d)
 {
-    struct ph_partition *list = calloc(d->partition_count + 1u, sizeof *list);
-    struct ph_position *positions = calloc(d->partition_count + 1u, sizeof *positions);
-    int32_t rc = PH_ERROR;
-    if (list == NULL || positions == NULL) {
-        (void)ph_error_set(&d->error, PH_ERR_FATAL, "out of memory for positions");
-    } else {
-        for (uint32_t i = 0; i < d->partition_count; i++) {
-            list[i] = *d->partitions[i];
-            positions[i] = (struct ph_position){.partition_id = list[i].id, .next_offset = -1};
+    return (d->error.flags & PH_ERR_POISON) != 0 ? sink_poison_handle(d) : sink_recover(d);
+}
+
+/* ---- input ---- */
+
+/* Rows that the sink has already: the source began at another sink's lower position. */
+static int32_t skip_known_rows(struct sink_driver *d, const struct ph_batch *batch)
+{
+    if (epoch_skip_last(d->epoch, d->durable, &d->error) != PH_OK) {
+        return PH_ERROR;
+    }
+    for (uint32_t i = 0; i < batch->position_count; i++) {
+        uint32_t id = batch->positions[i].partition_id;
+        if (d->skips[id] && batch->positions[i].next_offset >= d->durable[id]) {
+            d->skips[id] = false;
+            d->skip_count--;
         }
-        rc = d->ops->claim(d->task, list, d->partition_count, positions, &d->error);
     }
-    for (uint32_t i = 0; rc == PH_OK && i < d->partition_count; i++) {
-        d->durable[d->partitions[i]->id] = positions[i].next_offset;
-        d->skipping = d->skipping || positions[i].next_offset > 0;
-    }
-    if (rc == PH_OK) {
-        d->env.committed(d->env.arg, positions, d->partition_count, 0);
-    }
-    free(list);
-    free(positions);
-    return rc;
-}
-
-static enum sink_step step_claim(struct sink_driver *d)
-{
-    if (d->env.now_ns(d->env.arg) < d->retry_ns) {
-        d->deadline_ns = d->retry_ns;
-        return SINK_IDLE;
-    }
-    if (d->settings.keeps_positions && read_positions(d) != PH_OK) {
-        return recover(d);
-    }
-    d->written = 0;
-    if (epoch_prune(d->epoch, d->durable, &d->error) != PH_OK) {
-        return fail(d);
-    }
-    report_recovery(d);
-    d->state = SINK_STATE_OPEN;
-    return SINK_PROGRESS;
-}
-
-/* Rows that the sink has already: this task was started from another sink's lower position. */
-static int32_t skip_known_rows(struct sink_driver *d, const struct ph_batch **batch)
-{
-    const struct ph_batch *b = *batch;
-    uint32_t known = 0;
-    if (!d->skipping || b->offsets == NULL || b->row_count == 0) {
-        return PH_OK;
-    }
-    uint8_t *keep = malloc(b->row_count);
-    if (keep == NULL) {
-        return ph_error_set(&d->error, PH_ERR_FATAL, "out of memory for a batch's rows");
-    }
-    for (uint32_t row = 0; row < b->row_count; row++) {
-        keep[row] = b->offsets[row] >= d->durable[b->partition_ids[row]];
-        known += keep[row] == 0;
-    }
-    const struct ph_batch *rest = b;
-    if (known > 0) {
-        rest = d->env.memory.filter(d->env.memory.arg, b, keep);
-        d->env.memory.release(d->env.memory.arg, b);
-    }
-    free(keep);
-    *batch = rest;
-    return rest != NULL ? PH_OK
-                        : ph_error_set(&d->error, PH_ERR_FATAL, "the memory reserve is used up");
+    return PH_OK;
 }
 
 static enum sink_step take(struct sink_driver *d)
@@ -180,17 +143,37 @@ static enum sink_step take(struct sink_driver *d)
     }
     if (batch == NULL) {
         d->input_ended = true;
+        epoch_end_input(d->epoch);
         return SINK_PROGRESS;
     }
-    if (skip_known_rows(d, &batch) != PH_OK) {
-        return fail(d);
-    }
-    if (d->epoch->entry_count == 0) {
+    if (epoch_is_empty(d->epoch)) {
         d->opened_ns = d->env.now_ns(d->env.arg);
     }
     epoch_add(d->epoch, batch, d->durable);
+    if (d->skip_count > 0 && skip_known_rows(d, batch) != PH_OK) {
+        return sink_fail(d);
+    }
     return SINK_PROGRESS;
 }
+
+/* The sink holds all that it may and no batch has come that ends between source records. */
+static enum sink_step record_too_large(struct sink_driver *d)
+{
+    const struct ph_batch *b = d->epoch->entries[0].batch;
+    const struct ph_partition *p = NULL;
+    for (uint32_t i = 0; b->offsets != NULL && b->row_count > 0 && i < d->partition_count; i++) {
+        p = d->partitions[i]->id == b->partition_ids[0] ? d->partitions[i] : p;
+    }
+    (void)ph_error_set(&d->error, PH_ERR_FATAL,
+                       "the rows that stem from one source record (%s/%d offset %lld) fill more "
+                       "than the %u batches that a commit can hold",
+                       p != NULL ? p->topic : "-", p != NULL ? p->partition : -1,
+                       p != NULL ? (long long)b->offsets[0] : -1LL, d->settings.max_batches);
+    d->ops->abort(d->task);
+    return sink_fail(d);
+}
+
+/* ---- when an epoch ends ---- */
 
 static int64_t commit_delay_ns(const struct sink_driver *d)
 {
@@ -214,53 +197,31 @@ static bool epoch_is_full(const struct sink_driver *d)
 /* True where an epoch that has something should end although the sink would take more. */
 static bool epoch_is_due(struct sink_driver *d)
 {
-    if (d->input_ended || d->end_now || epoch_is_full(d)) {
-        return true;
-    }
     int64_t due_ns = d->ended_ns + commit_delay_ns(d);
     int64_t last_ns = d->opened_ns + d->settings.interval_ns;
     d->deadline_ns = due_ns < last_ns ? due_ns : last_ns;
     return d->env.now_ns(d->env.arg) >= d->deadline_ns;
 }
 
-static enum sink_step committed(struct sink_driver *d)
+/* ---- the sink's operations ---- */
+
+/* An answer that the sink may not give stops the pipeline: nothing is known then. */
+static void check_answer(struct sink_driver *d, const char *operation, int32_t rc, int32_t other)
 {
-    struct epoch *e = d->epoch;
-    for (uint32_t i = 0; i < e->position_count; i++) {
-        d->durable[e->positions[i].partition_id] = e->positions[i].next_offset;
+    if (rc == PH_ERROR) {
+        (void)ph_error_set(&d->error, PH_ERR_FATAL, "%s failed without saying why", operation);
+    } else if (rc != PH_OK && rc != other) {
+        (void)ph_error_set(&d->error, PH_ERR_FATAL, "%s gave an answer that it does not have: %d",
+                           operation, (int)rc);
     }
-    d->env.committed(d->env.arg, e->positions, e->position_count, e->row_count);
-    epoch_clear(e);
-    d->ended_ns = d->env.now_ns(d->env.arg);
-    int64_t took_ns = d->ended_ns - d->commit_ns;
-    d->cost_ns += (took_ns - d->cost_ns) / 4;
-    d->written = 0;
-    d->end_now = false;
-    d->epoch_id++;
-    d->state = SINK_STATE_OPEN;
-    report_recovery(d);
-    return SINK_PROGRESS;
 }
 
-/* The sink named the bad rows: the epoch is written again without them. */
-static enum sink_step write_again(struct sink_driver *d)
+static enum sink_step wait_for_sink(struct sink_driver *d)
 {
-    if (d->rejected == 0) {
-        d->error.flags = PH_ERR_FATAL;
-        error_prefix(&d->error, "rows were refused without being named");
-        return recover(d);
-    }
-    ph_error_clear(&d->error);
-    d->ops->abort(d->task);
-    d->written = 0;
-    d->end_now = true;
-    d->state = SINK_STATE_OPEN;
-    return epoch_prune(d->epoch, d->durable, &d->error) == PH_OK ? SINK_PROGRESS : fail(d);
-}
-
-static enum sink_step operation_failed(struct sink_driver *d)
-{
-    return (d->error.flags & PH_ERR_POISON) != 0 ? write_again(d) : recover(d);
+    d->full_ns = d->full_ns == 0 ? FULL_FIRST_NS : d->full_ns * 2;
+    d->full_ns = d->full_ns > FULL_LAST_NS ? FULL_LAST_NS : d->full_ns;
+    d->deadline_ns = d->env.now_ns(d->env.arg) + d->full_ns;
+    return SINK_IDLE;
 }
 
 static enum sink_step write_next(struct sink_driver *d)
@@ -270,59 +231,124 @@ static enum sink_step write_next(struct sink_driver *d)
     d->rejected = 0;
     if (batch->row_count > 0) {
         rc = d->ops->write(d->task, batch, &d->error);
+        check_answer(d, "write", rc, PH_MORE);
     }
     if (ph_error_is_set(&d->error)) {
         return operation_failed(d);
     }
-    d->written += rc == PH_OK ? 1 : 0;
+    if (rc == PH_MORE) {
+        return wait_for_sink(d);
+    }
+    d->full_ns = 0;
+    d->written++;
     return SINK_PROGRESS;
+}
+
+enum sink_step sink_committed(struct sink_driver *d)
+{
+    struct epoch *e = d->epoch;
+    uint64_t rows = e->row_count - e->dead_count;
+    for (uint32_t i = 0; i < d->reach_count; i++) {
+        d->durable[d->reach[i].partition_id] = d->reach[i].next_offset;
+    }
+    d->env.committed(d->env.arg, d->reach, d->reach_count, rows);
+    d->ended_ns = d->env.now_ns(d->env.arg);
+    d->opened_ns = d->ended_ns;
+    d->written = 0;
+    d->in_doubt = false;
+    d->epoch_id++;
+    d->state = SINK_STATE_OPEN;
+    if (epoch_pass(e, d->durable, &d->error) != PH_OK) {
+        return sink_fail(d);
+    }
+    sink_poison_committed(d);
+    sink_works_again(d);
+    return SINK_PROGRESS;
+}
+
+/* The running commit's answer: durable, failed, or none yet. */
+static enum sink_step step_committing(struct sink_driver *d)
+{
+    d->deadline_ns = 0;
+    if (d->answer == SINK_ANSWER_NONE) {
+        return SINK_IDLE;
+    }
+    if (ph_error_is_set(&d->error)) {
+        if (d->answer == SINK_ANSWER_DURABLE) {
+            d->error.flags = PH_ERR_FATAL; /* durable without the row that was to be set aside */
+        }
+        return operation_failed(d);
+    }
+    int64_t took_ns = d->env.now_ns(d->env.arg) - d->commit_ns;
+    d->cost_ns += (took_ns - d->cost_ns) / 4;
+    return sink_committed(d);
 }
 
 static enum sink_step commit(struct sink_driver *d)
 {
     struct epoch *e = d->epoch;
-    epoch_sort_positions(e);
+    if (d->env.now_ns(d->env.arg) < d->retry_ns) {
+        d->deadline_ns = d->retry_ns;
+        return SINK_IDLE;
+    }
+    if (d->env.sync(d->env.arg, &d->error) != PH_OK) {
+        if ((d->error.flags & PH_ERR_RETRIABLE) == 0) {
+            return sink_recover(d);
+        }
+        d->retry_ns = back_off_ns(d); /* what is written stays written */
+        d->deadline_ns = d->retry_ns;
+        return SINK_IDLE;
+    }
+    d->reach_count = epoch_reach(e, d->durable, d->reach);
     struct ph_epoch epoch = {.size = (uint32_t)sizeof epoch,
-                             .flags = d->input_ended ? (uint32_t)PH_EPOCH_FINAL : 0u,
+                             .flags = d->input_ended && !e->is_cut ? (uint32_t)PH_EPOCH_FINAL : 0u,
                              .id = d->epoch_id,
                              .row_count = e->row_count,
-                             .positions = e->positions,
-                             .position_count = e->position_count};
-    if (d->env.sync(d->env.arg, &d->error) != PH_OK) {
-        return recover(d);
-    }
+                             .positions = d->reach,
+                             .position_count = d->reach_count};
     d->rejected = 0;
     d->commit_ns = d->env.now_ns(d->env.arg);
+    d->answer = SINK_ANSWER_NONE;
+    d->in_doubt = true;
     d->state = SINK_STATE_COMMITTING;
     int32_t rc = d->ops->commit(d->task, &epoch, &d->error);
-    if (ph_error_is_set(&d->error)) {
-        return operation_failed(d);
+    check_answer(d, "commit", rc, PH_PENDING);
+    if (rc != PH_PENDING) {
+        d->answer = rc == PH_OK ? SINK_ANSWER_DURABLE : SINK_ANSWER_FAILED;
     }
-    return rc == PH_PENDING ? SINK_PROGRESS : committed(d);
+    return d->answer == SINK_ANSWER_NONE ? SINK_PROGRESS : step_committing(d);
 }
+
+/* ---- states ---- */
 
 static enum sink_step step_open(struct sink_driver *d)
 {
     struct epoch *e = d->epoch;
-    bool empty = e->row_count == 0 && e->position_count == 0;
     d->deadline_ns = 0;
-    if (d->written < e->entry_count) {
+    if (d->window > 0 && d->written == 0 && !e->is_cut &&
+        epoch_cut(e, d->window, &d->error) != PH_OK) {
+        return sink_fail(d);
+    }
+    if (d->written < e->ready) {
         return write_next(d);
     }
-    if (empty && e->entry_count > 0) { /* all of it was durable already */
-        epoch_clear(e);
+    bool empty = e->row_count == 0 && e->position_count == 0;
+    if (empty && e->ready > 0) { /* all of it was durable already, or set aside */
         d->written = 0;
-        return SINK_PROGRESS;
+        return epoch_pass(e, d->durable, &d->error) == PH_OK ? SINK_PROGRESS : sink_fail(d);
     }
-    if (!empty && e->at_boundary && (epoch_is_full(d) || d->end_now || d->input_ended)) {
+    if (!empty && (epoch_is_full(d) || d->end_now || d->input_ended)) {
         return commit(d);
+    }
+    if (empty && epoch_is_full(d)) {
+        return record_too_large(d);
     }
     if (empty && d->input_ended) {
         d->state = SINK_STATE_RELEASE;
         return SINK_PROGRESS;
     }
     enum sink_step taken = take(d);
-    if (taken == SINK_IDLE && !empty && e->at_boundary && epoch_is_due(d)) {
+    if (taken == SINK_IDLE && !empty && epoch_is_due(d)) {
         return commit(d);
     }
     return taken;
@@ -342,12 +368,11 @@ enum sink_step sink_driver_step(struct sink_driver *d)
 {
     switch (d->state) {
     case SINK_STATE_CLAIM:
-        return step_claim(d);
+        return sink_claim_step(d);
     case SINK_STATE_OPEN:
         return step_open(d);
     case SINK_STATE_COMMITTING:
-        d->deadline_ns = 0;
-        return SINK_IDLE;
+        return step_committing(d);
     case SINK_STATE_RELEASE:
         return step_release(d);
     case SINK_STATE_DONE:
@@ -356,6 +381,8 @@ enum sink_step sink_driver_step(struct sink_driver *d)
         return SINK_FAILED;
     }
 }
+
+/* ---- what the sink says while it works ---- */
 
 void sink_driver_reject(struct sink_driver *d, const struct ph_batch *batch, uint32_t row,
                         const char *code, const char *reason)
@@ -366,27 +393,32 @@ void sink_driver_reject(struct sink_driver *d, const struct ph_batch *batch, uin
                            "a row was rejected that is not in the open epoch (row %u)", row);
         return;
     }
-    bool before = false;
-    if (!epoch_mark_dead(entry, row, &before)) {
+    if (epoch_is_dead(entry, row)) {
+        d->rejected++;
+        return;
+    }
+    /* A row that could not be set aside stays among the living, to be refused again. */
+    if (d->env.set_aside(d->env.arg, batch, row, code, reason, &d->error) != PH_OK) {
+        return;
+    }
+    if (!epoch_mark_dead(d->epoch, entry, row)) {
         (void)ph_error_set(&d->error, PH_ERR_FATAL, "out of memory for a rejected row");
         return;
     }
     d->rejected++;
-    if (before) {
-        return;
-    }
-    (void)d->env.set_aside(d->env.arg, batch, row, code, reason, &d->error);
 }
 
 void sink_driver_epoch_done(struct sink_driver *d, uint64_t epoch_id, const struct ph_error *err)
 {
-    if (d->state != SINK_STATE_COMMITTING || epoch_id != d->epoch_id) {
+    if (d->state != SINK_STATE_COMMITTING || epoch_id != d->epoch_id ||
+        d->answer != SINK_ANSWER_NONE) {
         return; /* an answer for an epoch that was aborted */
     }
-    if (err == NULL) {
-        (void)committed(d);
-        return;
+    d->answer = err == NULL ? SINK_ANSWER_DURABLE : SINK_ANSWER_FAILED;
+    if (err != NULL && !ph_error_is_set(&d->error)) {
+        d->error = *err;
+        if (d->error.flags == 0) {
+            (void)ph_error_set(&d->error, PH_ERR_FATAL, "commit failed without saying why");
+        }
     }
-    d->error = *err;
-    (void)operation_failed(d);
 }

@@ -12,7 +12,13 @@
  *                             +---- poison: abort, write again without the rows
  *
  * Whatever fails, the truth is read again from the sink by the next claim: an epoch whose commit
- * answer got lost is then dropped or written again row by row as the positions say.
+ * answer got lost is then dropped or written again as the positions say.
+ *
+ * Poison without a named row is searched by halving: `window` says how many source records are
+ * tried at once. A failure halves it, a commit doubles it until it holds all that is left; a single
+ * record that fails is set aside. Rows that the sink names are left out at once; after some rounds
+ * of that the window shrinks as well, so that a bad run of rows does not have the good ones written
+ * again and again.
  */
 #ifndef DELIVERY_SINK_DRIVER_H
 #define DELIVERY_SINK_DRIVER_H
@@ -46,7 +52,8 @@ struct sink_env {
     /** The next batch (with its reference) or, with *batch null, the end of input; false: nothing
      * there now. */
     bool (*next)(void *arg, const struct ph_batch **batch);
-    /** Sets a row aside by the operator's policy; PH_ERROR stops the pipeline. */
+    /** Sets a row aside by the operator's policy. A retriable error: the row is written again later;
+     * any other stops the pipeline. */
     int32_t (*set_aside)(void *arg, const struct ph_batch *batch, uint32_t row, const char *code,
                          const char *reason, struct ph_error *err);
     /** Makes durable what set_aside was given; before each commit. */
@@ -66,6 +73,9 @@ struct sink_settings {
     uint32_t max_batches; /**< ends an epoch: what the memory reserve holds */
 };
 
+/** What is known of a commit that was called. */
+enum sink_answer { SINK_ANSWER_NONE, SINK_ANSWER_DURABLE, SINK_ANSWER_FAILED };
+
 struct sink_driver {
     const struct ph_sink_ops *ops;
     void *task;
@@ -76,20 +86,29 @@ struct sink_driver {
     uint32_t written; /**< entries of the epoch that the sink has */
     bool input_ended;
     bool end_now;      /**< end the epoch without waiting for more */
-    bool skipping;     /**< some partition's input may hold rows that the sink has */
+    uint64_t window;   /**< source records tried at once, 0 = all */
+    uint32_t rounds;   /**< times in a row that the sink named bad rows of this epoch */
     uint32_t rejected; /**< rows set aside by the running call of write or commit */
     uint64_t epoch_id;
+    enum sink_answer answer;
+    bool in_doubt;     /**< a commit of `reach` failed or its answer got lost */
     int64_t opened_ns; /**< when the epoch got its first batch */
     int64_t ended_ns;  /**< when the last commit was done */
     int64_t commit_ns; /**< when the running commit was called */
     int64_t cost_ns;   /**< smoothed duration of a commit */
+    int64_t full_ns;   /**< how long to wait for a sink that has no room */
     int64_t deadline_ns;
     int64_t retry_ns;
     struct backoff backoff;
     struct ph_error error;
     const struct ph_partition **partitions;
     uint32_t partition_count;
+    bool was_claimed;
+    uint32_t skip_count;             /**< partitions whose input may hold rows that the sink has */
+    bool skips[PARTITIONS_MAX];      /**< by partition id */
     int64_t durable[PARTITIONS_MAX]; /**< by partition id, -1 = none */
+    struct ph_position reach[PARTITIONS_MAX]; /**< of the running commit */
+    uint32_t reach_count;
 };
 
 __attribute__((warn_unused_result)) struct sink_driver *sink_driver_create(
@@ -108,9 +127,26 @@ enum sink_step sink_driver_step(struct sink_driver *d);
 /** ph_task.reject of a sink: batch is an entry of the epoch. */
 void sink_driver_reject(struct sink_driver *d, const struct ph_batch *batch, uint32_t row,
                         const char *code, const char *reason);
-/** ph_epochs.done. */
+/** ph_epochs.done; the next step acts on it. */
 void sink_driver_epoch_done(struct sink_driver *d, uint64_t epoch_id, const struct ph_error *err);
 /** Nothing is staged, written or in flight. */
 bool sink_driver_is_clean(const struct sink_driver *d);
+
+/* ---- between the files of this room ---- */
+
+/** CLAIM: reads the positions and drops what is durable. sink_claim.c */
+enum sink_step sink_claim_step(struct sink_driver *d);
+/** After the sink refused rows: the same epoch without those it named, or a smaller part of it.
+ * sink_poison.c */
+enum sink_step sink_poison_handle(struct sink_driver *d);
+/** A part of the epoch is durable: what comes next may be larger. sink_poison.c */
+void sink_poison_committed(struct sink_driver *d);
+/** What to do after an operation of the sink has put d->error. */
+enum sink_step sink_recover(struct sink_driver *d);
+enum sink_step sink_fail(struct sink_driver *d);
+/** The ready part of the epoch is durable up to d->reach. */
+enum sink_step sink_committed(struct sink_driver *d);
+/** Ends a time of trouble, if there was one. */
+void sink_works_again(struct sink_driver *d);
 
 #endif
