@@ -57,7 +57,7 @@ static void gather_column(struct layout *layout, const struct ph_column *from, s
     void *values = layout_take(layout, layout_value_bytes(width, g->count));
     uint8_t *validity =
         from->validity == NULL ? NULL : layout_take(layout, layout_bitmap_bytes(g->count));
-    if (values == NULL) {
+    if (to == NULL || values == NULL) {
         return;
     }
     *to = *from;

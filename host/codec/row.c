@@ -33,14 +33,14 @@ static inline bool take_plain_text(struct walk *w, const struct key *key, const 
     uint32_t start = tok[0] + 1;
     uint32_t end = tok[1] - 1;
     uint64_t bit = UINT64_C(1) << (key->slot & 63u);
-    uint64_t seen = w->seen[key->slot >> 6];
+    uint64_t seen = w->decoder->seen[key->slot >> 6];
     while (json[end] <= ' ') {
         end--;
     }
     if ((seen & bit) != 0 || walk_find_escape(w, start) < end) {
         return false;
     }
-    w->seen[key->slot >> 6] = seen | bit;
+    w->decoder->seen[key->slot >> 6] = seen | bit;
     const struct row_target *t = w->target;
     struct ph_view *view = (struct ph_view *)t->columns[key->column].values + t->row;
     text_put_view(view, t->arena, json + start, end - start);
@@ -200,7 +200,7 @@ static int32_t take_slot(struct walk *w, uint32_t number)
 {
     const struct slot *slot = &w->decoder->slots[number];
     uint64_t bit = UINT64_C(1) << (number & 63u);
-    uint64_t *seen = &w->seen[number >> 6];
+    uint64_t *seen = &w->decoder->seen[number >> 6];
     if ((*seen & bit) != 0) {
         return duplicate_fault(w, number);
     }
@@ -255,7 +255,7 @@ static int32_t missing_fault(struct walk *w, uint32_t word, uint64_t slots)
     }
     return fault_set(w->fault, "missing", "field %s is %s",
                      fault_excerpt(name, f->name, strlen(f->name)),
-                     (w->seen[word] >> bit & 1u) == 0 ? "missing" : "null, but required");
+                     (w->decoder->seen[word] >> bit & 1u) == 0 ? "missing" : "null, but required");
 }
 
 static void set_nulls(struct walk *w, uint32_t word, uint64_t slots)
@@ -275,14 +275,14 @@ static int32_t finish_row(struct walk *w)
     const struct decoder *d = w->decoder;
     uint64_t any = 0;
     for (uint32_t i = 0; i < d->word_count; i++) {
-        uint64_t empty = (d->all[i] & ~w->seen[i]) | d->nulls[i];
+        uint64_t empty = (d->all[i] & ~w->decoder->seen[i]) | d->nulls[i];
         if ((empty & d->required[i]) != 0) {
             return missing_fault(w, i, empty & d->required[i]);
         }
         any |= empty;
     }
     for (uint32_t i = 0; any != 0 && i < d->word_count; i++) {
-        set_nulls(w, i, (d->all[i] & ~w->seen[i]) | d->nulls[i]);
+        set_nulls(w, i, (d->all[i] & ~w->decoder->seen[i]) | d->nulls[i]);
     }
     return PH_OK;
 }
@@ -303,10 +303,10 @@ int32_t decoder_row(void *decoder, struct row_target *target, const uint8_t *jso
     w.target = target;
     w.fault = fault;
     w.decoder = d;
-    w.seen[0] = 0;
+    d->seen[0] = 0;
     d->nulls[0] = 0;
     for (uint32_t i = 1; i < d->word_count; i++) {
-        w.seen[i] = 0;
+        d->seen[i] = 0;
         d->nulls[i] = 0;
     }
     if (walk_char(&w) != '{') {

@@ -124,8 +124,7 @@ static int32_t open_bracket(struct walk *w, struct brackets *b, bool exact, bool
 
 int32_t walk_skip(struct walk *w, bool exact)
 {
-    struct brackets b;
-    b.depth = 0;
+    struct brackets b = {.depth = 0};
     do {
         uint8_t c = walk_char(w);
         bool value = false;

@@ -55,9 +55,10 @@ struct decoder {
     uint32_t spare;
     char **names; /**< everything that fields and levels refer to */
     uint32_t name_count;
-    uint32_t word_count;                    /**< of the three sets below that are in use */
+    uint32_t word_count;                    /**< of the four sets below that are in use */
     uint64_t all[WALK_MAX_SLOTS / 64];      /**< slots that have fields */
     uint64_t required[WALK_MAX_SLOTS / 64]; /**< slots that have required fields */
+    uint64_t seen[WALK_MAX_SLOTS / 64];     /**< slots that this record has */
     uint64_t nulls[WALK_MAX_SLOTS / 64];    /**< slots whose value was null in this record */
     struct timestamp_minute minute;
 };
@@ -72,7 +73,6 @@ struct walk {
     struct row_target *target;
     struct row_fault *fault;
     struct decoder *decoder;
-    uint64_t seen[WALK_MAX_SLOTS / 64]; /**< only decoder->word_count are in use */
 };
 
 /** "expected X at byte N", or that the record ends too early. PH_ERROR. */
