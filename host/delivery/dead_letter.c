@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A value of 1 MiB grows at most sixfold when it is escaped. */
@@ -19,7 +21,10 @@ struct dead_letters {
     char *pipeline;
     char *path;
     int fd;
-    bool dirty;
+    bool is_new; /* its folder does not durably know it yet */
+    bool is_regular;
+    bool needs_break; /* the file ends within a line */
+    bool is_dirty;
     uint64_t count;
     struct buf line;
 };
@@ -141,25 +146,111 @@ static int32_t write_failed(struct dead_letters *d, const char *what, struct ph_
     return PH_ERROR;
 }
 
-static int32_t write_line(struct dead_letters *d, struct ph_error *err)
+/* The folder of the file, into path[PATH_MAX]. */
+static void folder_of(const struct dead_letters *d, char *path)
 {
-    if (d->fd < 0) {
-        d->fd = open(d->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    const char *slash = strrchr(d->path, '/');
+    int length = slash == NULL ? 1 : slash == d->path ? 1 : (int)(slash - d->path);
+    (void)snprintf(path, PATH_MAX, "%.*s", length, slash == NULL ? "." : d->path);
+}
+
+/* A new file's name is durable once its folder is. */
+static int32_t sync_folder(const struct dead_letters *d)
+{
+    char path[PATH_MAX];
+    folder_of(d, path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 ? -1 : fsync(fd);
+    int saved = errno;
+    if (fd >= 0) {
+        (void)close(fd);
     }
-    if (d->fd < 0) {
+    errno = saved;
+    return rc;
+}
+
+/* A process that died within a write has left half a line: the next one begins on its own. */
+static bool ends_within_a_line(int fd)
+{
+    off_t size = lseek(fd, 0, SEEK_END);
+    char last = '\n';
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+static int32_t open_file(struct dead_letters *d, struct ph_error *err)
+{
+    int flags = O_APPEND | O_CLOEXEC | O_NOCTTY;
+    struct stat s;
+    int fd = open(d->path, O_RDWR | flags);
+    if (fd < 0 && errno == ENOENT) {
+        d->is_new = true;
+        fd = open(d->path, O_RDWR | O_CREAT | flags, 0600);
+    } else if (fd < 0) {
+        fd = open(d->path, O_WRONLY | flags); /* a pipe or a file that may only be written */
+    }
+    if (fd < 0) {
         return write_failed(d, "opened", err);
     }
+    if (d->is_new && sync_folder(d) != 0) {
+        (void)write_failed(d, "made durable", err);
+        (void)close(fd);
+        return PH_ERROR;
+    }
+    d->is_new = false;
+    d->fd = fd;
+    d->is_regular = fstat(fd, &s) == 0 && S_ISREG(s.st_mode);
+    d->needs_break = d->is_regular && ends_within_a_line(fd);
+    return PH_OK;
+}
+
+/* All of it or nothing: what a failed write has left is cut off again. */
+static int32_t write_whole(struct dead_letters *d, const char *data, size_t length,
+                           struct ph_error *err)
+{
+    off_t before = d->is_regular ? lseek(d->fd, 0, SEEK_END) : -1;
     size_t done = 0;
-    while (done < d->line.length) {
-        ssize_t n = write(d->fd, d->line.data + done, d->line.length - done);
+    while (done < length) {
+        ssize_t n = write(d->fd, data + done, length - done);
         if (n < 0 && errno != EINTR) {
-            return write_failed(d, "written", err);
+            (void)write_failed(d, "written", err);
+            d->needs_break = done > 0 && (before < 0 || ftruncate(d->fd, before) != 0);
+            return PH_ERROR;
         }
         done += n > 0 ? (size_t)n : 0u;
     }
-    d->dirty = true;
+    return PH_OK;
+}
+
+static int32_t write_line(struct dead_letters *d, struct ph_error *err)
+{
+    if (d->fd < 0 && open_file(d, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (d->needs_break && write_whole(d, "\n", 1, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    d->needs_break = false;
+    if (write_whole(d, d->line.data, d->line.length, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    d->is_dirty = true;
     d->count++;
     return PH_OK;
+}
+
+int32_t dead_letters_check(struct dead_letters *d, struct ph_error *err)
+{
+    char folder[PATH_MAX];
+    struct stat s;
+    bool exists = stat(d->path, &s) == 0;
+    folder_of(d, folder);
+    if (exists && S_ISDIR(s.st_mode)) {
+        errno = EISDIR;
+    } else if (access(exists ? d->path : folder, exists ? W_OK : W_OK | X_OK) == 0) {
+        return PH_OK;
+    }
+    return ph_error_set(err, PH_ERR_CONFIG, "the dead-letter file %s cannot be written: %s",
+                        d->path, strerror(errno));
 }
 
 int32_t dead_letters_add(struct dead_letters *d, const struct dead_letter *letter,
@@ -179,11 +270,16 @@ int32_t dead_letters_sync(struct dead_letters *d, struct ph_error *err)
 {
     int32_t rc = PH_OK;
     (void)pthread_mutex_lock(&d->mutex);
-    if (d->dirty) {
-        if (fdatasync(d->fd) != 0) {
-            rc = write_failed(d, "made durable", err);
+    if (d->is_dirty) {
+        /* EINVAL: a pipe or a terminal, which has nothing to sync. */
+        if (fdatasync(d->fd) != 0 && errno != EINVAL) {
+            /* The kernel may have dropped what it could not write, so a second try proves nothing.
+             * The records are not committed: the next start reads them again. */
+            rc = ph_error_set(err, PH_ERR_FATAL,
+                              "the dead-letter file %s cannot be made durable: %s", d->path,
+                              strerror(errno));
         } else {
-            d->dirty = false;
+            d->is_dirty = false;
         }
     }
     (void)pthread_mutex_unlock(&d->mutex);

@@ -28,8 +28,12 @@ struct dead_letter {
 __attribute__((warn_unused_result)) struct dead_letters *dead_letters_create(const char *pipeline,
                                                                              const char *path);
 void dead_letters_destroy(struct dead_letters *d);
-/** Appends a line with one write. The error names the file and is retriable: a full disk may get
- * room. [any] */
+/** Whether the file can be written, as far as one can say without making it. PH_ERR_CONFIG where
+ * not. [control] */
+__attribute__((warn_unused_result)) int32_t dead_letters_check(struct dead_letters *d,
+                                                               struct ph_error *err);
+/** Appends a line, all of it or nothing. The error names the file and is
+ * retriable: a full disk may get room. [any] */
 __attribute__((warn_unused_result)) int32_t dead_letters_add(struct dead_letters *d,
                                                              const struct dead_letter *letter,
                                                              struct ph_error *err);
