@@ -121,8 +121,9 @@ static uint64_t evict(struct places *places)
 {
     uint64_t evictions = 0;
     uint32_t spared = 0;
-    while (places->answered > places->capacity) {
-        struct place *place = places->oldest;
+    struct place *place = places->oldest;
+    while (place != NULL && places->answered > places->capacity) {
+        struct place *newer = place->newer;
         if (place->is_used && spared < SPARED_MAX) {
             spared++;
             place->is_used = false;
@@ -132,6 +133,7 @@ static uint64_t evict(struct places *places)
             forget(places, place);
             evictions++;
         }
+        place = newer;
     }
     return evictions;
 }

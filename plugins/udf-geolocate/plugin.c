@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The module's one descriptor. */
 #include "lane.h"
+#include "state.h"
 
 static const struct ph_operator_ops operator_ops = {
     .size = (uint32_t)sizeof operator_ops,
@@ -12,6 +13,8 @@ static const struct ph_operator_ops operator_ops = {
     .task_destroy = lane_destroy,
     .activate = lane_activate,
     .deactivate = lane_deactivate,
+    .save_operator = state_save,
+    .restore_operator = state_restore,
     .ready = lane_ready,
 };
 

@@ -43,7 +43,7 @@ static bool is_faulty(const char *target)
                                  struct server_reply *reply)                                       \
     {                                                                                              \
         fixture_answer(context, target, number, reply);                                            \
-        reply->status = is_faulty(target) ? status_ : 200;                                         \
+        reply->status = is_faulty(target) ? (status_) : 200;                                       \
     }
 STATUS_SCRIPT(204)
 STATUS_SCRIPT(400)

@@ -2,6 +2,7 @@
 #include "place.h"
 
 #include <check.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +189,55 @@ START_TEST(no_text_means_the_empty_object)
 }
 END_TEST
 
+#define THREADS   4u
+#define ADDRESSES 20000u
+
+static _Atomic uint32_t asked;
+
+/* Looks all addresses up as one lane would, in an order of its own. */
+static void *look_all_up(void *context)
+{
+    uint32_t lane = *(const uint32_t *)context;
+    for (uint32_t i = 0; i < ADDRESSES; i++) {
+        uint32_t number = (i ^ (lane * 7)) % ADDRESSES;
+        struct place *place = NULL;
+        uint64_t evictions = 0;
+        enum place_state state = find(number, 0, lane, &place);
+        while (state == PLACE_WAITING) {
+            (void)sched_yield();
+            state = places_await(&places, place, lane);
+        }
+        if (state == PLACE_TO_ASK && number % 16 == lane && i % 2 == 0) {
+            (void)places_abandon(&places, place);
+        } else if (state == PLACE_TO_ASK) {
+            atomic_fetch_add(&asked, 1);
+            (void)places_answer(&places, place, NULL, 0, 100, &evictions);
+        } else {
+            ck_assert_uint_eq(place->text_length, 2);
+        }
+        place_release(place);
+    }
+    return NULL;
+}
+
+START_TEST(threads_answer_each_address_once)
+{
+    pthread_t threads[THREADS];
+    uint32_t lanes[THREADS];
+    places_fini(&places);
+    ck_assert(places_init(&places, ADDRESSES, 1));
+    for (uint32_t i = 0; i < THREADS; i++) {
+        lanes[i] = i;
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, look_all_up, &lanes[i]), 0);
+    }
+    for (uint32_t i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    ck_assert_uint_eq(asked, ADDRESSES);
+    ck_assert_uint_eq(places.answered, ADDRESSES);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("geolocate place");
@@ -202,6 +252,7 @@ int main(void)
     tcase_add_test(tests, places_that_wait_for_an_answer_are_never_evicted);
     tcase_add_test(tests, an_evicted_place_stays_readable_for_who_holds_it);
     tcase_add_test(tests, no_text_means_the_empty_object);
+    tcase_add_test(tests, threads_answer_each_address_once);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

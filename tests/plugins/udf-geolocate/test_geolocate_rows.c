@@ -361,6 +361,109 @@ START_TEST(without_a_key_none_is_sent_and_that_is_said_once)
 }
 END_TEST
 
+struct memory {
+    uint8_t bytes[4096];
+    uint64_t length;
+    uint64_t at;
+};
+
+static int32_t write_memory(struct ph_state_writer *w, const void *data, uint64_t length)
+{
+    struct memory *m = w->host_data;
+    ck_assert_uint_le(length, sizeof m->bytes - m->length);
+    memcpy(m->bytes + m->length, data, length);
+    m->length += length;
+    return PH_OK;
+}
+
+static int64_t read_memory(struct ph_state_reader *r, void *data, uint64_t capacity)
+{
+    struct memory *m = r->host_data;
+    uint64_t length = m->length - m->at < capacity ? m->length - m->at : capacity;
+    memcpy(data, m->bytes + m->at, length);
+    m->at += length;
+    return (int64_t)length;
+}
+
+static int32_t restore(struct memory *m)
+{
+    struct ph_state_reader reader = {sizeof reader, 0, m, read_memory};
+    m->at = 0;
+    return f.harness->descriptor->ops->restore_operator(f.harness->op, &reader,
+                                                        harness_error(f.harness));
+}
+
+/* What an operator saves that has looked these addresses up. */
+static void save_after(const char *const *rows, uint32_t count, struct memory *m)
+{
+    struct ph_state_writer writer = {sizeof writer, 0, m, write_memory};
+    memset(m, 0, sizeof *m);
+    ck_assert_int_eq(fixture_offer(&f, 0, rows, count), PH_OK);
+    fixture_run_until(&f, 0, 1);
+    ck_assert_int_eq(
+        f.harness->descriptor->ops->save_operator(f.harness->op, &writer, harness_error(f.harness)),
+        PH_OK);
+}
+
+static void refuse_the_second(void *context, const char *target, uint32_t number,
+                              struct server_reply *reply)
+{
+    fixture_answer(context, target, number, reply);
+    reply->status = strstr(target, "11.0.0.2") != NULL ? 404 : 200;
+}
+
+START_TEST(what_one_operator_knew_the_next_one_need_not_ask)
+{
+    static struct memory m;
+    struct fixture old;
+    const char *const rows[] = {"11.0.0.1", "11.0.0.2", "2600:1f18::a1"};
+    const char *const more[] = {"11.0.0.1", "11.0.0.2", "11.0.0.4"};
+    char endpoint[64];
+    fixture_open(&f, 1, refuse_the_second, NULL, NULL, 0);
+    save_after(rows, 3, &m);
+    old = f;
+    (void)snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/",
+                   (unsigned int)server_port(old.server));
+    const struct harness_setting settings[] = {{"endpoint", endpoint, NULL, 0}};
+    fixture_open_alone(&f, 1, settings, 1);
+    ck_assert_int_eq(restore(&m), PH_OK);
+    ck_assert_int_eq(fixture_offer(&f, 0, more, 3), PH_OK);
+    fixture_run_until(&f, 0, 1);
+    fixture_expect_place(&f, 0, 0, 0, "11.0.0.1");
+    fixture_expect(&f, 0, 0, 1, "{}");
+    fixture_expect_place(&f, 0, 0, 2, "11.0.0.4");
+    ck_assert_int_eq(fixture_counter(&f, "requests"), 1);
+    ck_assert_int_eq(fixture_counter(&f, "cache_hits"), 2);
+    harness_out_clear(&f.outs[0]);
+    harness_task_destroy(f.lanes[0]);
+    harness_close(f.harness);
+    f = old;
+    fixture_close(&f);
+}
+END_TEST
+
+START_TEST(a_damaged_state_is_refused_and_one_of_another_endpoint_left_out)
+{
+    static struct memory m;
+    static struct memory broken;
+    const char *const rows[] = {"11.0.0.1", "11.0.0.2"};
+    fixture_open(&f, 1, NULL, NULL, NULL, 0);
+    save_after(rows, 2, &m);
+    broken = m;
+    broken.length = m.length - 1;
+    ck_assert_int_eq(restore(&broken), PH_ERROR);
+    ck_assert_ptr_nonnull(strstr(f.harness->error.text, "damaged"));
+    broken.length = 10;
+    ck_assert_int_eq(restore(&broken), PH_ERROR);
+    broken.length = 0;
+    ck_assert_int_eq(restore(&broken), PH_OK);
+    broken = m;
+    broken.bytes[0] ^= 1u;
+    ck_assert_int_eq(restore(&broken), PH_OK);
+    fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("geolocate rows");
@@ -382,6 +485,8 @@ int main(void)
     tcase_add_test(tests, an_answer_is_asked_for_again_after_its_time_to_live);
     tcase_add_test(tests, the_request_carries_address_key_and_version);
     tcase_add_test(tests, without_a_key_none_is_sent_and_that_is_said_once);
+    tcase_add_test(tests, what_one_operator_knew_the_next_one_need_not_ask);
+    tcase_add_test(tests, a_damaged_state_is_refused_and_one_of_another_endpoint_left_out);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -13,8 +13,6 @@
 
 #define ADDRESS "11.22.33.44"
 
-extern char **environ;
-
 static char folder[] = "/tmp/geolocate-tls-XXXXXX";
 static char cert_file[64];
 static char key_file[64];
