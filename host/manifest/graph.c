@@ -111,19 +111,24 @@ static void visit(struct visitor *v, uint32_t index)
     v->m->order[v->ordered++] = index;
 }
 
+static size_t append_name(char *path, size_t length, size_t size, const char *name)
+{
+    int n = snprintf(path + length, size - length, "%s%s", length == 0 ? "" : " -> ", name);
+    return n < 0 || (size_t)n >= size - length ? size - 1 : length + (size_t)n;
+}
+
 /* The stack leads from a reader to what it reads; records flow the other way. */
 static void report_cycle(struct reader *r, const struct visitor *v)
 {
-    char path[768];
+    char path[768] = "";
     size_t length = 0;
-    uint32_t members = v->depth - v->cycle_start;
-    for (uint32_t i = 0; i <= members && length < sizeof path; i++) {
-        uint32_t index = v->stack[v->depth - 1 - (i % members)];
-        int n = snprintf(path + length, sizeof path - length, "%s%s", i == 0 ? "" : " -> ",
-                         r->m->operators[index].name);
-        length += n > 0 ? (size_t)n : 0;
+    uint32_t last = v->stack[v->depth - 1];
+    for (uint32_t i = v->depth; i > v->cycle_start; i--) {
+        const char *name = r->m->operators[v->stack[i - 1]].name;
+        length = append_name(path, length, sizeof path, name);
     }
-    pointer_push_index(&r->at, v->stack[v->depth - 1]);
+    (void)append_name(path, length, sizeof path, r->m->operators[last].name);
+    pointer_push_index(&r->at, last);
     reader_fail(r, "input", "the operators form a cycle: %s", path);
     pointer_pop(&r->at);
 }

@@ -179,12 +179,14 @@ static void store(struct work *w, json_t *node)
     if (w->out.length > INTERPOLATE_VALUE_MAX || w->total > INTERPOLATE_TOTAL_MAX) {
         (void)fail(w, "the text that variables and files give is too long (128 KiB for one value, "
                       "4 MiB for all)");
-    } else if (w->out.failed) {
-        (void)reader_no_memory(w->r);
-    } else if (!is_utf8(&w->out)) {
+        return;
+    }
+    if (!w->out.failed && !is_utf8(&w->out)) {
         (void)fail(w, "the text that a variable or file gives is not UTF-8");
-    } else if (json_string_setn_nocheck(node, w->out.data, w->out.length) != 0 ||
-               (w->replaced && !origin_mark(w->r->m->origin, node, ORIGIN_REPLACED))) {
+        return;
+    }
+    if (w->out.failed || json_string_setn_nocheck(node, w->out.data, w->out.length) != 0 ||
+        (w->replaced && !origin_mark(w->r->m->origin, node, ORIGIN_REPLACED))) {
         (void)reader_no_memory(w->r);
     }
 }

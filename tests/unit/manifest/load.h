@@ -11,8 +11,8 @@
 #include <string.h>
 
 static const char *const load_environment[] = {
-    "HOME=/home/u", "KAFKA_URL=localhost:9092", "PORT=9092", "ON=true",
-    "EMPTY=",       "PW=hunter2hunter2",        NULL};
+    "HOME=/h", "KAFKA_URL=localhost:9092", "PORT=9092", "ON=true",
+    "EMPTY=",  "PW=hunter2hunter2",        NULL};
 
 /** Loads text as m.json; a failed load prints why. */
 static inline struct manifest *load_with(const char *text, struct manifest_options opts)

@@ -1,83 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "manifest/config.h"
-
-#include "load.h"
+#include "config_table.h"
 
 #include <math.h>
-#include <stdio.h>
-
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-#define KEY(...)                                                                                   \
-    {                                                                                              \
-        .size = sizeof(struct ph_config_key), __VA_ARGS__                                          \
-    }
-
-static const struct ph_config_key keys[] = {
-    KEY(.type = PH_CONFIG_STRING, .name = "topic", .doc = "the topic to read"),
-    KEY(.type = PH_CONFIG_SECRET, .name = "password"),
-    KEY(.type = PH_CONFIG_BOOL, .name = "insecure", .default_text = "false"),
-    KEY(.type = PH_CONFIG_INT, .name = "port", .unit = "TCP port", .minimum = 1, .maximum = 65535),
-    KEY(.type = PH_CONFIG_INT, .name = "any"),
-    KEY(.type = PH_CONFIG_FLOAT, .name = "ratio", .default_text = "0.5"),
-    KEY(.type = PH_CONFIG_ENUM, .name = "mode", .values = "latest|earliest|group",
-        .default_text = "latest"),
-    KEY(.type = PH_CONFIG_DURATION, .name = "timeout", .default_text = "10s", .minimum = 1,
-        .maximum = 60000),
-    KEY(.type = PH_CONFIG_SIZE, .name = "prefetch", .default_text = "64MiB", .minimum = 1024,
-        .maximum = 1 << 30),
-    KEY(.type = PH_CONFIG_PATH, .name = "file"),
-    KEY(.type = PH_CONFIG_LIST, .name = "columns", .default_text = "[\"a\"]"),
-    KEY(.type = PH_CONFIG_MAP, .name = "rdkafka", .flags = PH_CONFIG_SECRET_VALUES,
-        .values = "security.protocol|linger.ms"),
-    KEY(.type = PH_CONFIG_STRING, .name = "dsn", .flags = PH_CONFIG_URL),
-    KEY(.type = PH_CONFIG_MAP, .name = "labels"),
-};
 
 static const struct ph_config_key required[] = {
     KEY(.type = PH_CONFIG_STRING, .name = "topic", .flags = PH_CONFIG_REQUIRED,
         .doc = "the topic to read"),
     KEY(.type = PH_CONFIG_STRING, .name = "group", .flags = PH_CONFIG_REQUIRED)};
-
-#define HEAD "{\"pipeline\":\"p\",\"operators\":[{\"name\":\"rows\",\"plugin\":\"p\",\"config\":\n"
-#define TAIL "\n}]}"
-
-static struct manifest *manifest;
-static struct manifest_errors errs;
-
-static struct manifest *load_config(const char *config)
-{
-    char text[4096];
-    (void)snprintf(text, sizeof text, HEAD "%s" TAIL, config);
-    return load(text);
-}
-
-/* Checked against keys; finish ends what this begins. */
-static struct config *create(const char *config)
-{
-    struct config *c;
-    manifest = load_config(config);
-    manifest_errors_init(&errs);
-    int32_t result = config_create(manifest, 0, keys, COUNT(keys), &c, &errs);
-    ck_assert_msg(result == PH_OK, "%s", errs.errors.texts[0]);
-    return c;
-}
-
-static void finish(struct config *c)
-{
-    config_destroy(c);
-    manifest_errors_fini(&errs);
-    manifest_destroy(manifest);
-    secret_clear();
-}
-
-static const struct ph_value *value_of(const struct config *c, const char *name)
-{
-    const struct ph_config *face = config_get(c);
-    const struct ph_value *v = face->get(face, name);
-    ck_assert_ptr_nonnull(v);
-    ck_assert_uint_eq(v->size, sizeof *v);
-    return v;
-}
 
 /* One fault, at a column of config, which stands on a line of its own that is shown as it is. */
 static void assert_refused_at(const char *config, uint32_t column, const char *sentence)
@@ -94,17 +23,6 @@ static void assert_refused_at(const char *config, uint32_t column, const char *s
                    (int)column - 1, "");
     ck_assert_str_eq(errs.errors.texts[0], expected);
     finish(NULL);
-}
-
-static void assert_printed(const char *config, const char *expected)
-{
-    struct buf out;
-    struct config *c = create(config);
-    buf_init(&out, 4096);
-    config_print(c, &out);
-    ck_assert_str_eq(out.data, expected);
-    buf_fini(&out);
-    finish(c);
 }
 
 START_TEST(values_have_their_types)
@@ -379,95 +297,6 @@ START_TEST(a_table_that_makes_no_sense_is_refused)
 }
 END_TEST
 
-static void assert_warned(const char *config, const char *expected)
-{
-    struct config *c = create(config);
-    ck_assert_uint_eq(errs.warnings.count, expected == NULL ? 0 : 1);
-    if (expected != NULL) {
-        ck_assert_str_eq(errs.warnings.texts[0], expected);
-    }
-    finish(c);
-}
-
-START_TEST(a_literal_secret_is_a_warning_that_does_not_show_it)
-{
-    assert_warned("{\"password\":\"sesame\",\"topic\":\"sesame\"}",
-                  "m.json:2:13: /operators/0/config/password: a secret stands in the manifest "
-                  "itself; write \"${ROWS_PASSWORD}\" and set that variable\n"
-                  "    {\"password\":\"***\",\"topic\":\"***\"}\n"
-                  "                ^");
-    assert_warned("{\"dsn\":\"postgresql://u:sesame@h\"}",
-                  "m.json:2:8: /operators/0/config/dsn: a secret stands in the manifest itself; "
-                  "write \"${ROWS_DSN}\" and set that variable\n"
-                  "    {\"dsn\":\"postgresql://u:***@h\"}\n"
-                  "           ^");
-    assert_warned("{\"rdkafka\":{\"sasl.password\":\"sesame\"}}",
-                  "m.json:2:29: /operators/0/config/rdkafka/sasl.password: a secret stands in the "
-                  "manifest itself; write \"${ROWS_SASL_PASSWORD}\" and set that variable\n"
-                  "    {\"rdkafka\":{\"sasl.password\":\"***\"}}\n"
-                  "                                ^");
-}
-END_TEST
-
-START_TEST(secrets_from_outside_and_what_is_none_are_not_warned_about)
-{
-    assert_warned("{\"password\":\"${PW}\",\"dsn\":\"${KAFKA_URL}\"}", NULL);
-    assert_warned("{\"password\":\"\",\"dsn\":\"postgresql://u@h\"}", NULL);
-    assert_warned("{\"rdkafka\":{\"client.id\":\"x\",\"sasl.password\":\"${PW}\"}}", NULL);
-}
-END_TEST
-
-START_TEST(a_literal_secret_in_a_set_is_refused)
-{
-    const char *const sets[] = {"rows/config/password=sesame"};
-    struct config *c;
-    manifest = load_with(HEAD "{}" TAIL, (struct manifest_options){.sets = sets, .set_count = 1});
-    manifest_errors_init(&errs);
-    ck_assert_int_eq(config_create(manifest, 0, keys, COUNT(keys), &c, &errs), PH_ERROR);
-    ck_assert_str_eq(errs.errors.texts[0],
-                     "m.json: --set rows/config/password: a secret on the command line is seen by "
-                     "everybody on this machine; write \"${ROWS_PASSWORD}\" and set that variable");
-    finish(NULL);
-}
-END_TEST
-
-START_TEST(a_secret_in_a_set_may_come_from_a_variable)
-{
-    const char *const sets[] = {"rows/config/password=${PW}"};
-    struct config *c;
-    manifest = load_with(HEAD "{}" TAIL, (struct manifest_options){.sets = sets, .set_count = 1});
-    manifest_errors_init(&errs);
-    ck_assert_int_eq(config_create(manifest, 0, keys, COUNT(keys), &c, &errs), PH_OK);
-    ck_assert_str_eq(ph_config_text(config_get(c), "password"), "hunter2hunter2");
-    finish(c);
-}
-END_TEST
-
-START_TEST(secrets_become_known_to_the_redactor)
-{
-    struct config *c = create("{\"password\":\"${PW}\",\"dsn\":\"postgresql://u:pass%20word@h\","
-                              "\"rdkafka\":{\"linger.ms\":\"5000\",\"x\":\"hidden\","
-                              "\"sasl.jaas.config\":\"m required password=\\\"in-jaas\\\";\"}}");
-    char text[] = "hunter2hunter2 pass%20word pass word 5000 hidden in-jaas";
-    secret_redact(text);
-    ck_assert_str_eq(text, "*** *** *** 5000 *** ***");
-    finish(c);
-}
-END_TEST
-
-START_TEST(what_is_printed_is_complete_and_without_secrets)
-{
-    assert_printed(
-        "{\"topic\":\"t\\\"\",\"password\":\"${PW}\",\"port\":1,\"timeout\":1500,\"file\":\"/f\","
-        "\"rdkafka\":{\"security.protocol\":\"PLAIN\",\"x\":\"hunter3\"},"
-        "\"dsn\":\"postgresql://u:${PW}@h/d\",\"labels\":{\"a\":\"b\"}}",
-        "{\"topic\":\"t\\\"\",\"password\":\"***\",\"insecure\":false,\"port\":1,\"ratio\":0.5,"
-        "\"mode\":\"latest\",\"timeout\":\"1500ms\",\"prefetch\":\"64MiB\",\"file\":\"/f\","
-        "\"columns\":[\"a\"],\"rdkafka\":{\"security.protocol\":\"PLAIN\",\"x\":\"***\"},"
-        "\"dsn\":\"postgresql://u:***@h/d\",\"labels\":{\"a\":\"b\"}}");
-}
-END_TEST
-
 START_TEST(faults_of_other_operators_do_not_matter)
 {
     struct config *c;
@@ -497,12 +326,6 @@ int main(void)
                                   rows_of_an_older_sdk_are_read_to_their_own_end,
                                   rows_of_a_newer_sdk_are_stepped_over_whole,
                                   a_table_that_makes_no_sense_is_refused,
-                                  a_literal_secret_is_a_warning_that_does_not_show_it,
-                                  secrets_from_outside_and_what_is_none_are_not_warned_about,
-                                  a_literal_secret_in_a_set_is_refused,
-                                  a_secret_in_a_set_may_come_from_a_variable,
-                                  secrets_become_known_to_the_redactor,
-                                  what_is_printed_is_complete_and_without_secrets,
                                   faults_of_other_operators_do_not_matter};
     return run_tests("config", tests, COUNT(tests));
 }
