@@ -21,6 +21,9 @@ enum waiter_state {
 
 #define WAITER_EVENTS_AT_ONCE 64
 
+/* In waiter.events: watched, but not in the epoll set. */
+#define WAITER_MUTED (1u << 31)
+
 int32_t waiter_init(struct waiter *w, struct ph_error *err)
 {
     memset(w, 0, sizeof *w);
@@ -87,6 +90,7 @@ static uint32_t from_epoll(uint32_t events)
 static int32_t forget(struct waiter *w, int fd)
 {
     if ((size_t)fd < w->tag_capacity && w->events[fd] != 0) {
+        w->muted -= (w->events[fd] & WAITER_MUTED) != 0 ? 1 : 0;
         w->events[fd] = 0;
         w->watched--;
         /* The owner may have closed it already: then the kernel has forgotten it too. */
@@ -113,7 +117,8 @@ int32_t waiter_watch(struct waiter *w, int fd, uint32_t events, void *tag, struc
     }
     struct epoll_event e = {.events = to_epoll(events), .data = {.fd = fd}};
     int rc = epoll_ctl(w->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e);
-    if (rc != 0 && known && errno == ENOENT) { /* closed and opened again under the same number */
+    /* Muted, or closed and opened again under the same number. */
+    if (rc != 0 && known && errno == ENOENT) {
         rc = epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &e);
     }
     if (rc != 0) {
@@ -121,9 +126,32 @@ int32_t waiter_watch(struct waiter *w, int fd, uint32_t events, void *tag, struc
                             strerror(errno));
     }
     w->watched += known ? 0 : 1;
+    w->muted -= known && (w->events[fd] & WAITER_MUTED) != 0 ? 1 : 0;
     w->events[fd] = events;
     w->tags[fd] = tag;
     return PH_OK;
+}
+
+void waiter_mute(struct waiter *w, int fd)
+{
+    if ((w->events[fd] & WAITER_MUTED) == 0 &&
+        epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, fd, NULL) == 0) {
+        w->events[fd] |= WAITER_MUTED;
+        w->muted++;
+    }
+}
+
+void waiter_unmute(struct waiter *w, const void *tag)
+{
+    for (size_t fd = 0; w->muted > 0 && fd < w->tag_capacity; fd++) {
+        if ((w->events[fd] & WAITER_MUTED) == 0 || w->tags[fd] != tag) {
+            continue;
+        }
+        w->events[fd] &= ~WAITER_MUTED;
+        w->muted--;
+        struct epoll_event e = {.events = to_epoll(w->events[fd]), .data = {.fd = (int)fd}};
+        (void)epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, (int)fd, &e); /* EBADF: closed meanwhile */
+    }
 }
 
 void waiter_prepare(struct waiter *w)
@@ -186,6 +214,12 @@ static int timeout_until(int64_t deadline_ns)
 
 void waiter_sleep(struct waiter *w, int64_t deadline_ns, waiter_ready_fn ready, void *arg)
 {
+    /* The first fd may have come, or the last one gone, since prepare: a waker must know where. */
+    uint32_t announced = atomic_load(&w->state);
+    uint32_t dozing_now = w->watched > 0 ? WAITER_DOZING_EPOLL : WAITER_DOZING_FUTEX;
+    if (announced >= WAITER_DOZING_FUTEX && announced != dozing_now) {
+        (void)atomic_compare_exchange_strong(&w->state, &announced, dozing_now);
+    }
     bool dozing = atomic_load(&w->state) >= WAITER_DOZING_FUTEX;
     if (w->watched > 0) {
         dispatch(w, dozing ? timeout_until(deadline_ns) : 0, ready, arg);

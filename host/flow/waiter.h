@@ -31,6 +31,7 @@ struct waiter {
     int epoll_fd;
     int event_fd;
     uint32_t watched;
+    uint32_t muted;
     void **tags; /**< by fd, grown by watch, as is events */
     uint32_t *events;
     size_t tag_capacity;
@@ -44,6 +45,13 @@ void waiter_fini(struct waiter *w);
 /** Adds, changes or (events 0) forgets an fd. [owner] */
 __attribute__((warn_unused_result)) int32_t waiter_watch(struct waiter *w, int fd, uint32_t events,
                                                          void *tag, struct ph_error *err);
+
+/**
+ * A watched fd does not end sleeps until unmute: for one that stays ready because its task may not
+ * take from it now. Unmute takes the tag of watch. [owner]
+ */
+void waiter_mute(struct waiter *w, int fd);
+void waiter_unmute(struct waiter *w, const void *tag);
 
 void waiter_prepare(struct waiter *w); /**< [owner] */
 void waiter_cancel(struct waiter *w);  /**< [owner] */
