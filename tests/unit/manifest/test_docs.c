@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* docs/manifest.md is true: its manifests load, its wrong ones fail with the messages it shows. */
+#include "manifest/file.h"
+
+#include "load.h"
+
+#include <stdio.h>
+
+static struct buf page;
+
+/* Reads the page, which stands in a folder beside tests/. */
+static void read_page(void)
+{
+    char path[1024];
+    char why[FILE_WHY_SIZE];
+    const char *slash = strrchr(__FILE__, '/');
+    (void)snprintf(path, sizeof path, "%.*s/../../../docs/manifest.md", (int)(slash - __FILE__),
+                   __FILE__);
+    buf_init(&page, 1u << 20);
+    ck_assert_msg(file_read(AT_FDCWD, path, &page, why), "%s: %s", path, why);
+}
+
+/* The next block that begins with fence, cut out of the page, or null; *at moves behind it. */
+static char *next_block(char **at, const char *fence)
+{
+    char *start = strstr(*at, fence);
+    char *end = start == NULL ? NULL : strstr(start + strlen(fence), "\n```");
+    if (end == NULL) {
+        return NULL;
+    }
+    *end = '\0';
+    *at = end + 1;
+    return start + strlen(fence);
+}
+
+START_TEST(its_manifests_load)
+{
+    static const char *const environment[] = {"HOME=/h", "KAFKA_URL=k", "POSTGRES_URL=p", NULL};
+    const struct manifest_options opts = {.environment = environment};
+    uint32_t count = 0;
+    read_page();
+    char *at = page.data;
+    for (char *text; (text = next_block(&at, "```json\n")) != NULL; count++) {
+        struct manifest_errors errs;
+        struct manifest *m;
+        manifest_errors_init(&errs);
+        int32_t result = manifest_load_text("m.json", text, strlen(text), &opts, &m, &errs);
+        ck_assert_msg(result == PH_OK, "%s", errs.errors.texts[0]);
+        manifest_destroy(m);
+        manifest_errors_fini(&errs);
+    }
+    ck_assert_uint_eq(count, 1);
+    buf_fini(&page);
+}
+END_TEST
+
+START_TEST(its_wrong_manifests_fail_as_it_says)
+{
+    uint32_t count = 0;
+    read_page();
+    char *at = page.data;
+    for (char *text; (text = next_block(&at, "```json wrong\n")) != NULL; count++) {
+        const char *expected = next_block(&at, "```text\n");
+        struct manifest_errors errs;
+        struct manifest *m;
+        struct buf all;
+        buf_init(&all, 65536);
+        manifest_errors_init(&errs);
+        ck_assert_int_eq(
+            manifest_load_text("process-events.json", text, strlen(text), NULL, &m, &errs),
+            PH_ERROR);
+        for (uint32_t i = 0; i < errs.errors.count; i++) {
+            buf_append_format(&all, "%s%s", i == 0 ? "" : "\n", errs.errors.texts[i]);
+        }
+        ck_assert_str_eq(all.data, expected);
+        buf_fini(&all);
+        manifest_errors_fini(&errs);
+    }
+    ck_assert_uint_eq(count, 1);
+    buf_fini(&page);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {its_manifests_load, its_wrong_manifests_fail_as_it_says};
+    return run_tests("docs", tests, sizeof tests / sizeof tests[0]);
+}
