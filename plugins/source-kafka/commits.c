@@ -3,7 +3,7 @@
 
 #define INTERVAL_NS INT64_C(1000000000)
 /* A group coordinator that does not answer must not hold up an exit. */
-#define FLUSH_NS (INTERVAL_NS * 3 / 10)
+#define FLUSH_NS (INTERVAL_NS / 2)
 
 static int64_t now_ns(const struct commits *m)
 {

@@ -116,6 +116,24 @@ void cluster_delete_below(struct cluster *c, int32_t partition, int64_t offset)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+int64_t cluster_committed(const struct cluster *c, const char *group, int32_t partition)
+{
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", c->brokers);
+    set(conf, "group.id", group);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+    must(rk != NULL, "rd_kafka_new");
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, c->topic, partition);
+    must(rd_kafka_committed(rk, list, TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR,
+         "rd_kafka_committed");
+    int64_t offset = list->elems[0].offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(rk);
+    return offset;
+}
+
 void cluster_close(struct cluster *c)
 {
     rd_kafka_destroy(c->rk);

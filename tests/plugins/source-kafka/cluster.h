@@ -28,6 +28,8 @@ void cluster_produce_one(struct cluster *c, int32_t partition, const void *value
 void cluster_flush(struct cluster *c);
 /** Deletes the records of a partition below offset. */
 void cluster_delete_below(struct cluster *c, int32_t partition, int64_t offset);
+/** What the group has committed for a partition, or -1001. */
+int64_t cluster_committed(const struct cluster *c, const char *group, int32_t partition);
 void cluster_close(struct cluster *c);
 
 /** feed_check_fn: the record is the event of its place. */
