@@ -76,18 +76,27 @@ static uint32_t share_of_calls(const struct lane *lane)
     return share == 0 ? 1 : share;
 }
 
+static void abandon(void *context, struct place *place)
+{
+    struct lane *lane = context;
+    geolocate_wake(lane->op, places_abandon(&lane->op->places, place));
+}
+
+static int32_t open_calls(struct lane *lane, struct ph_error *err)
+{
+    if (calls_open(&lane->calls, share_of_calls(lane), err) != PH_OK) {
+        calls_close(&lane->calls, abandon);
+        return PH_ERROR;
+    }
+    return PH_OK;
+}
+
 int32_t lane_activate(void *self, struct ph_error *err)
 {
     struct lane *lane = self;
     lane_deactivate(lane);
     say_once_keyless(lane);
-    return calls_open(&lane->calls, share_of_calls(lane), err);
-}
-
-static void abandon(void *context, struct place *place)
-{
-    struct lane *lane = context;
-    geolocate_wake(lane->op, places_abandon(&lane->op->places, place));
+    return open_calls(lane, err);
 }
 
 void lane_deactivate(void *self)
@@ -103,22 +112,40 @@ void lane_deactivate(void *self)
 
 /* ---- work */
 
-static int32_t check(const struct lane *lane, struct ph_error *err)
+/* Tells an error that an earlier call left. After a retriable one the requests are set up anew with
+ * the call that the host makes later: unanswered places are asked for again then. */
+static int32_t check(struct lane *lane, struct ph_error *err)
 {
-    if (!ph_error_is_set(&lane->error)) {
-        return PH_OK;
+    if (ph_error_is_set(&lane->error)) {
+        (void)ph_error_set(err, lane->error.flags, "%s", lane->error.text);
+        if ((lane->error.flags & PH_ERR_RETRIABLE) != 0) {
+            ph_error_clear(&lane->error);
+            calls_close(&lane->calls, abandon);
+        }
+        return PH_ERROR;
     }
-    return ph_error_set(err, lane->error.flags, "%s", lane->error.text);
+    if (lane->calls.multi == NULL && open_calls(lane, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return PH_OK;
 }
 
+/* An error is told by the next call that has a batch to do with. */
 int32_t lane_ready(void *self, int fd, uint32_t events, struct ph_error *err)
 {
     struct lane *lane = self;
-    if (lane->calls.multi == NULL) {
-        return PH_OK;
+    (void)err;
+    if (lane->calls.multi != NULL && !ph_error_is_set(&lane->error)) {
+        (void)calls_ready(&lane->calls, fd, events, &lane->error);
     }
-    (void)calls_ready(&lane->calls, fd, events, &lane->error);
-    return check(lane, err);
+    return PH_OK;
+}
+
+static void run_calls(struct lane *lane)
+{
+    if (!ph_error_is_set(&lane->error)) {
+        (void)calls_run(&lane->calls, &lane->error);
+    }
 }
 
 int32_t lane_offer(void *self, const struct ph_batch *batch, struct ph_error *err)
@@ -141,8 +168,7 @@ int32_t lane_offer(void *self, const struct ph_batch *batch, struct ph_error *er
     services->batches->retain(batch);
     holds_push(&lane->holds, hold, batch);
     if (lane->calls.first_asked != NULL) {
-        /* The batch was taken: a failure is told by the next call. */
-        (void)calls_run(&lane->calls, &lane->error);
+        run_calls(lane);
     }
     return PH_OK;
 }
@@ -161,14 +187,30 @@ static int32_t emit(struct lane *lane, const struct hold *hold, struct ph_out *o
     return PH_OK;
 }
 
-/* Another lane may own the place that the oldest batch waits for, or have given it up. */
-static int32_t await(struct lane *lane, struct place *place, struct ph_error *err)
+static void adopt(struct lane *lane, const struct hold *hold)
 {
-    if (places_await(&lane->op->places, place, lane->task->lane) == PLACE_TO_ASK) {
-        calls_ask(&lane->calls, place);
-        (void)calls_run(&lane->calls, &lane->error);
+    for (uint32_t i = hold->answered_count; i < hold->place_count; i++) {
+        struct place *place = hold->places[i].place;
+        if (!place_is_answered(place) &&
+            places_await(&lane->op->places, place, lane->task->lane) == PLACE_TO_ASK) {
+            calls_ask(&lane->calls, place);
+        }
     }
-    return check(lane, err);
+}
+
+/* Another lane may own the place that the oldest batch waits for. If its owner has given it up, it
+ * has given up others as well. */
+static void await(struct lane *lane, struct place *place)
+{
+    struct holds *holds = &lane->holds;
+    if (places_await(&lane->op->places, place, lane->task->lane) != PLACE_TO_ASK) {
+        return;
+    }
+    calls_ask(&lane->calls, place);
+    for (uint32_t i = 0; i < holds->count; i++) {
+        adopt(lane, &holds->ring[(holds->first + i) % HOLDS_MAX]);
+    }
+    run_calls(lane);
 }
 
 int32_t lane_next(void *self, struct ph_out *out, struct ph_error *err)
@@ -177,7 +219,7 @@ int32_t lane_next(void *self, struct ph_out *out, struct ph_error *err)
     struct hold *hold = holds_oldest(&lane->holds);
     struct place *place;
     if (calls_are_due(&lane->calls)) {
-        (void)calls_run(&lane->calls, &lane->error);
+        run_calls(lane);
     }
     if (check(lane, err) != PH_OK) {
         return PH_ERROR;
@@ -186,14 +228,11 @@ int32_t lane_next(void *self, struct ph_out *out, struct ph_error *err)
         return PH_END;
     }
     place = hold_unanswered(hold);
-    if (place != NULL && await(lane, place, err) != PH_OK) {
-        return PH_ERROR;
+    if (place != NULL) {
+        await(lane, place);
     }
     /* It may have been answered just before it was awaited. */
-    if (place != NULL && hold_unanswered(hold) != NULL) {
-        return PH_IDLE;
-    }
-    return emit(lane, hold, out);
+    return hold_unanswered(hold) == NULL ? emit(lane, hold, out) : PH_IDLE;
 }
 
 int32_t lane_hand_back(void *self, const struct ph_batch **batches, uint32_t capacity,

@@ -16,7 +16,7 @@ struct lane {
     struct holds holds;
     struct calls calls;
     uint32_t batch_number; /**< of the batch that is looked up */
-    struct ph_error error; /**< why no call of the host can succeed until the next activate */
+    struct ph_error error; /**< of a call that could not tell it; told by offer or next */
     int64_t *cells[COUNTER_COUNT];
     int64_t spare_cells[COUNTER_COUNT]; /**< where the host counts nothing */
 };
