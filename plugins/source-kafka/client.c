@@ -25,8 +25,6 @@
 #define PROBE_MS 300
 /* A topic made a moment ago is not known to all brokers yet. */
 #define UNKNOWN_TOPIC_MS 600
-/* A peer that hangs up during the TLS handshake may be a broker that is shutting down. */
-#define HANGUPS_MAX 3
 
 static int64_t now_ns(const struct client *c)
 {
@@ -82,7 +80,6 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         return;
     }
     c->trouble = (rd_kafka_resp_err_t)code;
-    c->trouble_count++;
     (void)snprintf(c->trouble_text, sizeof c->trouble_text, "%s", reason);
     properties_redact(c->settings->properties, c->trouble_text);
     if (c->is_connected) {
@@ -202,8 +199,7 @@ static bool client_was_hung_up_on(const struct client *c)
 /* An error of the connection that waiting does not cure. */
 static bool client_is_refused(const struct client *c)
 {
-    return errors_flags(c->trouble, ERRORS_AT_START) == PH_ERR_CONFIG &&
-           (!client_was_hung_up_on(c) || c->trouble_count >= HANGUPS_MAX);
+    return errors_flags(c->trouble, ERRORS_AT_START) == PH_ERR_CONFIG && !client_was_hung_up_on(c);
 }
 
 static int32_t client_refused(const struct client *c, struct ph_error *err)
@@ -251,7 +247,7 @@ static int32_t client_ask(struct client *c, const struct rd_kafka_metadata **met
             return client_refused(c, err);
         }
         if (client_gives_up(c, began_ns)) {
-            return client_unreachable(c, err);
+            return client_was_hung_up_on(c) ? client_refused(c, err) : client_unreachable(c, err);
         }
         if (c->services->wait->block(c->task, c->events_fd, PH_WAIT_READ, now_ns(c)) ==
             PH_CANCELLED) {
@@ -330,7 +326,6 @@ int32_t client_open(struct client *c, struct ph_error *err)
     c->is_away = false;
     c->is_connected = true;
     c->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
-    c->trouble_count = 0;
     return PH_OK;
 }
 

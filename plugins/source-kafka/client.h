@@ -36,7 +36,6 @@ struct client {
     int64_t error_count;
     int64_t reconnect_count;
     rd_kafka_resp_err_t trouble; /**< the last error of a connection */
-    uint32_t trouble_count;
     char trouble_text[CLIENT_TEXT_SIZE];
 };
 
