@@ -33,6 +33,7 @@ struct batch_writer {
     struct place *places; /* by partition id */
     uint32_t place_count;
     bool full;       /* an append was refused since open */
+    bool paused;     /* appends are refused whatever room there is */
     bool was_large;  /* the batch before outgrew the small tier */
     uint64_t wanted; /* bytes of a record that an empty batch had no room for */
 };
@@ -132,6 +133,16 @@ int32_t batch_writer_open(struct batch_writer *w)
     return PH_OK;
 }
 
+void batch_writer_pause(struct batch_writer *w, bool paused)
+{
+    w->paused = paused;
+    if (paused) {
+        w->capacity = w->used; /* so that every append takes the rare way */
+    } else if (w->tier.head.data != NULL) {
+        use_tier(w);
+    }
+}
+
 bool batch_writer_has_content(const struct batch_writer *w)
 {
     return w->tier.head.data != NULL && (w->row > 0 || w->position_count > 0);
@@ -218,7 +229,7 @@ static uint64_t need_of(const struct batch_writer *w, const struct ph_record *r)
 /* Everything that happens less than once a batch. *again: there is room now. */
 static int32_t append_rarely(struct batch_writer *w, const struct ph_record *r, bool *again)
 {
-    if (w->tier.head.data == NULL) {
+    if (w->tier.head.data == NULL || w->paused) {
         return PH_MORE;
     }
     if (r->value == NULL) {
@@ -245,8 +256,9 @@ static int32_t append_rarely(struct batch_writer *w, const struct ph_record *r, 
     return PH_MORE;
 }
 
-static inline int32_t append(struct batch_writer *w, const struct ph_record *r)
+static int32_t pub_append(struct ph_writer *pub, const struct ph_record *r)
 {
+    struct batch_writer *w = (struct batch_writer *)(void *)pub;
     struct row_fault fault;
     bool again = false;
     while (r->value == NULL || w->row >= w->tier.max_rows ||
@@ -293,12 +305,7 @@ static inline int32_t append(struct batch_writer *w, const struct ph_record *r)
 
 int32_t batch_writer_append(struct batch_writer *w, const struct ph_record *record)
 {
-    return append(w, record);
-}
-
-static int32_t pub_append(struct ph_writer *pub, const struct ph_record *record)
-{
-    return append((struct batch_writer *)(void *)pub, record);
+    return w->pub.append(&w->pub, record);
 }
 
 void batch_writer_advance(struct batch_writer *w, uint32_t partition_id, int64_t next_offset)

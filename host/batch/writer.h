@@ -41,6 +41,9 @@ struct ph_writer *batch_writer_pub(struct batch_writer *w);
 /** Opens a batch unless one is open. PH_MORE: no room in the reserve, its freed callback will come.
  */
 __attribute__((warn_unused_result)) int32_t batch_writer_open(struct batch_writer *w);
+/** While paused, append answers PH_MORE to every record and the open batch stays as it is.
+ * bad_record may call it. */
+void batch_writer_pause(struct batch_writer *w, bool paused);
 /** True where close would give a batch: rows or positions are in it. */
 bool batch_writer_has_content(const struct batch_writer *w);
 /** True after append answered PH_MORE to a batch with content: close it. */

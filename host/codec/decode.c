@@ -179,12 +179,17 @@ static bool add_field(struct decoder *d, const struct decode_field *f)
     return field->name != NULL && field->pattern != NULL;
 }
 
-static void mark_text(const struct decoder *d, struct key *key)
+/* What the walk would look up for each record. */
+static void complete_key(struct decoder *d, struct key *key)
 {
     const struct slot *slot = &d->slots[key->slot];
-    if (slot->simple && d->fields[slot->field].kind <= FIELD_BYTES) {
-        key->action = KEY_TEXT;
-        key->column = d->fields[slot->field].column;
+    key->seen = &d->seen[key->slot / 64];
+    key->bit = UINT64_C(1) << (key->slot % 64);
+    if (slot->level == WALK_NONE && d->fields[slot->field].next == WALK_NONE) {
+        const struct field *f = &d->fields[slot->field];
+        key->action = f->kind <= FIELD_BYTES ? KEY_TEXT : KEY_FIELD;
+        key->field = f;
+        key->column_bytes = f->column * sizeof(struct target_column);
     }
 }
 
@@ -193,21 +198,19 @@ static bool finish(struct decoder *d)
 {
     d->word_count = (d->slot_count + 63) / 64;
     for (uint32_t i = 0; i < d->slot_count; i++) {
-        struct slot *slot = &d->slots[i];
+        const struct slot *slot = &d->slots[i];
         uint32_t texts = 0;
         for (uint32_t f = slot->field; f != WALK_NONE; f = d->fields[f].next) {
             texts += d->fields[f].kind <= FIELD_BYTES ? 1 : 0;
         }
         d->spare = texts > d->spare ? texts : d->spare;
-        slot->simple = slot->level == WALK_NONE && slot->field != WALK_NONE &&
-                       d->fields[slot->field].next == WALK_NONE;
     }
     for (uint32_t i = 0; i < d->level_count; i++) {
         if (!keys_seal(&d->levels[i])) {
             return false;
         }
         for (uint32_t j = 1; j < d->levels[i].count; j++) {
-            mark_text(d, &d->levels[i].keys[j]);
+            complete_key(d, &d->levels[i].keys[j]);
         }
     }
     return true;

@@ -18,9 +18,10 @@
 
 /** How the walk deals with a key's value without looking further. */
 enum key_action {
-    KEY_SKIP, /**< not declared */
-    KEY_TEXT, /**< one text column */
-    KEY_OTHER /**< look at the slot */
+    KEY_SKIP,  /**< not declared */
+    KEY_TEXT,  /**< one text column */
+    KEY_FIELD, /**< one column of another kind */
+    KEY_OTHER  /**< look at the slot */
 };
 
 struct key {
@@ -29,9 +30,12 @@ struct key {
     struct key *next;    /**< the key that followed last time */
     const uint8_t *name; /**< without quotes */
     uint32_t length;
-    uint32_t slot;   /**< where its value goes; KEYS_SKIP = nowhere */
-    uint32_t column; /**< for KEY_TEXT */
     enum key_action action;
+    uint64_t *seen;      /**< word of the set of slots that the record has */
+    uint64_t bit;        /**< of the slot in it */
+    const void *field;   /**< for KEY_TEXT and KEY_FIELD */
+    size_t column_bytes; /**< for KEY_TEXT: where its column is among the target's */
+    uint32_t slot;       /**< where its value goes; KEYS_SKIP = nowhere */
 };
 
 struct keys {

@@ -32,19 +32,27 @@ static inline bool take_plain_text(struct walk *w, const struct key *key, const 
     const uint8_t *json = w->json;
     uint32_t start = tok[0] + 1;
     uint32_t end = tok[1] - 1;
-    uint64_t bit = UINT64_C(1) << (key->slot & 63u);
-    uint64_t seen = w->decoder->seen[key->slot >> 6];
     while (json[end] <= ' ') {
         end--;
     }
-    if ((seen & bit) != 0 || walk_find_escape(w, start) < end) {
+    if ((*key->seen & key->bit) != 0 || walk_find_escape(w, start) < end) {
         return false;
     }
-    w->decoder->seen[key->slot >> 6] = seen | bit;
+    *key->seen |= key->bit;
     const struct row_target *t = w->target;
-    struct ph_view *view = (struct ph_view *)t->columns[key->column].values + t->row;
-    text_put_view(view, t->arena, json + start, end - start);
+    const struct target_column *c = (const void *)((const uint8_t *)t->columns + key->column_bytes);
+    text_put_view((struct ph_view *)c->values + t->row, t->arena, json + start, end - start);
     return true;
+}
+
+/* A value that is no plain text and not skipped. */
+static int32_t take_other(struct walk *w, const struct key *key)
+{
+    if (key->action == KEY_OTHER || (*key->seen & key->bit) != 0 || walk_char(w) == 'n') {
+        return take_slot(w, key->slot);
+    }
+    *key->seen |= key->bit;
+    return walk_value(w, key->field);
 }
 
 /* Behind the value at tok, or null where it is refused. */
@@ -56,7 +64,7 @@ static inline const uint32_t *take_member(struct walk *w, const struct key *key,
         return tok + 1;
     }
     w->tok = tok;
-    int32_t result = key->action == KEY_SKIP ? walk_skip(w, false) : take_slot(w, key->slot);
+    int32_t result = key->action == KEY_SKIP ? walk_skip(w, false) : take_other(w, key);
     return result == PH_OK ? w->tok : NULL;
 }
 
@@ -172,14 +180,18 @@ static bool is_null(const struct walk *w)
            memcmp(w->json + *w->tok, "null", 4) == 0;
 }
 
-/* A slot that is null, has several fields, or has places below it. */
-static int32_t take_slot_rarely(struct walk *w, uint32_t number)
+static int32_t take_slot(struct walk *w, uint32_t number)
 {
-    const struct decoder *d = w->decoder;
+    struct decoder *d = w->decoder;
     const struct slot *slot = &d->slots[number];
     const uint32_t *begin = w->tok;
+    uint64_t bit = UINT64_C(1) << (number % 64);
+    if ((d->seen[number / 64] & bit) != 0) {
+        return duplicate_fault(w, number);
+    }
+    d->seen[number / 64] |= bit;
     if (is_null(w)) {
-        w->decoder->nulls[number >> 6] |= UINT64_C(1) << (number & 63u);
+        d->nulls[number / 64] |= bit;
         w->tok++;
         return PH_OK;
     }
@@ -194,21 +206,6 @@ static int32_t take_slot_rarely(struct walk *w, uint32_t number)
         return take_level(w, slot->level);
     }
     return PH_OK;
-}
-
-static int32_t take_slot(struct walk *w, uint32_t number)
-{
-    const struct slot *slot = &w->decoder->slots[number];
-    uint64_t bit = UINT64_C(1) << (number & 63u);
-    uint64_t *seen = &w->decoder->seen[number >> 6];
-    if ((*seen & bit) != 0) {
-        return duplicate_fault(w, number);
-    }
-    *seen |= bit;
-    if (!slot->simple || walk_char(w) == 'n') {
-        return take_slot_rarely(w, number);
-    }
-    return walk_value(w, &w->decoder->fields[slot->field]);
 }
 
 static uint32_t find_bad_utf8(const uint8_t *json, uint32_t length)

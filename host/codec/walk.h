@@ -41,7 +41,6 @@ struct field {
 struct slot {
     uint32_t field; /**< WALK_NONE = none */
     uint32_t level; /**< WALK_NONE = none */
-    bool simple;    /**< one field and no level */
 };
 
 struct decoder {

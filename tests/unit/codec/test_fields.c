@@ -148,16 +148,19 @@ START_TEST(escapes_of_json_text_are_checked_wherever_they_stand)
     static const char *const good[] = {"\\\"", "\\\\", "\\\\\\\"", "\\n", "\\u00e9", "\\\\\\\\"};
     static const char *const bad[] = {"\\x", "\\\\\\x", "\\u00g9", "\\u12", "\\\"\\a"};
     use((const struct decode_field[]){FIELD("j", PH_TYPE_JSON)}, 1);
-    for (int pad = 0; pad < 140; pad++) {
+    for (int pad = 0; pad < 400; pad++) {
+        int before = pad % 140;
+        int after = pad / 4;
         char json[512];
         for (uint32_t i = 0; i < COUNT(good); i++) {
             r.target.row = 0;
-            (void)snprintf(json, sizeof json, "{\"j\":\"%*s%s%s%*s\"}", pad, "", good[i], good[i],
-                           pad / 3, "");
+            (void)snprintf(json, sizeof json, "{\"j\":\"%*s%s%s%*s\"}", before, "", good[i],
+                           good[i], after, "");
             rig_accept(&r, json);
         }
         for (uint32_t i = 0; i < COUNT(bad); i++) {
-            (void)snprintf(json, sizeof json, "{\"j\":\"%*s%s%*s\"}", pad, "", bad[i], pad / 3, "");
+            (void)snprintf(json, sizeof json, "{\"j\":\"%*s%s%*s\"}", before, "", bad[i], after,
+                           "");
             ck_assert_msg(rig_put(&r, json, strlen(json)) == PH_ERROR, "%s", json);
         }
     }
