@@ -13,6 +13,7 @@
 #include "batch/pool.h"
 #include "batch/writer.h"
 #include "codec/decode.h"
+#include "delivery/breaker.h"
 #include "delivery/dead_letter.h"
 #include "delivery/partitions.h"
 #include "delivery/sink_driver.h"
@@ -106,6 +107,7 @@ struct task {
     _Atomic bool woken;
     int64_t *cells; /**< pipehost.metrics/1 */
     struct task_counts counts;
+    struct breaker breaker; /**< over what this task sets aside */
 
     /* Input. A chained task gets batches in `pending`, the head of a worker from its edges. */
     struct edge **edges;

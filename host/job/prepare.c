@@ -41,6 +41,12 @@ static void check_kind(struct node *n, struct manifest_errors *errs)
         manifest_errors_add(errs, n->job->manifest, pointer, "%s is a %s and needs an \"input\"",
                             n->manifest->name, kind_name(kind));
     }
+    if (n->job->manifest->exactly_once && kind == PH_KIND_SINK &&
+        n->plugin->descriptor.delivery != PH_DELIVERY_TRANSACTIONAL) {
+        manifest_errors_add(errs, n->job->manifest, pointer,
+                            "\"exactly_once\" is true, but %s keeps no positions with its rows",
+                            n->manifest->name);
+    }
     for (uint32_t i = 0; i < inputs; i++) {
         if (node_kind(node_input(n, i)) == PH_KIND_SINK) {
             manifest_errors_add(errs, n->job->manifest, pointer,

@@ -75,6 +75,7 @@ static void env_committed(void *arg, const struct ph_position *positions, uint32
                               positions[i].next_offset, memory_order_relaxed);
     }
     count_add(&t->counts.rows_out, row_count);
+    breaker_good(&t->breaker, row_count);
 }
 
 static void env_trouble(void *arg, const struct ph_error *err, int64_t retry_in_ns)

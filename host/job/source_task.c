@@ -160,7 +160,9 @@ static enum task_step poll_source(struct task *t)
     if (ph_error_is_set(&s->record_error)) {
         return failed(t, &s->record_error);
     }
-    count_add(&t->counts.rows_in, batch_writer_row_count(s->writer) - rows);
+    rows = batch_writer_row_count(s->writer) - rows;
+    count_add(&t->counts.rows_in, rows);
+    breaker_good(&t->breaker, rows);
     switch (rc) {
     case PH_OK:
     case PH_MORE:

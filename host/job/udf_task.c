@@ -90,6 +90,9 @@ static enum task_step complete(struct task *t)
     }
     switch (udf_out_complete(t)) {
     case PH_OK:
+        if (u->current->row_count > u->rejected_count) {
+            breaker_good(&t->breaker, u->current->row_count - u->rejected_count);
+        }
         drop_current(u);
         return TASK_PROGRESS;
     case PH_MORE:
@@ -195,6 +198,7 @@ static enum task_step offer(struct task *t)
     if (rc == PH_MORE) {
         return TASK_IDLE;
     }
+    breaker_good(&t->breaker, u->current->row_count);
     drop_current(u);
     return TASK_PROGRESS;
 }

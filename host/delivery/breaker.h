@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Stops a task that sets most of its records aside: more than a share of the last BREAKER_WINDOW
+ * means that the settings are wrong, not the records. Used by one thread.
+ */
+#ifndef DELIVERY_BREAKER_H
+#define DELIVERY_BREAKER_H
+
+#include "pipehost/error.h"
+
+#define BREAKER_WINDOW   1000u
+#define BREAKER_CODES    16u
+#define BREAKER_EXAMPLES 3u
+
+struct breaker_code {
+    char code[24];
+    char reason[256]; /**< the last one */
+    uint32_t count;   /**< since the breaker was made */
+};
+
+struct breaker {
+    uint32_t percent;             /**< 100 = never trips */
+    uint64_t seen;                /**< records, good and bad */
+    uint64_t bad[BREAKER_WINDOW]; /**< ring: value of `seen` at each bad record in the window */
+    uint32_t oldest;
+    uint32_t bad_count;
+    struct breaker_code codes[BREAKER_CODES];
+    uint32_t code_count;
+    char examples[BREAKER_EXAMPLES][96]; /**< places of the last bad records */
+    uint32_t example_count;
+};
+
+void breaker_init(struct breaker *b, uint32_t percent);
+/** count records were fine. */
+void breaker_good(struct breaker *b, uint64_t count);
+/**
+ * A record was set aside; place is "topic/partition offset n". PH_ERROR: more than the share of the
+ * last BREAKER_WINDOW were; err has the commonest reason and the last places.
+ */
+__attribute__((warn_unused_result)) int32_t breaker_bad(struct breaker *b, const char *code,
+                                                        const char *reason, const char *place,
+                                                        struct ph_error *err);
+
+#endif
