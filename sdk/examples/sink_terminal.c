@@ -120,6 +120,7 @@ static int32_t write_row(struct terminal *t, const struct ph_batch *batch, uint3
                          struct ph_error *err)
 {
     while (!encode(t, batch, row)) {
+        size_t capacity = t->capacity * 2 + CHUNK;
         char *data;
         if (t->used > 0) {
             if (flush(t, err) != PH_OK) {
@@ -127,12 +128,12 @@ static int32_t write_row(struct terminal *t, const struct ph_batch *batch, uint3
             }
             continue;
         }
-        data = (char *)realloc(t->data, t->capacity * 2);
+        data = (char *)realloc(t->data, capacity);
         if (data == NULL) {
             return ph_error_set(err, PH_ERR_FATAL, "out of memory for a row");
         }
         t->data = data;
-        t->capacity *= 2;
+        t->capacity = capacity;
     }
     return PH_OK;
 }

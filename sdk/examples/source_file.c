@@ -131,7 +131,7 @@ static int32_t start(void *self, const struct ph_partition *partition, int64_t n
 /* Makes room behind end: what is done with goes, then the buffer grows. */
 static int32_t make_room(struct file *f, struct ph_error *err)
 {
-    if (f->begin > 0) {
+    if (f->data != NULL && f->begin > 0) {
         memmove(f->data, f->data + f->begin, f->end - f->begin);
         f->searched -= f->begin;
         f->end -= f->begin;

@@ -1,8 +1,8 @@
 #!/bin/bash
-# run.sh PIPEHOST SOURCE GOLDEN: the example plugins in the real host.
+# run.sh PIPEHOST SOURCE GOLDEN PLUGINS: the example plugins and the scalar UDFs of scalars.c in the real host.
 set -u -o pipefail
 
-pipehost=$1 source=$2 golden=$3
+pipehost=$1 source=$2 golden=$3 plugins=$4
 work=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$work"' EXIT
 chmod 755 "$work"
@@ -24,8 +24,9 @@ check() {
 }
 
 same() {
-    if ! diff -u --label "$2" --label "it is" "$2" "$3"; then
+    if ! diff -u --label "$2" --label "it is" "$2" "$3" >"$work/diff"; then
         printf '%s\n' "$1"
+        head -n 20 "$work/diff" | cut -c -300
         status=1
     fi
 }
@@ -79,6 +80,46 @@ grep -q "many.jsonl cannot be opened: No such file or directory" "$work/err" || 
     cat "$work/err"
     status=1
 }
+
+# Rows are dropped, set aside and null; then by a filter.
+cat >"$work/words.json" <<'END'
+{ "pipeline": "words",
+  "operators": [
+    { "name": "lines", "plugin": "source-file", "config": { "path": "words.jsonl" },
+      "format": { "json": { "fields": { "word": "string" } } } },
+    { "name": "judge", "plugin": "sdk_scalars:judge", "input": "lines", "config": { "column": "word", "as": "same" } },
+    { "name": "out", "plugin": "sink-terminal", "input": "judge" } ],
+  "dead_letter": { "file": "words.dead.jsonl" } }
+END
+# words: a1, d2, n3, r4, a5, d6, … 20,000 of them
+seq 20000 | awk '{ printf "{\"word\":\"%s%d and as much as a view does not hold\"}\n", substr("adnr", ($1 - 1) % 4 + 1, 1), $1 }' \
+    >"$work/words.jsonl"
+run "$work/words.json" --plugin-dir "$plugins"
+check 0 'verdicts'
+sed -nE -e 's/^\{("word":)("a.*")\}$/{\1\2,"same":\2}/p' -e 's/^(\{"word":"n.*")\}$/\1,"same":null}/p' "$work/words.jsonl" \
+    >"$work/expected"
+same 'verdicts' "$work/expected" "$work/out"
+if [ "$(grep -c '"code":"bad_word","reason":"begins with r"' "$work/words.dead.jsonl")" != 5000 ]; then
+    printf 'not every rejected row is a dead letter once\n'
+    status=1
+fi
+
+rm "$work/words.dead.jsonl"
+sed -i 's/judge", "input": "lines", .*}/keep", "input": "lines", "config": { "column": "word" } }/' "$work/words.json"
+run "$work/words.json" --plugin-dir "$plugins"
+check 0 'a filter'
+grep -v '"[dr]' "$work/words.jsonl" >"$work/expected"
+same 'a filter' "$work/expected" "$work/out"
+
+# 40 MB of results are more than the operator's reserve: it waits for the sink.
+sed -i 's/keep", "input": "lines", .*}/blow-up", "input": "lines", "config": { "column": "word", "as": "large" } }/' \
+    "$work/words.json"
+run "$work/words.json" --plugin-dir "$plugins"
+check 0 'large results'
+if [ "$(grep -cE '"large":"x{2000}"\}$' "$work/out")" != 20000 ]; then
+    printf 'large results: not every row came whole\n'
+    status=1
+fi
 
 run validate "$source/examples/try.json" --set upper/config/column=visits
 check 78 'a column of the wrong type'

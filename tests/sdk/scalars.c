@@ -142,6 +142,21 @@ PH_SCALAR_DEFINE(wrong_result, keys, "returns-wrong", "1", "a mistake", .functio
 PH_SCALAR_DEFINE(filter_result, keys, "filter-returns", "1", "a mistake", .function = returns_wrong,
                  .arguments = {PH_TYPE_STRING});
 
+/* ---- much more text than came in */
+
+static int32_t blow_up(struct ph_call *call)
+{
+    uint8_t *room = ph_result_room(call, 2000);
+    if (room == NULL) {
+        return PH_MORE;
+    }
+    memset(room, 'x', 2000);
+    return PH_OK;
+}
+
+PH_SCALAR_DEFINE(large, keys, "blow-up", "1", "2,000 bytes", .function = blow_up,
+                 .result = PH_TYPE_STRING, .arguments = {PH_TYPE_STRING});
+
 /* ---- state and keys of its own */
 
 static void *make_suffix(const struct ph_config *config, struct ph_error *err)
@@ -177,4 +192,4 @@ PH_SCALAR_DEFINE(state, append_keys, "append", "1", "appends", .function = appen
 
 PH_ENTRY(&of_bool, &of_int32, &of_int64, &of_float64, &of_string, &of_bytes, &of_ms, &of_us,
          &of_json, &four, &nulls, &any, &verdict, &filter, &wrong_argument, &no_argument,
-         &wrong_result, &filter_result, &state);
+         &wrong_result, &filter_result, &large, &state);

@@ -193,7 +193,7 @@ static inline struct ph_draft *ph_scalar_draft(struct ph_scalar_task *t,
     if (!run->is_listed) {
         ph_scalar_list(t, run, run->count);
     }
-    return out->gather(out, 0, batch, t->rows, run->count, run->end == batch->row_count);
+    return out->gather(out, 0, batch, t->rows, run->count, true); /* a row has one draft */
 }
 
 /** Chooses rows first, then makes the draft. */
