@@ -33,14 +33,10 @@ static bool read_times(pid_t pid, struct times *t)
                           &t->parent, &t->user, &t->sys, &t->waited_user, &t->waited_sys) == 5;
 }
 
-double cpu_of_tree(pid_t pid)
+static unsigned long ticks_of_children(pid_t pid)
 {
     struct times t;
     unsigned long ticks = 0;
-    if (!read_times(pid, &t)) {
-        return 0;
-    }
-    ticks = t.user + t.sys + (unsigned long)(t.waited_user + t.waited_sys);
     DIR *proc = opendir("/proc");
     const struct dirent *entry;
     while (proc && (entry = readdir(proc)) != NULL) {
@@ -52,5 +48,24 @@ double cpu_of_tree(pid_t pid)
     if (proc) {
         closedir(proc);
     }
+    return ticks;
+}
+
+double cpu_of_tree(pid_t pid)
+{
+    struct times before;
+    struct times after;
+    unsigned long ticks;
+    /* A child that ends while we look would be counted twice, or not at all. */
+    do {
+        if (!read_times(pid, &before)) {
+            return 0;
+        }
+        ticks = ticks_of_children(pid);
+        if (!read_times(pid, &after)) {
+            return 0;
+        }
+    } while (before.waited_user != after.waited_user || before.waited_sys != after.waited_sys);
+    ticks += after.user + after.sys + (unsigned long)(after.waited_user + after.waited_sys);
     return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }

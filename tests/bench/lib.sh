@@ -27,6 +27,8 @@ bench_api() {
 
 # bench_open: everything that the contenders talk to. Ends with this shell, however that ends.
 bench_open() {
+    # The table of one run fits.
+    export POSTGRES_SHARED_BUFFERS=512MB
     services_start "" "$$" || exit 1
     trap services_stop EXIT
     trap 'exit 130' INT

@@ -69,7 +69,7 @@ postgres_start_once() {
     # SIGINT is the server's fast shutdown: it ends sessions and does not wait for clients.
     STOP_SIGNAL=INT process_start postgres "${POSTGRES_AS[@]}" "$POSTGRES_BIN/postgres" -D "$RUN_DIR/postgres/data" -p "$POSTGRES_PORT" \
         -c listen_addresses=127.0.0.1 -c "unix_socket_directories=$RUN_DIR/postgres/socket" \
-        -c shared_buffers=256MB -c max_wal_size=4GB -c log_timezone=UTC -c timezone=UTC -c jit=off
+        -c "shared_buffers=${POSTGRES_SHARED_BUFFERS:-256MB}" -c max_wal_size=4GB -c log_timezone=UTC -c timezone=UTC -c jit=off
     wait_until 30 postgres_is_up_or_dead && process_alive postgres
 }
 
