@@ -119,12 +119,12 @@ START_TEST(not_found_names_the_nearest_and_the_folders)
     char expected[512];
     const char *dirs[] = {below("a")};
     struct finder f;
-    make_file("a/sink-nul.so");
+    make_file("a/sink-nol.so");
     ck_assert_int_eq(finder_init(&f, dirs, 1, NULL, &err), PH_OK);
-    ck_assert_int_eq(finder_find(&f, "sink-null", path, &err), PH_ERROR);
+    ck_assert_int_eq(finder_find(&f, "sink-noll", path, &err), PH_ERROR);
     (void)snprintf(expected, sizeof expected,
-                   "no plugin \"sink-null\", did you mean \"sink-nul\"?: name the folder of "
-                   "sink-null.so with --plugin-dir; it is not in %s/a, %s",
+                   "no plugin \"sink-noll\", did you mean \"sink-nol\"?: name the folder of "
+                   "sink-noll.so with --plugin-dir; it is not in %s/a, %s",
                    root, f.folders[1]);
     ck_assert_str_eq(err.text, expected);
     ck_assert_uint_eq(err.flags, PH_ERR_CONFIG);
