@@ -53,7 +53,7 @@ static void teardown(void)
                                         "b/same.so",
                                         "manifest/same.so",
                                         "manifest/plugins/same.so",
-                                        "a/sink-nul.so",
+                                        "a/sink-nol.so",
                                         "manifest/plugins",
                                         "manifest",
                                         "a/link.so",
