@@ -17,8 +17,8 @@ static void print_messages(const struct manifest_messages *m, const char *kind)
     }
 }
 
-/* Loads and prepares; null: errors were printed. */
-static struct job *prepare(const struct options *o, struct manifest **manifest)
+/* Loads and prepares; null: errors were printed, *status is what to exit with. */
+static struct job *prepare(const struct options *o, struct manifest **manifest, int *status)
 {
     struct manifest_errors errs;
     struct manifest_options load = {
@@ -26,10 +26,10 @@ static struct job *prepare(const struct options *o, struct manifest **manifest)
     struct job_options options = {.plugin_dirs = o->plugin_dirs,
                                   .plugin_dir_count = o->plugin_dir_count};
     struct job *job = NULL;
+    enum job_prepared prepared = JOB_MISCONFIGURED;
     manifest_errors_init(&errs);
-    if (manifest_load(o->path, &load, manifest, &errs) != PH_OK ||
-        job_prepare(*manifest, &options, &job, &errs) != PH_OK) {
-        job = NULL;
+    if (manifest_load(o->path, &load, manifest, &errs) == PH_OK) {
+        prepared = job_prepare(*manifest, &options, &job, &errs);
     }
     if (o->log_level >= PH_LOG_WARNING) {
         print_messages(&errs.warnings, "warning: ");
@@ -38,6 +38,8 @@ static struct job *prepare(const struct options *o, struct manifest **manifest)
     if (errs.out_of_memory) {
         (void)fprintf(stderr, "pipehost: out of memory\n");
     }
+    *status = prepared == JOB_NOT_PREPARED || errs.out_of_memory ? EXIT_STATUS_FAILURE
+                                                                 : EXIT_STATUS_CONFIG;
     manifest_errors_fini(&errs);
     return job;
 }
@@ -51,9 +53,10 @@ static void init_log(const struct options *o)
 int command_run(const struct options *o)
 {
     struct manifest *manifest = NULL;
+    int status;
     init_log(o);
-    struct job *job = prepare(o, &manifest);
-    int status = job != NULL ? job_run(job) : EXIT_STATUS_CONFIG;
+    struct job *job = prepare(o, &manifest, &status);
+    status = job != NULL ? job_run(job) : status;
     job_destroy(job);
     manifest_destroy(manifest);
     return status;
@@ -62,13 +65,14 @@ int command_run(const struct options *o)
 int command_validate(const struct options *o)
 {
     struct manifest *manifest = NULL;
+    int status;
     init_log(o);
-    struct job *job = prepare(o, &manifest);
+    struct job *job = prepare(o, &manifest, &status);
     if (job != NULL) {
         (void)printf("%s: %s is valid: %u operators\n", o->path, manifest->pipeline,
                      manifest->operator_count);
     }
-    int status = job != NULL ? EXIT_STATUS_OK : EXIT_STATUS_CONFIG;
+    status = job != NULL ? EXIT_STATUS_OK : status;
     job_destroy(job);
     manifest_destroy(manifest);
     return status;

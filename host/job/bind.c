@@ -166,6 +166,13 @@ static int32_t take_outputs(struct binding *b, struct ph_error *err)
     if (node_kind(n) == PH_KIND_SINK) {
         return PH_OK;
     }
+    for (uint32_t i = 1; i < JOB_OUTPUTS_MAX; i++) {
+        if (b->outputs[i] != NULL) {
+            return ph_error_set(err, PH_ERR_CONFIG,
+                                "the plugin has more than one output, and an \"input\" can name only "
+                                "an operator's first");
+        }
+    }
     if (b->outputs[0] == NULL) {
         rc = binding_pass(&b->pub, 0, 0, err);
     }
@@ -194,9 +201,8 @@ static int32_t bind_plugin(struct node *n, struct ph_error *err)
                                 .add = binding_add}};
     b.pub.host_data = &b;
     int32_t rc = n->plugin->ops.bind(n->op, &b.pub, err);
-    if (rc == PH_OK) {
-        rc = take_outputs(&b, err);
-    }
+    rc = rc == PH_OK ? take_outputs(&b, err)
+                     : ph_error_set(err, PH_ERR_FATAL, "bind failed without saying why");
     free_drafts(&b);
     free(inputs);
     return rc;

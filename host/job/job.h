@@ -55,6 +55,7 @@ struct node {
     uint32_t task_count;
     _Atomic int64_t
         *committed; /**< sink: by partition id, what is durable; -1 = nothing. Else null */
+    bool keeps_positions; /**< a sink that is asked where to begin */
 };
 
 /** What a task counts; written by its worker, read by anybody. */
@@ -84,12 +85,6 @@ struct link {
     uint32_t input;    /**< which of to's inputs */
 };
 
-/** A row that a UDF rejected during the running call. */
-struct rejected_row {
-    uint32_t partition_id;
-    int64_t offset;
-};
-
 struct source_part;
 struct udf_part;
 struct sink_part;
@@ -99,9 +94,11 @@ struct task {
     struct node *node;
     struct job *job;
     struct worker *worker;
+    bool is_muted; /**< some of its descriptors are */
     void *object; /**< the plugin's task object */
     bool has_object;
-    bool active;
+    bool active;    /**< activate was called */
+    bool connected; /**< and succeeded */
     bool done; /**< nothing comes from it any more */
     int64_t deadline_ns;
     _Atomic bool woken;
@@ -137,6 +134,7 @@ struct worker {
     pthread_t thread;
     bool started;
     char name[16];
+    struct task *_Atomic stepping; /**< the one whose plugin may be running */
     _Atomic int64_t idle_ns;
     _Atomic bool finished;
 };
@@ -146,9 +144,13 @@ struct job {
     struct finder finder;
     struct registry registry;
     bool has_finder;
+    bool is_misconfigured; /**< while it is prepared: only settings were wrong so far */
     struct node *nodes; /**< in the manifest's order */
     uint32_t node_count;
+    /** By index of an operator: a bit for each one whose records it gets. */
+    uint64_t reaches[MANIFEST_OPERATORS_MAX][MANIFEST_OPERATORS_MAX / 64];
     struct partitions partitions;
+    bool seeding_was_interrupted;
     int64_t starts[PARTITIONS_MAX];   /**< by partition id: where the source begins */
     int64_t resolved[PARTITIONS_MAX]; /**< what the startup mode said; 0 where it was not asked */
     struct pool *pool;
@@ -162,6 +164,7 @@ struct job {
     int event_fd;  /**< readable when a worker has something to tell */
     _Atomic bool cancelled;
     _Atomic bool draining;
+    struct task *_Atomic starting; /**< the one whose plugin the starter may be in */
     pthread_mutex_t error_mutex;
     struct ph_error error; /**< the first failure of a worker, with the operator's name */
 };

@@ -1,36 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/lock.h"
 
+#include "job/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* Like mkdir -p. */
-static int make_folders(const char *path)
-{
-    char part[PATH_MAX];
-    size_t length = strlen(path);
-    if (length >= sizeof part) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(part, path, length + 1);
-    for (char *at = part + 1; *at != '\0'; at++) {
-        if (*at == '/') {
-            *at = '\0';
-            if (mkdir(part, 0755) != 0 && errno != EEXIST) {
-                return -1;
-            }
-            *at = '/';
-        }
-    }
-    return mkdir(part, 0700) != 0 && errno != EEXIST ? -1 : 0;
-}
 
 static long read_pid(int fd)
 {
@@ -54,7 +33,7 @@ enum lock_result lock_take(struct job *job, long *pid, struct ph_error *err)
     const char *dir = job->manifest->state_dir;
     char path[PATH_MAX];
     *pid = 0;
-    if (make_folders(dir) != 0) {
+    if (folder_make(dir) != 0) {
         (void)ph_error_set(err, PH_ERR_CONFIG, "the state_dir %s cannot be made: %s", dir,
                            strerror(errno));
         return LOCK_FAILED;

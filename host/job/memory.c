@@ -1,58 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "batch/sizes.h"
+#include "job/bind.h"
 #include "job/plan.h"
+#include "job/reach.h"
 
 #define MIB (UINT64_C(1024) * 1024)
 /* Long text that a UDF's new columns hold for each row, on average over a batch; a plugin that
  * needs more gets fewer batches. */
 #define TEXT_BYTES_PER_ROW 96u
-/* What a row costs in a batch beside its columns: positions, offsets, origins. */
-#define ROW_SYSTEM_BYTES 48u
+/* Batches that an operator holds itself: the one in work, the one that waits to be handed on, the
+ * copy of it without rejected rows. */
+#define OWN_BATCHES 3u
 
-static bool reads(const struct node *reader, const struct node *n)
+/* Batches that one task of d holds, none of them twice, of one lane of what it reads. */
+static uint64_t held_in(const struct node *d)
 {
-    for (uint32_t i = 0; i < reader->manifest->input_count; i++) {
-        if (node_input(reader, i) == n) {
-            return true;
-        }
+    switch (node_kind(d)) {
+    case PH_KIND_SINK:
+        return PLAN_SINK_BATCHES + 1;
+    case PH_KIND_ASYNC_UDF:
+        return PLAN_ASYNC_HELD + OWN_BATCHES;
+    default:
+        return OWN_BATCHES;
     }
-    return false;
 }
 
-/* Batches that one lane of an operator and everything behind it can hold at once. The graph has no
- * cycle. */
+/* Batches that one lane of an operator and everything behind it can hold at once: each place that
+ * one can be in is counted once, however many ways lead there. */
 static uint64_t held_behind(const struct node *n)
 {
-    uint64_t sum = 2;
-    for (uint32_t i = 0; i < n->job->node_count; i++) {
-        const struct node *d = &n->job->nodes[i];
-        if (!reads(d, n)) {
+    const struct job *job = n->job;
+    uint64_t sum = OWN_BATCHES;
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        const struct node *d = &job->nodes[i];
+        if (d == n || !reach_has(job, n, d)) {
             continue;
         }
-        sum += PLAN_RING_SLOTS + held_behind(d);
-        sum += node_kind(d) == PH_KIND_ASYNC_UDF ? PLAN_ASYNC_HELD : 0;
-        sum += node_kind(d) == PH_KIND_SINK ? PLAN_SINK_BATCHES : 0;
+        sum += held_in(d);
+        for (uint32_t k = 0; k < d->manifest->input_count; k++) {
+            bool leads = reach_has(job, n, node_input(d, k));
+            sum += !leads ? 0 : plan_is_chained(d) ? 1 : PLAN_RING_SLOTS;
+        }
     }
     return sum;
 }
 
-static uint64_t source_bytes(const struct node *n)
+/* What the decoder adds to a record's own bytes. */
+static int32_t find_spare(const struct node *n, uint32_t *spare, struct ph_error *err)
 {
-    struct batch_writer_options options = {.schema = n->outputs[0].schema,
-                                           .record_max_bytes = n->job->manifest->record_max_bytes,
-                                           .spare = 1};
-    return held_behind(n) * sizes_source_batch(&options) + sizes_source_batch_largest(&options);
+    struct decoder *d = node_decoder_create(n, err);
+    if (d == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for a decoder");
+    }
+    *spare = decoder_spare(d);
+    decoder_destroy(d);
+    return PH_OK;
 }
 
-/* A sink needs room for the rows that it keeps when some are set aside: views and fixed values, no
- * text. */
+static int32_t source_bytes(const struct node *n, uint64_t *bytes, struct ph_error *err)
+{
+    struct batch_writer_options options = {.schema = n->outputs[0].schema,
+                                           .record_max_bytes = n->job->manifest->record_max_bytes};
+    if (find_spare(n, &options.spare, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    *bytes = held_behind(n) * sizes_source_batch(&options) + sizes_source_batch_largest(&options);
+    return PH_OK;
+}
+
+/* A copy of every batch of an epoch, for when some of its rows must be left out: views and fixed
+ * values, no text. */
 static uint64_t sink_bytes(const struct node *n)
 {
-    uint64_t row = ROW_SYSTEM_BYTES;
+    uint64_t largest = 0;
     for (uint32_t i = 0; i < n->manifest->input_count; i++) {
-        row += 16u * (uint64_t)node_input(n, i)->outputs[0].schema->field_count;
+        const struct ph_schema *schema = node_input(n, i)->outputs[0].schema;
+        struct draft_output copy = {.schema = schema, .inherited = schema->field_count};
+        uint64_t bytes = sizes_draft(&copy, 0);
+        largest = bytes > largest ? bytes : largest;
     }
-    return PLAN_SINK_BATCHES * (row * BATCH_MAX_ROWS + POOL_BLOCK_MIN);
+    return (PLAN_SINK_BATCHES + 1) * largest;
 }
 
 static uint64_t udf_bytes(const struct node *n)
@@ -64,21 +91,24 @@ static uint64_t udf_bytes(const struct node *n)
     return sum;
 }
 
-static uint64_t node_bytes(const struct node *n)
+/* Of all its lanes. */
+static int32_t node_bytes(const struct node *n, uint64_t *bytes, struct ph_error *err)
 {
-    uint64_t bytes = 0;
     switch (node_kind(n)) {
     case PH_KIND_SOURCE:
-        bytes = source_bytes(n);
+        if (source_bytes(n, bytes, err) != PH_OK) {
+            return PH_ERROR;
+        }
         break;
     case PH_KIND_SINK:
-        bytes = sink_bytes(n);
+        *bytes = sink_bytes(n);
         break;
     default:
-        bytes = udf_bytes(n);
+        *bytes = udf_bytes(n);
         break;
     }
-    return bytes * n->task_count;
+    *bytes *= n->task_count;
+    return PH_OK;
 }
 
 /* Batches came back: whoever waits for memory looks again. */
@@ -92,25 +122,18 @@ static void on_freed(void *arg)
     }
 }
 
-int32_t plan_memory(struct job *job, struct ph_error *err)
+static int32_t make_reserves(struct job *job, const uint64_t *bytes, double scale,
+                             uint64_t pool_bytes, struct ph_error *err)
 {
-    uint64_t sum = 0;
+    job->pool = pool_create(pool_bytes);
+    if (job->pool == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for the pool of batches");
+    }
     for (uint32_t i = 0; i < job->node_count; i++) {
-        sum += node_bytes(&job->nodes[i]);
-    }
-    uint64_t limit = (uint64_t)job->manifest->memory_limit_mib * MIB;
-    if (limit != 0 && limit < sum) {
-        ph_error_set_key(err, "/memory/limit_mib");
-        return ph_error_set(err, PH_ERR_CONFIG,
-                            "this graph needs %llu MiB for its batches; raise memory.limit_mib, "
-                            "lower parallelism or leave "
-                            "the limit out",
-                            (unsigned long long)((sum + MIB - 1) / MIB));
-    }
-    job->pool = pool_create(limit > sum ? limit : sum + sum / 4);
-    for (uint32_t i = 0; job->pool != NULL && i < job->node_count; i++) {
         struct node *n = &job->nodes[i];
-        n->reserve = reserve_create(job->pool, n->manifest->name, node_bytes(n), on_freed, n);
+        uint64_t share = (uint64_t)((double)bytes[i] * scale);
+        share = share < bytes[i] ? bytes[i] : share;
+        n->reserve = reserve_create(job->pool, n->manifest->name, share, on_freed, n);
         if (n->reserve == NULL) {
             return ph_error_set(err, PH_ERR_FATAL, "out of memory for reserves");
         }
@@ -118,7 +141,32 @@ int32_t plan_memory(struct job *job, struct ph_error *err)
             n->outputs[o].draft.reserve = n->reserve;
         }
     }
-    return job->pool != NULL
-               ? PH_OK
-               : ph_error_set(err, PH_ERR_FATAL, "out of memory for the pool of batches");
+    return PH_OK;
+}
+
+/*
+ * Without a limit a quarter more than the sum is mapped at most, so that idle blocks of one size
+ * need not go for another. A higher memory.limit_mib is shared in proportion: it lets records with
+ * longer text, and records that become more rows, have as many batches as others.
+ */
+int32_t plan_memory(struct job *job, struct ph_error *err)
+{
+    uint64_t bytes[MANIFEST_OPERATORS_MAX];
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        if (node_bytes(&job->nodes[i], &bytes[i], err) != PH_OK) {
+            return PH_ERROR;
+        }
+        sum += bytes[i];
+    }
+    uint64_t limit = (uint64_t)job->manifest->memory_limit_mib * MIB;
+    if (limit != 0 && limit < sum) {
+        ph_error_set_key(err, "/memory/limit_mib");
+        return ph_error_set(err, PH_ERR_CONFIG,
+                            "this graph needs %llu MiB for its batches: raise memory.limit_mib, "
+                            "lower parallelism or leave the limit out",
+                            (unsigned long long)((sum + MIB - 1) / MIB));
+    }
+    double scale = limit == 0 ? 1.0 : (double)limit / (double)sum;
+    return make_reserves(job, bytes, scale, limit != 0 ? limit : sum + sum / 4, err);
 }

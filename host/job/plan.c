@@ -23,7 +23,7 @@ void plan_lanes(struct job *job)
     }
 }
 
-static bool is_chained(const struct node *n)
+bool plan_is_chained(const struct node *n)
 {
     return node_kind(n) == PH_KIND_UDF && (n->plugin->descriptor.flags & PH_PLUGIN_WAITS) == 0 &&
            n->manifest->input_count == 1 && node_input(n, 0)->task_count == n->task_count;
@@ -130,7 +130,7 @@ static int32_t connect_input(struct task *t, uint32_t input, struct ph_error *er
         if (t->node->task_count == from->task_count && lane != t->pub.lane) {
             continue;
         }
-        rc = is_chained(t->node) ? add_link(from->tasks[lane], t, NULL, input, err)
+        rc = plan_is_chained(t->node) ? add_link(from->tasks[lane], t, NULL, input, err)
                                  : connect_ring(from->tasks[lane], t, input, err);
     }
     return rc;
@@ -152,7 +152,7 @@ static int32_t add_task(struct node *n, uint32_t lane, struct ph_error *err)
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for counters");
     }
     struct worker *w =
-        is_chained(n) ? node_input(n, 0)->tasks[lane]->worker : add_worker(n->job, t, err);
+        plan_is_chained(n) ? node_input(n, 0)->tasks[lane]->worker : add_worker(n->job, t, err);
     if (w == NULL || join_worker(w, t, err) != PH_OK) {
         return PH_ERROR;
     }

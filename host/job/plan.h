@@ -11,6 +11,8 @@
 
 /** How many tasks each node has; before the operators are created. */
 void plan_lanes(struct job *job);
+/** Whether the node's tasks run in the workers of what they read. */
+bool plan_is_chained(const struct node *n);
 /** Makes the reserves. The error names the sum needed where memory.limit_mib is too small. */
 __attribute__((warn_unused_result)) int32_t plan_memory(struct job *job, struct ph_error *err);
 /** Makes tasks (without the plugins' task objects), links, edges and workers. */

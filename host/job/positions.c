@@ -2,22 +2,11 @@
 #include "job/positions.h"
 
 #include "base/log.h"
+#include "job/reach.h"
+#include "job/seeding.h"
 #include "job/tasks.h"
 
 #include <stdlib.h>
-
-static bool reaches(const struct node *from, const struct node *to)
-{
-    if (from == to) {
-        return true;
-    }
-    for (uint32_t i = 0; i < to->manifest->input_count; i++) {
-        if (reaches(from, node_input(to, i))) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static struct node *source_of(const struct job *job, const struct ph_partition *p)
 {
@@ -29,11 +18,6 @@ static struct node *source_of(const struct job *job, const struct ph_partition *
     return NULL;
 }
 
-static bool keeps_positions(const struct node *n)
-{
-    return n->committed != NULL;
-}
-
 static uint32_t lane_of(const struct node *n, const struct ph_partition *p)
 {
     return (uint32_t)p->partition % n->task_count;
@@ -41,7 +25,7 @@ static uint32_t lane_of(const struct node *n, const struct ph_partition *p)
 
 static bool feeds(const struct ph_partition *p, const struct node *sink)
 {
-    return reaches(source_of(sink->job, p), sink);
+    return reach_has(sink->job, source_of(sink->job, p), sink);
 }
 
 bool positions_own(struct task *sink)
@@ -69,38 +53,68 @@ static int64_t position_in(const struct node *sink, uint32_t id)
     return atomic_load_explicit(&sink->committed[id], memory_order_relaxed);
 }
 
-/* True where the sink has a position of another partition of the same topic. */
-static bool knows_topic(const struct node *sink, const struct ph_partition *p)
+/* The highest partition of the topic that the sink has a position of, or -1. */
+static int32_t highest_known(const struct node *sink, const struct ph_partition *p)
 {
     const struct partitions *table = &sink->job->partitions;
+    int32_t highest = -1;
     for (uint32_t i = 0; i < table->count; i++) {
         const struct ph_partition *o = table->items[i];
-        if (position_in(sink, i) >= 0 && strcmp(o->source, p->source) == 0 &&
-            strcmp(o->topic, p->topic) == 0) {
-            return true;
+        if (o->partition > highest && position_in(sink, i) >= 0 &&
+            strcmp(o->source, p->source) == 0 && strcmp(o->topic, p->topic) == 0) {
+            highest = o->partition;
         }
     }
-    return false;
+    return highest;
 }
 
-/* Fills job->starts for one partition as far as the sinks say; false: the startup mode must. */
-static bool start_from_sinks(struct job *job, const struct ph_partition *p, int64_t *start)
+/*
+ * Where the sink wants a partition to begin, -1 = where the startup mode says. Partitions are
+ * numbered upwards: one above all that the sink knows is new and begins at its beginning, one below
+ * had a position once.
+ */
+static int32_t wanted_start(const struct node *sink, const struct ph_partition *p, int64_t *start,
+                            struct ph_error *err)
+{
+    *start = position_in(sink, p->id);
+    int32_t highest = *start >= 0 ? -1 : highest_known(sink, p);
+    if (highest < 0 || sink->job->seeding_was_interrupted) {
+        return PH_OK;
+    }
+    if (p->partition > highest) {
+        *start = 0;
+        return PH_OK;
+    }
+    return ph_error_set(err, PH_ERR_FATAL,
+                        "%s has positions of %s up to partition %d, but that of partition %d is "
+                        "lost: restore it, or remove all of them to begin by the startup mode",
+                        sink->manifest->name, p->topic, highest, p->partition);
+}
+
+/* Fills job->starts for one partition as far as the sinks say; *known false: the startup mode must.
+ */
+static int32_t start_from_sinks(struct job *job, const struct ph_partition *p, bool *known,
+                                struct ph_error *err)
 {
     bool any = false;
     bool all = true;
+    int64_t *start = &job->starts[p->id];
     *start = INT64_MAX;
     for (uint32_t i = 0; i < job->node_count; i++) {
         const struct node *n = &job->nodes[i];
-        if (node_kind(n) != PH_KIND_SINK || !keeps_positions(n) || !feeds(p, n)) {
+        int64_t at;
+        if (node_kind(n) != PH_KIND_SINK || !n->keeps_positions || !feeds(p, n)) {
             continue;
         }
-        int64_t at = position_in(n, p->id);
-        at = at < 0 && knows_topic(n, p) ? 0 : at;
+        if (wanted_start(n, p, &at, err) != PH_OK) {
+            return PH_ERROR;
+        }
         any = true;
         all = all && at >= 0;
         *start = at >= 0 && at < *start ? at : *start;
     }
-    return any && all;
+    *known = any && all;
+    return PH_OK;
 }
 
 /* Asks the source for the partitions that some sink knows nothing of. */
@@ -124,28 +138,42 @@ static int32_t ask_source(struct task *source, struct ph_partition *unknown, uin
     return rc;
 }
 
-int32_t positions_resolve(struct task *source, struct ph_error *err)
+/* The partitions that some sink knows nothing of, into unknown; answers how many there are of the
+ * source. */
+static int32_t list_unknown(struct task *source, struct ph_partition *unknown, uint32_t *count,
+                            uint32_t *total, struct ph_error *err)
 {
     struct job *job = source->job;
-    struct ph_partition *unknown = calloc(job->partitions.count + 1u, sizeof *unknown);
-    uint32_t total = 0;
-    uint32_t count = 0;
-    int32_t rc = PH_OK;
-    if (unknown == NULL) {
-        return ph_error_set(err, PH_ERR_FATAL, "out of memory for partitions");
-    }
+    *count = 0;
+    *total = 0;
     for (uint32_t id = 0; id < job->partitions.count; id++) {
         const struct ph_partition *p = job->partitions.items[id];
+        bool known;
         if (source_of(job, p) != source->node) {
             continue;
         }
-        total++;
+        ++*total;
         job->resolved[id] = 0;
-        if (!start_from_sinks(job, p, &job->starts[id])) {
-            unknown[count++] = *p;
+        if (start_from_sinks(job, p, &known, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        if (!known) {
+            unknown[(*count)++] = *p;
         }
     }
-    if (count > 0) {
+    return PH_OK;
+}
+
+int32_t positions_resolve(struct task *source, struct ph_error *err)
+{
+    struct ph_partition *unknown = calloc(source->job->partitions.count + 1u, sizeof *unknown);
+    uint32_t total;
+    uint32_t count;
+    if (unknown == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for partitions");
+    }
+    int32_t rc = list_unknown(source, unknown, &count, &total, err);
+    if (rc == PH_OK && count > 0) {
         rc = ask_source(source, unknown, count, err);
     }
     if (rc == PH_OK) {
@@ -157,27 +185,30 @@ int32_t positions_resolve(struct task *source, struct ph_error *err)
     return rc;
 }
 
-bool positions_seed(struct task *sink)
+int32_t positions_seed(struct task *sink, uint32_t *count, struct ph_error *err)
 {
     struct job *job = sink->job;
     struct sink_driver *d = sink_task_driver(sink);
-    uint32_t count = 0;
-    if (!keeps_positions(sink->node)) {
-        return false;
+    *count = 0;
+    if (!sink->node->keeps_positions) {
+        return PH_OK;
     }
     struct ph_position *seeds = calloc(d->partition_count + 1u, sizeof *seeds);
-    for (uint32_t i = 0; seeds != NULL && i < d->partition_count; i++) {
+    if (seeds == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for positions");
+    }
+    for (uint32_t i = 0; i < d->partition_count; i++) {
         const struct ph_partition *p = d->partitions[i];
         if (position_in(sink->node, p->id) < 0) {
-            seeds[count++] =
+            seeds[(*count)++] =
                 (struct ph_position){.partition_id = p->id, .next_offset = job->resolved[p->id]};
         }
     }
-    if (count > 0) {
-        sink_driver_seed(d, seeds, count);
+    if (*count > 0) {
+        sink_driver_seed(d, seeds, *count);
     }
     free(seeds);
-    return count > 0;
+    return PH_OK;
 }
 
 int32_t positions_start(struct task *source, struct ph_error *err)

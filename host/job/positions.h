@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Where each partition begins. A sink that keeps positions is the truth; a partition that it does
- * not know begins at offset 0 where the sink knows others of the same topic (the partition is new),
- * else where the source's startup mode says. The source starts at the least of its sinks, and each
- * sink drops what it has.
+ * not know begins at offset 0 where the sink knows lower ones of the same topic (the partition is
+ * new), and where the source's startup mode says where it knows none. The source starts at the least
+ * of its sinks, and each sink drops what it has.
  */
 #ifndef JOB_POSITIONS_H
 #define JOB_POSITIONS_H
@@ -16,9 +16,10 @@ __attribute__((warn_unused_result)) bool positions_own(struct task *sink);
 /** Decides the start of all partitions of a source, by asking lane 0's task. After all claims. */
 __attribute__((warn_unused_result)) int32_t positions_resolve(struct task *source,
                                                               struct ph_error *err);
-/** Stages the decided start for partitions that this sink has no position of. True: there are some.
- */
-__attribute__((warn_unused_result)) bool positions_seed(struct task *sink);
+/** Stages the decided start for the partitions that this sink has no position of; *count: how many
+ * there are. */
+__attribute__((warn_unused_result)) int32_t positions_seed(struct task *sink, uint32_t *count,
+                                                           struct ph_error *err);
 /** Starts the partitions of this source task's lane. */
 __attribute__((warn_unused_result)) int32_t positions_start(struct task *source,
                                                             struct ph_error *err);

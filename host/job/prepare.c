@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "job/bind.h"
 #include "job/plan.h"
+#include "job/reach.h"
 #include "job/services.h"
 #include "job/start.h"
 
@@ -18,6 +19,7 @@ static void add_error(struct node *n, const char *below, const struct ph_error *
                       struct manifest_errors *errs)
 {
     char pointer[32 + PH_ERROR_KEY_SIZE];
+    n->job->is_misconfigured = n->job->is_misconfigured && (err->flags & PH_ERR_CONFIG) != 0;
     (void)snprintf(pointer, sizeof pointer, "/operators/%u%s%s", n->index, below, err->config_key);
     manifest_errors_add(errs, n->job->manifest, pointer, "%s: %s", n->manifest->name, err->text);
 }
@@ -25,6 +27,24 @@ static void add_error(struct node *n, const char *below, const struct ph_error *
 static const char *kind_name(uint32_t kind)
 {
     return kind == PH_KIND_SOURCE ? "source" : kind == PH_KIND_SINK ? "sink" : "UDF";
+}
+
+/* Two ways of the same records into one operator. */
+static void check_ways(struct node *n, struct manifest_errors *errs)
+{
+    char pointer[48];
+    uint32_t a = 0;
+    uint32_t b = 0;
+    const struct node *source = reach_find_double(n, &a, &b);
+    if (source == NULL) {
+        return;
+    }
+    (void)snprintf(pointer, sizeof pointer, "/operators/%u/input", n->index);
+    manifest_errors_add(errs, n->job->manifest, pointer,
+                        "the records of %s come to %s by two ways, %s and %s: let one of them read "
+                        "the other",
+                        source->manifest->name, n->manifest->name, node_input(n, a)->manifest->name,
+                        node_input(n, b)->manifest->name);
 }
 
 static void check_kind(struct node *n, struct manifest_errors *errs)
@@ -47,6 +67,7 @@ static void check_kind(struct node *n, struct manifest_errors *errs)
                             "\"exactly_once\" is true, but %s keeps no positions with its rows",
                             n->manifest->name);
     }
+    check_ways(n, errs);
     for (uint32_t i = 0; i < inputs; i++) {
         if (node_kind(node_input(n, i)) == PH_KIND_SINK) {
             manifest_errors_add(errs, n->job->manifest, pointer,
@@ -80,7 +101,10 @@ static int32_t create_operator(struct node *n, struct ph_error *err)
         return ph_error_set(err, PH_ERR_FATAL, "the plugin made no operator");
     }
     n->has_op = true;
-    return n->plugin->ops.init(n->op, config_get(n->config), err);
+    if (n->plugin->ops.init(n->op, config_get(n->config), err) == PH_OK) {
+        return PH_OK;
+    }
+    return ph_error_set(err, PH_ERR_FATAL, "init failed without saying why");
 }
 
 static bool prepare_operator(struct node *n, struct manifest_errors *errs)
@@ -111,15 +135,16 @@ static int32_t init_nodes(struct job *job, struct ph_error *err)
         job->nodes[i].index = i;
         job->nodes[i].manifest = &m->operators[i];
     }
+    reach_init(job);
     return PH_OK;
 }
 
 static int32_t init_committed(struct node *n, struct ph_error *err)
 {
-    if (node_kind(n) != PH_KIND_SINK ||
-        n->plugin->descriptor.delivery != PH_DELIVERY_TRANSACTIONAL) {
+    if (node_kind(n) != PH_KIND_SINK) {
         return PH_OK;
     }
+    n->keeps_positions = n->plugin->descriptor.delivery == PH_DELIVERY_TRANSACTIONAL;
     n->committed = malloc(PARTITIONS_MAX * sizeof *n->committed);
     if (n->committed == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for positions");
@@ -180,42 +205,70 @@ static bool prepare_operators(struct job *job, struct manifest_errors *errs)
     return true;
 }
 
-static int32_t prepare_rest(struct job *job, struct ph_error *err)
+static int32_t plan(struct job *job, struct ph_error *err)
 {
     for (uint32_t i = 0; i < job->node_count; i++) {
         if (init_committed(&job->nodes[i], err) != PH_OK) {
             return PH_ERROR;
         }
     }
-    if (plan_memory(job, err) != PH_OK || plan_tasks(job, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    return tasks_create(job, err);
+    return plan_memory(job, err) == PH_OK ? plan_tasks(job, err) : PH_ERROR;
 }
 
-int32_t job_prepare(const struct manifest *manifest, const struct job_options *options,
-                    struct job **out, struct manifest_errors *errs)
+static bool create_tasks(struct job *job, struct manifest_errors *errs)
+{
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        struct node *n = &job->nodes[job->manifest->order[i]];
+        struct ph_error err;
+        ph_error_clear(&err);
+        if (tasks_create(n, &err) != PH_OK) {
+            add_error(n, "/config", &err, errs);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void prepare(struct job *job, const struct job_options *options,
+                    struct manifest_errors *errs)
 {
     struct ph_error err;
     ph_error_clear(&err);
+    if (init_job(job, options, &err) != PH_OK) {
+        job->is_misconfigured = (err.flags & PH_ERR_CONFIG) != 0;
+        manifest_errors_add_plain(errs, "%s", err.text);
+        return;
+    }
+    if (!prepare_operators(job, errs)) {
+        return;
+    }
+    if (plan(job, &err) != PH_OK) {
+        job->is_misconfigured = (err.flags & PH_ERR_CONFIG) != 0;
+        manifest_errors_add(errs, job->manifest, err.config_key, "%s", err.text);
+        return;
+    }
+    (void)create_tasks(job, errs);
+}
+
+enum job_prepared job_prepare(const struct manifest *manifest, const struct job_options *options,
+                              struct job **out, struct manifest_errors *errs)
+{
     struct job *job = calloc(1, sizeof *job);
     *out = NULL;
     if (job == NULL) {
         manifest_errors_add_plain(errs, "out of memory");
-        return PH_ERROR;
+        return JOB_NOT_PREPARED;
     }
     job->manifest = manifest;
-    if (init_job(job, options, &err) != PH_OK) {
-        manifest_errors_add_plain(errs, "%s", err.text);
-    } else if (prepare_operators(job, errs) && prepare_rest(job, &err) != PH_OK) {
-        manifest_errors_add(errs, manifest, err.config_key, "%s", err.text);
-    }
+    job->is_misconfigured = true;
+    prepare(job, options, errs);
     if (manifest_errors_any(errs)) {
+        bool misconfigured = job->is_misconfigured && !errs->out_of_memory;
         job_destroy(job);
-        return PH_ERROR;
+        return misconfigured ? JOB_MISCONFIGURED : JOB_NOT_PREPARED;
     }
     *out = job;
-    return PH_OK;
+    return JOB_PREPARED;
 }
 
 static void node_fini(struct node *n)
@@ -234,8 +287,8 @@ void job_destroy(struct job *job)
     }
     tasks_destroy(job);
     plan_fini(job);
-    for (uint32_t i = 0; i < job->node_count; i++) {
-        node_fini(&job->nodes[i]);
+    for (uint32_t i = job->node_count; i-- > 0;) {
+        node_fini(&job->nodes[job->manifest->order[i]]);
     }
     for (uint32_t i = 0; i < job->node_count; i++) {
         reserve_destroy(job->nodes[i].reserve);

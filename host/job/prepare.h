@@ -11,15 +11,21 @@ struct job_options {
     uint32_t plugin_dir_count;
 };
 
+enum job_prepared {
+    JOB_PREPARED,
+    JOB_MISCONFIGURED, /**< the manifest, a plugin or its settings are wrong */
+    JOB_NOT_PREPARED   /**< memory or descriptors are short, or a plugin failed */
+};
+
 /**
  * Loads the plugins, checks every config, creates, initialises and binds every operator in graph
- * order, and reckons the memory. All faults of one pass go to errs. PH_OK with *out for
- * job_destroy. The manifest must outlive the job.
+ * order, reckons the memory and makes the tasks. All faults of one pass go to errs. JOB_PREPARED
+ * with *out for job_destroy. The manifest must outlive the job.
  */
-__attribute__((warn_unused_result)) int32_t job_prepare(const struct manifest *manifest,
-                                                        const struct job_options *options,
-                                                        struct job **out,
-                                                        struct manifest_errors *errs);
+__attribute__((warn_unused_result)) enum job_prepared job_prepare(const struct manifest *manifest,
+                                                                  const struct job_options *options,
+                                                                  struct job **out,
+                                                                  struct manifest_errors *errs);
 void job_destroy(struct job *job); /**< accepts null and half-built ones; no worker may run */
 
 #endif

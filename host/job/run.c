@@ -4,11 +4,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "job/folder.h"
 #include "job/lock.h"
 #include "job/report.h"
 #include "job/start.h"
+#include "job/tasks.h"
 #include "job/worker.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -81,8 +84,13 @@ struct control {
     struct report report;
     int signal_fd;
     int64_t drain_until_ns; /* 0 = not draining */
+    int64_t end_until_ns;   /* when the process ends although a plugin does not return; 0 = never */
     bool stop_at_once;
 };
+
+/* Cancelled workers end with their step. A plugin that does not return from a call for so long keeps
+ * nobody waiting: what it has not committed is read again at the next start. */
+#define END_GRACE_NS (5 * CLOCK_NS_PER_S)
 
 static bool workers_finished(const struct job *job)
 {
@@ -99,6 +107,9 @@ static void on_stop_signal(struct control *c)
     struct job *job = c->job;
     if (c->drain_until_ns != 0 || !atomic_load(&c->starter.running)) {
         c->stop_at_once = c->drain_until_ns != 0;
+        if (atomic_load(&job->cancelled)) {
+            c->end_until_ns = clock_monotonic_ns(); /* asked once more: now */
+        }
         job_cancel(job);
         return;
     }
@@ -123,29 +134,74 @@ static void read_signals(struct control *c)
     }
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 static int next_timeout_ms(const struct control *c)
 {
     int64_t at_ns = c->report.last_ns + REPORT_INTERVAL_NS;
-    if (c->drain_until_ns != 0 && c->drain_until_ns < at_ns) {
-        at_ns = c->drain_until_ns;
-    }
+    at_ns = earlier(at_ns, atomic_load(&c->job->cancelled) ? 0 : c->drain_until_ns);
+    at_ns = earlier(at_ns, c->end_until_ns);
     int64_t left_ms = (at_ns - clock_monotonic_ns()) / CLOCK_NS_PER_MS + 1;
     return left_ms < 0 ? 0 : (int)left_ms;
+}
+
+static int exit_status(struct control *c, bool drained)
+{
+    const struct ph_error *e = &c->job->error;
+    if (ph_error_is_set(e)) {
+        log_write(PH_LOG_ERROR, NULL, "%s", e->text);
+        return (e->flags & PH_ERR_FENCED) != 0   ? JOB_EXIT_TAKEN_OVER
+               : (e->flags & PH_ERR_CONFIG) != 0 ? JOB_EXIT_CONFIG
+                                                 : JOB_EXIT_FAILURE;
+    }
+    return drained || !c->stop_at_once ? JOB_EXIT_OK : JOB_EXIT_FAILURE;
+}
+
+static const struct task *find_stuck(const struct control *c)
+{
+    struct job *job = c->job;
+    if (!atomic_load(&c->starter.done)) {
+        return atomic_load(&job->starting);
+    }
+    for (uint32_t i = 0; i < job->worker_count; i++) {
+        if (!atomic_load(&job->workers[i]->finished)) {
+            return atomic_load(&job->workers[i]->stepping);
+        }
+    }
+    return NULL;
+}
+
+/* The kernel ends what no plugin's code can be made to end. */
+static void end_process(struct control *c)
+{
+    const struct task *stuck = find_stuck(c);
+    log_write(PH_LOG_ERROR, stuck != NULL ? stuck->node->manifest->name : NULL,
+              "the plugin does not return from a call: the process ends without it");
+    _exit(exit_status(c, false));
 }
 
 static void on_time(struct control *c)
 {
     int64_t now_ns = clock_monotonic_ns();
+    bool cancelled = atomic_load(&c->job->cancelled);
     if (now_ns - c->report.last_ns >= REPORT_INTERVAL_NS) {
         report_write(&c->report, c->job);
     }
-    if (c->drain_until_ns != 0 && now_ns >= c->drain_until_ns && !atomic_load(&c->job->cancelled)) {
+    if (cancelled) {
+        c->end_until_ns = c->end_until_ns == 0 ? now_ns + END_GRACE_NS : c->end_until_ns;
+        if (now_ns >= c->end_until_ns) {
+            end_process(c);
+        }
+    } else if (c->drain_until_ns != 0 && now_ns >= c->drain_until_ns) {
         struct ph_error err;
         ph_error_clear(&err);
         (void)ph_error_set(&err, PH_ERR_FATAL,
-                           "not drained within drain.timeout_ms (%lld ms): what was not committed "
-                           "is read again at the next "
-                           "start",
+                           "%s: not drained within drain.timeout_ms (%lld ms): what was not "
+                           "committed is read again at the next start",
+                           c->job->manifest->pipeline,
                            (long long)c->job->manifest->drain_timeout_ms);
         job_fail(c->job, NULL, &err);
     }
@@ -170,28 +226,33 @@ static void control_loop(struct control *c)
     }
 }
 
-static int exit_status(struct control *c, bool drained)
+/* What monitors of the sources may still want to know. */
+static void tell_end(struct job *job)
 {
-    const struct ph_error *e = &c->job->error;
-    if (ph_error_is_set(e)) {
-        log_write(PH_LOG_ERROR, NULL, "%s", e->text);
-        return (e->flags & PH_ERR_FENCED) != 0   ? JOB_EXIT_TAKEN_OVER
-               : (e->flags & PH_ERR_CONFIG) != 0 ? JOB_EXIT_CONFIG
-                                                 : JOB_EXIT_FAILURE;
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        struct node *n = &job->nodes[i];
+        for (uint32_t lane = 0; node_kind(n) == PH_KIND_SOURCE && lane < n->task_count; lane++) {
+            source_task_tell_end(n->tasks[lane]);
+        }
     }
-    return drained || !c->stop_at_once ? JOB_EXIT_OK : JOB_EXIT_FAILURE;
+}
+
+static void block_signals(sigset_t *signals)
+{
+    (void)sigemptyset(signals);
+    (void)sigaddset(signals, SIGTERM);
+    (void)sigaddset(signals, SIGINT);
+    (void)sigaddset(signals, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
 }
 
 static int run_locked(struct job *job)
 {
     struct control c = {.job = job, .starter = {.job = job}};
     sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigaddset(&signals, SIGHUP);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
+    block_signals(&signals);
     c.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     report_init(&c.report);
     if (c.signal_fd < 0 || pthread_create(&c.starter.thread, NULL, start, &c.starter) != 0) {
@@ -205,9 +266,37 @@ static int run_locked(struct job *job)
         worker_join(job->workers[i]);
     }
     bool drained = atomic_load(&c.starter.running) && !atomic_load(&job->cancelled);
+    if (drained) {
+        tell_end(job);
+    }
     report_write_end(&c.report, job, drained);
     (void)close(c.signal_fd);
+    /* Only clean-up follows: whoever asks again need not wait for it. */
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
     return exit_status(&c, drained);
+}
+
+/* The folder of the dead letters, before any record needs it. */
+static int32_t check_dead_letters(struct job *job, struct ph_error *err)
+{
+    const char *file = job->manifest->dead_letter_file;
+    if (folder_make_for(file) != 0) {
+        return ph_error_set(err, PH_ERR_CONFIG,
+                            "the folder of the dead-letter file %s cannot be made: %s", file,
+                            strerror(errno));
+    }
+    return dead_letters_check(job->dead_letters, err);
+}
+
+static int refuse_second(const struct job *job, long pid)
+{
+    if (pid > 0) {
+        log_write(PH_LOG_ERROR, NULL, "%s runs as PID %ld", job->manifest->pipeline, pid);
+    } else {
+        log_write(PH_LOG_ERROR, NULL, "%s runs in another process", job->manifest->pipeline);
+    }
+    return JOB_EXIT_RUNNING;
 }
 
 int job_run(struct job *job)
@@ -215,14 +304,13 @@ int job_run(struct job *job)
     struct ph_error err;
     long pid;
     ph_error_clear(&err);
-    switch (lock_take(job, &pid, &err)) {
-    case LOCK_FAILED:
+    enum lock_result lock = lock_take(job, &pid, &err);
+    if (lock == LOCK_HELD_BY_OTHER) {
+        return refuse_second(job, pid);
+    }
+    if (lock == LOCK_FAILED || check_dead_letters(job, &err) != PH_OK) {
         log_write(PH_LOG_ERROR, NULL, "%s", err.text);
         return JOB_EXIT_CONFIG;
-    case LOCK_HELD_BY_OTHER:
-        log_write(PH_LOG_ERROR, NULL, "%s runs as PID %ld", job->manifest->pipeline, pid);
-        return JOB_EXIT_RUNNING;
-    default:
-        return run_locked(job);
     }
+    return run_locked(job);
 }

@@ -125,7 +125,9 @@ static void service_epoch_done(const struct ph_task *pub, uint64_t epoch_id,
                                const struct ph_error *err)
 {
     struct task *t = task_of(pub);
-    sink_driver_epoch_done(sink_task_driver(t), epoch_id, err);
+    if (t->sink != NULL) {
+        sink_driver_epoch_done(sink_task_driver(t), epoch_id, err);
+    }
 }
 
 static const struct ph_metrics metrics_service = {.size = sizeof metrics_service,

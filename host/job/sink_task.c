@@ -2,16 +2,13 @@
 #include "job/tasks.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "job/trouble.h"
 
 #include <stdlib.h>
 
-#define TROUBLE_LOG_INTERVAL_NS (10 * CLOCK_NS_PER_S)
-
 struct sink_part {
     struct sink_driver *driver;
-    int64_t trouble_since_ns; /**< 0 = all is well */
-    int64_t trouble_told_ns;
+    struct trouble trouble;
 };
 
 static int64_t env_now_ns(void *arg)
@@ -56,7 +53,9 @@ static const struct ph_batch *env_filter(void *arg, const struct ph_batch *batch
 static int32_t env_set_aside(void *arg, const struct ph_batch *batch, uint32_t row,
                              const char *code, const char *reason, struct ph_error *err)
 {
-    return task_set_row_aside(arg, batch, row, code, reason, err);
+    struct task *t = arg;
+    struct task_row r = task_row_of(t, batch, row);
+    return task_set_aside(t, r.partition, r.offset, code, reason, r.value, err);
 }
 
 static int32_t env_sync(void *arg, struct ph_error *err)
@@ -81,24 +80,10 @@ static void env_committed(void *arg, const struct ph_position *positions, uint32
 static void env_trouble(void *arg, const struct ph_error *err, int64_t retry_in_ns)
 {
     struct task *t = arg;
-    struct sink_part *s = t->sink;
-    int64_t now_ns = clock_monotonic_ns();
     if (err == NULL) {
-        log_write(PH_LOG_INFO, t->node->manifest->name, "works again after %.1f s",
-                  (double)(now_ns - s->trouble_since_ns) / (double)CLOCK_NS_PER_S);
-        s->trouble_since_ns = 0;
-        return;
-    }
-    bool first = s->trouble_since_ns == 0;
-    if (first) {
-        s->trouble_since_ns = now_ns;
-    }
-    if (first || now_ns - s->trouble_told_ns >= TROUBLE_LOG_INTERVAL_NS) {
-        s->trouble_told_ns = now_ns;
-        log_write(PH_LOG_WARNING, t->node->manifest->name,
-                  "waiting: %s (for %.1f s, next try in %.1f s)", err->text,
-                  (double)(now_ns - s->trouble_since_ns) / (double)CLOCK_NS_PER_S,
-                  (double)retry_in_ns / (double)CLOCK_NS_PER_S);
+        trouble_end(t, &t->sink->trouble);
+    } else {
+        trouble_tell(t, &t->sink->trouble, err, retry_in_ns);
     }
 }
 

@@ -1,34 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
-#include "base/error.h"
+#include "base/log.h"
 #include "job/bind.h"
+#include "job/letters.h"
+#include "job/reach.h"
 #include "job/tasks.h"
 
 #include <stdlib.h>
 
 #define SERVE_INTERVAL_NS  (100 * CLOCK_NS_PER_MS)
 #define COMMIT_INTERVAL_NS (1 * CLOCK_NS_PER_S)
+#define TELL_AT_ONCE       64u
 
 struct source_part {
     struct batch_writer *writer;
     struct decoder *decoder;
     struct ph_error record_error; /**< of bad_record, whose caller cannot fail */
+    struct letters letters;       /**< bad records whose dead letter is not written yet */
+    struct trouble trouble;       /**< of poll */
+    uint32_t bad;                 /**< bad records of the running poll */
     bool at_end;                  /**< poll said PH_END, or the job drains */
-    bool blocked;                 /**< the last step found no room or no memory */
+    bool blocked;                 /**< the last step could not poll */
     int64_t linger_until_ns;      /**< the open batch waits until then for more; 0 = it does not */
     int64_t serve_ns;             /**< when serve is due */
     int64_t told_ns;              /**< when committed was called last */
     int64_t *told;                /**< by partition id, what committed was told */
 };
 
+static bool is_partition(const struct task *t, uint32_t id)
+{
+    return id < t->job->partitions.count;
+}
+
 static void bad_record(void *arg, const struct ph_record *record, const struct row_fault *fault)
 {
     struct task *t = arg;
+    struct source_part *s = t->source;
     struct ph_bytes value = {.data = record->value, .length = record->value_length};
-    const struct ph_partition *p = t->job->partitions.items[record->partition_id];
-    if (task_set_aside(t, p, record->offset, fault->code, fault->reason, value,
-                       &t->source->record_error) != PH_OK) {
+    if (!is_partition(t, record->partition_id)) {
+        return; /* told when the batch is closed */
+    }
+    s->bad++;
+    if (letters_add(t, &s->letters, t->job->partitions.items[record->partition_id], record->offset,
+                    fault->code, fault->reason, value, &s->record_error) != PH_OK) {
         return; /* the poll that is running looks at record_error */
+    }
+    if (letters_are_waiting(&s->letters)) {
+        batch_writer_pause(s->writer, true); /* nothing more before this one is set aside */
     }
 }
 
@@ -70,19 +88,21 @@ void source_task_fini(struct task *t)
     if (s != NULL) {
         batch_writer_destroy(s->writer);
         decoder_destroy(s->decoder);
+        letters_fini(&s->letters);
         free(s->told);
         free(s);
         t->source = NULL;
     }
 }
 
-/* What every sink that reads this source has made durable, or -1 where one has nothing. */
-static int64_t least_committed(const struct job *job, uint32_t partition_id)
+/* What every sink that this source feeds has made durable, or -1 where one has nothing. */
+static int64_t least_committed(const struct task *t, uint32_t partition_id)
 {
+    const struct job *job = t->job;
     int64_t least = INT64_MAX;
     for (uint32_t i = 0; i < job->node_count; i++) {
         const struct node *n = &job->nodes[i];
-        if (n->committed == NULL) {
+        if (n->committed == NULL || !reach_has(job, t->node, n)) {
             continue;
         }
         int64_t at = atomic_load_explicit(&n->committed[partition_id], memory_order_relaxed);
@@ -91,31 +111,84 @@ static int64_t least_committed(const struct job *job, uint32_t partition_id)
     return least == INT64_MAX ? -1 : least;
 }
 
+static bool is_own(const struct task *t, const struct ph_partition *p)
+{
+    return strcmp(p->source, t->node->manifest->name) == 0 &&
+           (uint32_t)p->partition % t->node->task_count == t->pub.lane;
+}
+
+/* For monitors only: what goes wrong here does not stop anything but what is fatal. */
+static int32_t tell(struct task *t, const struct ph_position *moved, uint32_t count,
+                    struct ph_error *err)
+{
+    if (count == 0 || t->node->plugin->source.committed(t->object, moved, count, err) != PH_ERROR) {
+        return PH_OK;
+    }
+    if ((err->flags & PH_ERR_RETRIABLE) == 0) {
+        return PH_ERROR;
+    }
+    log_write(PH_LOG_WARNING, t->node->manifest->name, "%s", err->text);
+    ph_error_clear(err);
+    return PH_OK;
+}
+
 static int32_t tell_committed(struct task *t, int64_t now_ns, struct ph_error *err)
 {
     struct source_part *s = t->source;
-    struct ph_position moved[64];
+    struct ph_position moved[TELL_AT_ONCE];
     uint32_t count = 0;
     s->told_ns = now_ns;
-    for (uint32_t id = 0; id < t->job->partitions.count && count < 64; id++) {
-        const struct ph_partition *p = t->job->partitions.items[id];
-        if (strcmp(p->source, t->node->manifest->name) != 0 ||
-            (uint32_t)p->partition % t->node->task_count != t->pub.lane) {
+    for (uint32_t id = 0; id < t->job->partitions.count; id++) {
+        int64_t at = is_own(t, t->job->partitions.items[id]) ? least_committed(t, id) : -1;
+        if (at <= s->told[id]) {
             continue;
         }
-        int64_t at = least_committed(t->job, id);
-        if (at > s->told[id]) {
-            s->told[id] = at;
-            moved[count++] = (struct ph_position){.partition_id = id, .next_offset = at};
+        s->told[id] = at;
+        moved[count++] = (struct ph_position){.partition_id = id, .next_offset = at};
+        if (count == TELL_AT_ONCE) {
+            if (tell(t, moved, count, err) != PH_OK) {
+                return PH_ERROR;
+            }
+            count = 0;
         }
     }
-    return count == 0 ? PH_OK : t->node->plugin->source.committed(t->object, moved, count, err);
+    return tell(t, moved, count, err);
 }
 
-static enum task_step failed(struct task *t, const struct ph_error *err)
+void source_task_tell_end(struct task *t)
 {
+    struct ph_error err;
+    ph_error_clear(&err);
+    if (tell_committed(t, clock_monotonic_ns(), &err) != PH_OK) {
+        log_write(PH_LOG_WARNING, t->node->manifest->name, "%s", err.text);
+    }
+}
+
+static enum task_step failed(struct task *t, struct ph_error *err)
+{
+    if (err->flags == 0) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "the source failed without saying why");
+    }
     job_fail(t->job, t, err);
     return TASK_FAILED;
+}
+
+/* Rows of a partition that nobody numbered would find no place anywhere behind. */
+static enum task_step check_partitions(struct task *t, const struct ph_batch *batch)
+{
+    struct ph_error err;
+    for (uint32_t i = 0; i < batch->position_count; i++) {
+        if (!is_partition(t, batch->positions[i].partition_id)) {
+            ph_error_clear(&err);
+            (void)ph_error_set(&err, PH_ERR_FATAL,
+                               "the source appended a record of partition id %u, which it was not "
+                               "given",
+                               batch->positions[i].partition_id);
+            batch_release(batch);
+            return failed(t, &err);
+        }
+    }
+    return TASK_PROGRESS;
 }
 
 static enum task_step close_and_deliver(struct task *t)
@@ -125,6 +198,9 @@ static enum task_step close_and_deliver(struct task *t)
     const struct ph_batch *batch = batch_writer_close(s->writer);
     if (batch == NULL) {
         return TASK_IDLE;
+    }
+    if (check_partitions(t, batch) != TASK_PROGRESS) {
+        return TASK_FAILED;
     }
     task_deliver(t, batch);
     return TASK_PROGRESS;
@@ -150,19 +226,40 @@ static enum task_step on_idle(struct task *t)
     return close_and_deliver(t);
 }
 
+/* The source cannot read now: what it has read goes on, then it is asked again. */
+static enum task_step poll_failed(struct task *t, struct ph_error *err)
+{
+    struct source_part *s = t->source;
+    if ((err->flags & PH_ERR_RETRIABLE) == 0) {
+        return failed(t, err);
+    }
+    trouble_begin(t, &s->trouble, err);
+    return batch_writer_has_content(s->writer) && !letters_are_waiting(&s->letters)
+               ? close_and_deliver(t)
+               : TASK_IDLE;
+}
+
 static enum task_step poll_source(struct task *t)
 {
     struct source_part *s = t->source;
     struct ph_error err;
     ph_error_clear(&err);
+    s->bad = 0;
     uint32_t rows = batch_writer_row_count(s->writer);
     int32_t rc = t->node->plugin->source.poll(t->object, batch_writer_pub(s->writer), &err);
     if (ph_error_is_set(&s->record_error)) {
         return failed(t, &s->record_error);
     }
     rows = batch_writer_row_count(s->writer) - rows;
-    count_add(&t->counts.rows_in, rows);
+    count_add(&t->counts.rows_in, rows + s->bad);
     breaker_good(&t->breaker, rows);
+    if (rc == PH_ERROR) {
+        return poll_failed(t, &err);
+    }
+    trouble_end(t, &s->trouble);
+    if (letters_are_waiting(&s->letters)) {
+        return TASK_PROGRESS; /* the next step sees to them */
+    }
     switch (rc) {
     case PH_OK:
     case PH_MORE:
@@ -173,12 +270,14 @@ static enum task_step poll_source(struct task *t)
         s->at_end = true;
         return TASK_PROGRESS;
     default:
+        (void)ph_error_set(&err, PH_ERR_FATAL, "poll gave an answer that it does not have: %d",
+                           (int)rc);
         return failed(t, &err);
     }
 }
 
-/* While the output is full the library behind the source must still be served. */
-static enum task_step wait_for_room(struct task *t)
+/* While nothing is polled the library behind the source must still be served. */
+static enum task_step wait_and_serve(struct task *t)
 {
     struct source_part *s = t->source;
     struct ph_error err;
@@ -189,7 +288,22 @@ static enum task_step wait_for_room(struct task *t)
     }
     s->serve_ns = now_ns + SERVE_INTERVAL_NS;
     ph_error_clear(&err);
-    return t->node->plugin->source.serve(t->object, &err) == PH_ERROR ? failed(t, &err) : TASK_IDLE;
+    if (t->node->plugin->source.serve(t->object, &err) != PH_ERROR) {
+        return TASK_IDLE;
+    }
+    return (err.flags & PH_ERR_RETRIABLE) != 0 ? TASK_IDLE : failed(t, &err);
+}
+
+void source_task_serve(struct task *t)
+{
+    if (t->active) {
+        (void)wait_and_serve(t);
+    }
+}
+
+bool source_task_is_blocked(const struct task *t)
+{
+    return t->source->blocked;
 }
 
 static enum task_step end_of_input(struct task *t)
@@ -201,13 +315,31 @@ static enum task_step end_of_input(struct task *t)
     return TASK_PROGRESS;
 }
 
-enum task_step source_task_step(struct task *t)
+static bool is_in_trouble(const struct source_part *s)
+{
+    return s->trouble.retry_ns != 0 && clock_monotonic_ns() < s->trouble.retry_ns;
+}
+
+/* Dead letters that could not be written. TASK_PROGRESS: none is left. */
+static enum task_step flush_letters(struct task *t)
 {
     struct source_part *s = t->source;
-    s->blocked = false;
-    if (!task_has_room(t)) {
-        return wait_for_room(t);
+    struct ph_error err;
+    ph_error_clear(&err);
+    switch (letters_flush(t, &s->letters, &err)) {
+    case PH_OK:
+        batch_writer_pause(s->writer, false);
+        return TASK_PROGRESS;
+    case PH_MORE:
+        return wait_and_serve(t);
+    default:
+        return failed(t, &err);
     }
+}
+
+static enum task_step read_more(struct task *t)
+{
+    struct source_part *s = t->source;
     if (s->at_end || atomic_load_explicit(&t->job->draining, memory_order_relaxed)) {
         s->at_end = true;
         return end_of_input(t);
@@ -215,27 +347,51 @@ enum task_step source_task_step(struct task *t)
     if (batch_writer_is_full(s->writer)) {
         return close_and_deliver(t);
     }
-    if (batch_writer_open(s->writer) != PH_OK) {
-        return wait_for_room(t);
+    if (is_in_trouble(s) || batch_writer_open(s->writer) != PH_OK) {
+        return wait_and_serve(t);
     }
-    enum task_step step = poll_source(t);
+    if (t->is_muted) {
+        t->is_muted = false;
+        waiter_unmute(&t->worker->waiter, t);
+    }
+    return poll_source(t);
+}
+
+enum task_step source_task_step(struct task *t)
+{
+    struct source_part *s = t->source;
+    enum task_step step = TASK_PROGRESS;
+    s->blocked = false;
+    if (letters_are_waiting(&s->letters)) {
+        step = flush_letters(t);
+    }
+    if (step == TASK_PROGRESS) {
+        step = task_has_room(t) ? read_more(t) : wait_and_serve(t);
+    }
     int64_t now_ns = clock_monotonic_ns();
     if (step != TASK_FAILED && now_ns - s->told_ns >= COMMIT_INTERVAL_NS) {
         struct ph_error err;
         ph_error_clear(&err);
-        if (tell_committed(t, now_ns, &err) == PH_ERROR) {
+        if (tell_committed(t, now_ns, &err) != PH_OK) {
             return failed(t, &err);
         }
     }
     return step;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 int64_t source_task_deadline_ns(const struct task *t)
 {
     const struct source_part *s = t->source;
+    int64_t at_ns = earlier(s->told_ns + COMMIT_INTERVAL_NS, s->linger_until_ns);
     if (s->blocked) {
-        return s->serve_ns;
+        at_ns = earlier(at_ns, s->serve_ns);
+        at_ns = earlier(at_ns, s->letters.trouble.retry_ns);
+        at_ns = earlier(at_ns, s->trouble.retry_ns);
     }
-    int64_t told_ns = s->told_ns + COMMIT_INTERVAL_NS;
-    return s->linger_until_ns != 0 && s->linger_until_ns < told_ns ? s->linger_until_ns : told_ns;
+    return at_ns;
 }

@@ -2,15 +2,17 @@
 #include "job/start.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/error.h"
 #include "job/plan.h"
 #include "job/positions.h"
+#include "job/seeding.h"
 #include "job/tasks.h"
+#include "job/trouble.h"
 #include "job/worker.h"
 
 #include <stdlib.h>
 
-#define TROUBLE_LOG_INTERVAL_NS (10 * CLOCK_NS_PER_S)
+#define SERVE_INTERVAL_NS (100 * CLOCK_NS_PER_MS)
 
 static struct sink_settings settings_of(const struct node *n)
 {
@@ -27,8 +29,7 @@ static int32_t create_task(struct task *t, struct ph_error *err)
 {
     t->object = t->node->plugin->ops.task_create(t->node->op, &t->pub, err);
     if (t->object == NULL) {
-        return ph_error_set(err, PH_ERR_FATAL, "%s: the plugin made no task",
-                            t->node->manifest->name);
+        return ph_error_set(err, PH_ERR_FATAL, "the plugin made no task");
     }
     t->has_object = true;
     switch (node_kind(t->node)) {
@@ -43,23 +44,33 @@ static int32_t create_task(struct task *t, struct ph_error *err)
     }
 }
 
-int32_t tasks_create(struct job *job, struct ph_error *err)
+int32_t tasks_create(struct node *n, struct ph_error *err)
 {
-    for (uint32_t i = 0; i < job->node_count; i++) {
-        for (uint32_t lane = 0; lane < job->nodes[i].task_count; lane++) {
-            if (create_task(job->nodes[i].tasks[lane], err) != PH_OK) {
-                return PH_ERROR;
-            }
+    for (uint32_t lane = 0; lane < n->task_count; lane++) {
+        if (create_task(n->tasks[lane], err) != PH_OK) {
+            return PH_ERROR;
         }
     }
     return PH_OK;
 }
 
+/* In the order of the graph: a source stops before what it feeds. */
+static void deactivate_all(struct job *job)
+{
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        struct node *n = &job->nodes[job->manifest->order[i]];
+        for (uint32_t lane = 0; n->tasks != NULL && lane < n->task_count; lane++) {
+            struct task *t = n->tasks[lane];
+            if (t != NULL && t->active) {
+                t->node->plugin->ops.deactivate(t->object);
+                t->active = false;
+            }
+        }
+    }
+}
+
 static void destroy_task(struct task *t)
 {
-    if (t->active) {
-        t->node->plugin->ops.deactivate(t->object);
-    }
     source_task_fini(t);
     udf_task_fini(t);
     sink_task_fini(t);
@@ -67,14 +78,14 @@ static void destroy_task(struct task *t)
         t->node->plugin->ops.task_destroy(t->object);
     }
     t->has_object = false;
-    t->active = false;
 }
 
 void tasks_destroy(struct job *job)
 {
-    for (uint32_t i = 0; i < job->node_count; i++) {
-        struct node *n = &job->nodes[i];
-        for (uint32_t lane = 0; n->tasks != NULL && lane < n->task_count; lane++) {
+    deactivate_all(job);
+    for (uint32_t i = job->node_count; i-- > 0;) {
+        struct node *n = &job->nodes[job->manifest->order[i]];
+        for (uint32_t lane = n->tasks != NULL ? n->task_count : 0; lane-- > 0;) {
             if (n->tasks[lane] != NULL) {
                 destroy_task(n->tasks[lane]);
             }
@@ -86,57 +97,58 @@ void tasks_destroy(struct job *job)
 
 typedef int32_t (*start_step)(struct task *t, struct ph_error *err);
 
-struct retry {
-    struct backoff backoff;
-    int64_t told_ns;
-    int64_t since_ns;
-};
-
-/* Waits before the next try; false: the job was cancelled. */
-static bool back_off(struct task *t, struct retry *r, const struct ph_error *err)
+/* Libraries behind sources that are connected already must be served while others are waited for. */
+static void serve_sources(struct job *job)
 {
-    int64_t now_ns = clock_monotonic_ns();
-    int64_t wait_ns = backoff_next_ns(&r->backoff, (uint64_t)now_ns);
-    r->since_ns = r->since_ns == 0 ? now_ns : r->since_ns;
-    if (r->told_ns == 0 || now_ns - r->told_ns >= TROUBLE_LOG_INTERVAL_NS) {
-        r->told_ns = now_ns;
-        log_write(PH_LOG_WARNING, t->node->manifest->name,
-                  "waiting: %s (for %.1f s, next try in %.1f s)", err->text,
-                  (double)(now_ns - r->since_ns) / (double)CLOCK_NS_PER_S,
-                  (double)wait_ns / (double)CLOCK_NS_PER_S);
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        struct node *n = &job->nodes[i];
+        for (uint32_t lane = 0; node_kind(n) == PH_KIND_SOURCE && lane < n->task_count; lane++) {
+            if (n->tasks[lane]->connected) {
+                source_task_serve(n->tasks[lane]);
+            }
+        }
     }
-    while (!atomic_load(&t->job->cancelled) && clock_monotonic_ns() < now_ns + wait_ns) {
-        worker_wait(t->worker, now_ns + wait_ns);
-    }
-    return !atomic_load(&t->job->cancelled);
+}
+
+/* One sleep of a task's worker, whose thread does not run yet, until at_ns (0 = none) at the latest.
+ */
+static void doze(struct task *t, int64_t at_ns)
+{
+    int64_t serve_ns = clock_monotonic_ns() + SERVE_INTERVAL_NS;
+    worker_wait(t->worker, at_ns != 0 && at_ns < serve_ns ? at_ns : serve_ns);
+    serve_sources(t->job);
 }
 
 static bool try_until_done(struct task *t, start_step step)
 {
-    struct retry r = {0};
-    for (;;) {
+    struct trouble r = {.retry_ns = 0};
+    atomic_store(&t->job->starting, t);
+    while (!atomic_load(&t->job->cancelled)) {
         struct ph_error err;
         ph_error_clear(&err);
-        if (atomic_load(&t->job->cancelled)) {
-            return false;
+        if (clock_monotonic_ns() < r.retry_ns) {
+            doze(t, r.retry_ns);
+            continue;
         }
         if (step(t, &err) == PH_OK) {
+            trouble_end(t, &r);
             return true;
         }
         if ((err.flags & PH_ERR_RETRIABLE) == 0) {
             job_fail(t->job, t, &err);
             return false;
         }
-        if (!back_off(t, &r, &err)) {
-            return false;
-        }
+        trouble_begin(t, &r, &err);
     }
+    return false;
 }
 
 static int32_t activate(struct task *t, struct ph_error *err)
 {
     t->active = true;
-    return t->node->plugin->ops.activate(t->object, err);
+    int32_t rc = t->node->plugin->ops.activate(t->object, err);
+    t->connected = rc == PH_OK;
+    return rc;
 }
 
 /* ---- partitions ---- */
@@ -171,22 +183,22 @@ static int32_t find_partitions(struct task *t, struct ph_error *err)
 
 /* ---- the sinks' side ---- */
 
-/* Steps a sink's driver until it is open and has nothing staged. */
+/* Steps a sink until it is open and has nothing staged. */
 static bool settle_sink(struct task *t)
 {
     struct sink_driver *d = sink_task_driver(t);
+    atomic_store(&t->job->starting, t);
     while (d->state != SINK_STATE_OPEN || !sink_driver_is_clean(d)) {
         if (atomic_load(&t->job->cancelled)) {
             return false;
         }
-        switch (sink_driver_step(d)) {
-        case SINK_PROGRESS:
+        switch (task_step(t)) {
+        case TASK_PROGRESS:
             break;
-        case SINK_IDLE:
-            worker_wait(t->worker, d->deadline_ns);
+        case TASK_IDLE:
+            doze(t, task_deadline_ns(t));
             break;
         default:
-            job_fail(t->job, t, &d->error);
             return false;
         }
     }
@@ -206,17 +218,32 @@ static bool claim_sinks(struct job *job)
     return true;
 }
 
+static int32_t seed(struct task *t, struct ph_error *err)
+{
+    uint32_t count;
+    if (positions_seed(t, &count, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return count > 0 ? seeding_begin(t->job, err) : PH_OK;
+}
+
+static int32_t end_seeding(struct task *t, struct ph_error *err)
+{
+    return seeding_end(t->job, err);
+}
+
 static bool seed_sinks(struct job *job)
 {
+    struct task *any = job->nodes[0].tasks[0];
     for (uint32_t i = 0; i < job->node_count; i++) {
         struct node *n = &job->nodes[i];
         for (uint32_t lane = 0; node_kind(n) == PH_KIND_SINK && lane < n->task_count; lane++) {
-            if (positions_seed(n->tasks[lane]) && !settle_sink(n->tasks[lane])) {
+            if (!try_until_done(n->tasks[lane], seed) || !settle_sink(n->tasks[lane])) {
                 return false;
             }
         }
     }
-    return true;
+    return try_until_done(any, end_seeding);
 }
 
 /* ---- all of it ---- */
@@ -250,6 +277,7 @@ static bool start_workers(struct job *job)
 
 bool job_start(struct job *job)
 {
+    job->seeding_was_interrupted = seeding_was_interrupted(job);
     return for_each_task(job, 0, true, activate) &&
            for_each_task(job, PH_KIND_SOURCE, false, find_partitions) && claim_sinks(job) &&
            for_each_task(job, PH_KIND_SOURCE, false, positions_resolve) && seed_sinks(job) &&

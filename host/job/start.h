@@ -9,9 +9,10 @@
 
 #include "job/job.h"
 
-/** Makes the plugins' task objects. [control] */
-__attribute__((warn_unused_result)) int32_t tasks_create(struct job *job, struct ph_error *err);
-/** Deactivates and destroys what tasks_create and job_start made; no worker may run. [control] */
+/** Makes the plugin's task objects of one operator. [control] */
+__attribute__((warn_unused_result)) int32_t tasks_create(struct node *n, struct ph_error *err);
+/** Deactivates what job_start activated, in the order of the graph, and destroys what tasks_create
+ * made, in the reverse order; no worker may run. [control] */
 void tasks_destroy(struct job *job);
 
 /**

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 
 #include <stdio.h>
 
@@ -134,23 +135,21 @@ int32_t task_set_aside(struct task *t, const struct ph_partition *partition, int
         (void)snprintf(place, sizeof place, "%s/%d offset %lld", partition->topic,
                        partition->partition, (long long)offset);
     }
-    count_add(&t->counts.set_aside, 1);
     if (apply_policy(t, &letter, place, err) != PH_OK) {
         return PH_ERROR;
     }
+    count_add(&t->counts.set_aside, 1);
     return breaker_bad(&t->breaker, code, reason, place, err);
 }
 
-int32_t task_set_row_aside(struct task *t, const struct ph_batch *batch, uint32_t row,
-                           const char *code, const char *reason, struct ph_error *err)
+struct task_row task_row_of(const struct task *t, const struct ph_batch *batch, uint32_t row)
 {
-    const struct ph_partition *partition = NULL;
-    int64_t offset = -1;
+    struct task_row r = {.offset = -1, .value = batch_raw(batch, row)};
     if (batch->offsets != NULL) {
-        partition = t->job->partitions.items[batch->partition_ids[row]];
-        offset = batch->offsets[row];
+        r.partition = t->job->partitions.items[batch->partition_ids[row]];
+        r.offset = batch->offsets[row];
     }
-    return task_set_aside(t, partition, offset, code, reason, batch_raw(batch, row), err);
+    return r;
 }
 
 void task_reject(const struct ph_task *pub, const struct ph_batch *batch, uint32_t row,
@@ -166,17 +165,32 @@ void task_reject(const struct ph_task *pub, const struct ph_batch *batch, uint32
 
 /* ---- step ---- */
 
+bool task_ready(struct task *t, int fd, uint32_t events)
+{
+    struct ph_error err;
+    ph_error_clear(&err);
+    if (t->node->plugin->ops.ready(t->object, fd, events, &err) != PH_ERROR) {
+        return true;
+    }
+    if ((err.flags & PH_ERR_RETRIABLE) != 0) {
+        log_write(PH_LOG_WARNING, t->node->manifest->name, "%s", err.text);
+        return true;
+    }
+    job_fail(t->job, t, &err);
+    return false;
+}
+
 /* A deadline that has passed and a wake both end in the plugin's ready. */
-static int32_t tell_time(struct task *t, struct ph_error *err)
+static bool tell_time(struct task *t)
 {
     bool due = t->deadline_ns != 0 && clock_monotonic_ns() >= t->deadline_ns;
     bool woken =
         atomic_load_explicit(&t->woken, memory_order_relaxed) && atomic_exchange(&t->woken, false);
     if (!due && !woken) {
-        return PH_OK;
+        return true;
     }
     t->deadline_ns = due ? 0 : t->deadline_ns;
-    return t->node->plugin->ops.ready(t->object, -1, 0, err);
+    return task_ready(t, -1, 0);
 }
 
 static enum task_step step_kind(struct task *t)
@@ -195,16 +209,12 @@ static enum task_step step_kind(struct task *t)
 
 enum task_step task_step(struct task *t)
 {
-    struct ph_error err;
     if (t->done) {
         return TASK_IDLE;
     }
-    if (t->deadline_ns != 0 || atomic_load_explicit(&t->woken, memory_order_relaxed)) {
-        ph_error_clear(&err);
-        if (tell_time(t, &err) == PH_ERROR) {
-            job_fail(t->job, t, &err);
-            return TASK_FAILED;
-        }
+    if ((t->deadline_ns != 0 || atomic_load_explicit(&t->woken, memory_order_relaxed)) &&
+        !tell_time(t)) {
+        return TASK_FAILED;
     }
     return step_kind(t);
 }

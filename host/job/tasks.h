@@ -13,6 +13,8 @@ enum task_step { TASK_FAILED = -1, TASK_IDLE = 0, TASK_PROGRESS = 1 };
 /* ---- every kind: tasks.c ---- */
 
 enum task_step task_step(struct task *t);
+/** What a watched descriptor or a wake is told to the plugin by. False: the job has failed. */
+bool task_ready(struct task *t, int fd, uint32_t events);
 /** When step has something to do again without being woken; monotonic ns, 0 = never. */
 int64_t task_deadline_ns(const struct task *t);
 
@@ -26,16 +28,19 @@ void task_deliver(struct task *t, const struct ph_batch *batch);
 /** Says that nothing follows. There must be room. */
 void task_end(struct task *t);
 
-/** Sets a record aside by the operator's policy: dead letter, skip or failure. */
+/** The source record that a row of a batch stems from. */
+struct task_row {
+    const struct ph_partition *partition; /**< null = none */
+    int64_t offset;
+    struct ph_bytes value;
+};
+
+struct task_row task_row_of(const struct task *t, const struct ph_batch *batch, uint32_t row);
+/** Sets a record aside by the operator's policy: dead letter, skip or failure. A retriable error:
+ * it is not set aside, try again. */
 __attribute__((warn_unused_result)) int32_t task_set_aside(
     struct task *t, const struct ph_partition *partition, int64_t offset, const char *code,
     const char *reason, struct ph_bytes value, struct ph_error *err);
-/** The same for a row of a batch. */
-__attribute__((warn_unused_result)) int32_t task_set_row_aside(struct task *t,
-                                                               const struct ph_batch *batch,
-                                                               uint32_t row, const char *code,
-                                                               const char *reason,
-                                                               struct ph_error *err);
 /** ph_task.reject. */
 void task_reject(const struct ph_task *pub, const struct ph_batch *batch, uint32_t row,
                  const char *code, const char *reason);
@@ -46,11 +51,17 @@ __attribute__((warn_unused_result)) int32_t source_task_init(struct task *t, str
 void source_task_fini(struct task *t);
 enum task_step source_task_step(struct task *t);
 int64_t source_task_deadline_ns(const struct task *t);
+/** True while the task may not take from its source: then its descriptors may stay ready. */
+bool source_task_is_blocked(const struct task *t);
+/** Keeps the library behind an activated source alive while the pipeline starts. */
+void source_task_serve(struct task *t);
+/** Tells what became durable last, when the pipeline has ended. */
+void source_task_tell_end(struct task *t);
 
 __attribute__((warn_unused_result)) int32_t udf_task_init(struct task *t, struct ph_error *err);
 void udf_task_fini(struct task *t);
 enum task_step udf_task_step(struct task *t);
-enum task_step async_task_step(struct task *t);
+enum task_step async_task_step(struct task *t); /**< async_task.c */
 int64_t udf_task_deadline_ns(const struct task *t);
 void udf_task_reject(struct task *t, const struct ph_batch *batch, uint32_t row, const char *code,
                      const char *reason);

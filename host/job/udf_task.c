@@ -3,11 +3,12 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
-#include "delivery/backoff.h"
 #include "job/udf_out.h"
 
 #include <stdlib.h>
+
+/* Memory, room and plugins wake the worker; should none of them do, it looks again after this. */
+#define LOOK_AGAIN_NS (100 * CLOCK_NS_PER_MS)
 
 int32_t udf_task_init(struct task *t, struct ph_error *err)
 {
@@ -21,13 +22,21 @@ int32_t udf_task_init(struct task *t, struct ph_error *err)
 
 void udf_task_fini(struct task *t)
 {
-    if (t->udf != NULL) {
-        udf_out_fini(t->udf);
-        batch_release(t->udf->current);
-        free(t->udf->rejected);
-        free(t->udf);
-        t->udf = NULL;
+    struct udf_part *u = t->udf;
+    if (u == NULL) {
+        return;
     }
+    udf_out_fini(u);
+    batch_release(u->current);
+    batch_release(u->whole);
+    for (uint32_t i = 0; i < u->offered.count; i++) {
+        batch_release(u->offered.items[(u->offered.head + i) & (u->offered.capacity - 1)]);
+    }
+    free((void *)u->offered.items);
+    rejects_fini(&u->rejects);
+    letters_fini(&u->letters);
+    free(u);
+    t->udf = NULL;
 }
 
 void udf_task_reject(struct task *t, const struct ph_batch *batch, uint32_t row, const char *code,
@@ -39,67 +48,129 @@ void udf_task_reject(struct task *t, const struct ph_batch *batch, uint32_t row,
                            "a row was rejected that stems from no record (row %u)", row);
         return;
     }
-    if (u->rejected_count == u->rejected_capacity) {
-        uint32_t capacity = u->rejected_capacity == 0 ? 64 : u->rejected_capacity * 2;
-        struct rejected_row *rows = realloc(u->rejected, capacity * sizeof *rows);
-        if (rows == NULL) {
-            (void)ph_error_set(&u->row_error, PH_ERR_FATAL, "out of memory for a rejected row");
-            return;
-        }
-        u->rejected = rows;
-        u->rejected_capacity = capacity;
+    if (!rejects_add(&u->rejects, batch, row)) {
+        (void)ph_error_set(&u->row_error, PH_ERR_FATAL, "out of memory for a rejected row");
+        return;
     }
-    u->rejected[u->rejected_count++] = (struct rejected_row){
-        .partition_id = batch->partition_ids[row], .offset = batch->offsets[row]};
-    if (task_set_row_aside(t, batch, row, code, reason, &u->row_error) != PH_OK) {
+    if (letters_add_row(t, &u->letters, batch, row, code, reason, &u->row_error) != PH_OK) {
         return; /* the call that is running looks at row_error */
     }
 }
 
-static enum task_step failed(struct task *t, struct ph_error *err)
+/* ---- common to plain and async ---- */
+
+enum task_step udf_failed(struct task *t, struct ph_error *err)
 {
-    struct udf_part *u = t->udf;
+    if (err->flags == 0) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "the UDF failed without saying why");
+    }
     if ((err->flags & PH_ERR_RETRIABLE) == 0) {
         job_fail(t->job, t, err);
         return TASK_FAILED;
     }
-    int64_t now_ns = clock_monotonic_ns();
-    int64_t wait_ns = backoff_next_ns(&u->backoff, (uint64_t)now_ns);
-    u->retry_ns = now_ns + wait_ns;
-    log_write(PH_LOG_WARNING, t->node->manifest->name, "%s; next try in %.1f s", err->text,
-              (double)wait_ns / (double)CLOCK_NS_PER_S);
+    trouble_begin(t, &t->udf->trouble, err);
     return TASK_IDLE;
 }
 
-static void drop_current(struct udf_part *u)
+enum task_step udf_wait(struct task *t)
 {
-    batch_release(u->current);
-    u->current = NULL;
-    u->rejected_count = 0;
-    u->processed = false;
-    u->run = (struct draft_run){0};
-    backoff_reset(&u->backoff);
+    struct ph_error err;
+    ph_error_clear(&err);
+    if (udf_out_check_memory(t, &err) != PH_OK) {
+        return udf_failed(t, &err);
+    }
+    t->udf->look_ns = clock_monotonic_ns() + LOOK_AGAIN_NS;
+    return TASK_IDLE;
 }
 
-/* The plugin is done with the batch: what it emitted last carries the positions. */
+enum task_step udf_may_step(struct task *t)
+{
+    struct udf_part *u = t->udf;
+    struct ph_error err;
+    u->look_ns = 0;
+    u->starved = false;
+    if (u->trouble.retry_ns != 0) {
+        if (clock_monotonic_ns() < u->trouble.retry_ns) {
+            return TASK_IDLE;
+        }
+        u->trouble.retry_ns = 0;
+    }
+    if (!letters_are_waiting(&u->letters)) {
+        return TASK_PROGRESS;
+    }
+    ph_error_clear(&err);
+    switch (letters_flush(t, &u->letters, &err)) {
+    case PH_OK:
+        return TASK_PROGRESS;
+    case PH_MORE:
+        return TASK_IDLE;
+    default:
+        return udf_failed(t, &err);
+    }
+}
+
+int64_t udf_task_deadline_ns(const struct task *t)
+{
+    const struct udf_part *u = t->udf;
+    if (u->trouble.retry_ns != 0) {
+        return u->trouble.retry_ns;
+    }
+    return letters_are_waiting(&u->letters) ? u->letters.trouble.retry_ns : u->look_ns;
+}
+
+/* ---- plain ---- */
+
+/* Done with what process was called with; a part of a refused batch is followed by the next. */
+static enum task_step drop_current(struct task *t)
+{
+    struct udf_part *u = t->udf;
+    batch_release(u->current);
+    u->current = NULL;
+    u->rejects.count = 0;
+    u->processed = false;
+    u->passed_on = false;
+    u->emitted = 0;
+    u->ascends = true;
+    trouble_end(t, &u->trouble);
+    if (u->whole != NULL && !udf_poison_has_more(u)) {
+        batch_release(u->whole);
+        u->whole = NULL;
+    }
+    return TASK_PROGRESS;
+}
+
+/* What the plugin emitted last carries the positions. */
 static enum task_step complete(struct task *t)
 {
     struct udf_part *u = t->udf;
-    if (!task_has_room(t)) {
-        return TASK_IDLE;
+    if (udf_out_complete(t, u->current) == PH_OK) {
+        uint32_t rows = u->current->row_count;
+        breaker_good(&t->breaker, rows > u->rejects.count ? rows - u->rejects.count : 0);
+        return drop_current(t);
     }
-    switch (udf_out_complete(t)) {
-    case PH_OK:
-        if (u->current->row_count > u->rejected_count) {
-            breaker_good(&t->breaker, u->current->row_count - u->rejected_count);
+    return udf_wait(t);
+}
+
+/* Rows that were passed on cannot be taken back: the call must not be made again then. */
+static enum task_step process_failed(struct task *t, struct ph_error *err)
+{
+    struct udf_part *u = t->udf;
+    if ((err->flags & PH_ERR_POISON) != 0) {
+        int32_t rc = udf_poison_narrow(t, err);
+        if (rc != PH_ERROR) {
+            return rc == PH_OK ? TASK_PROGRESS : udf_wait(t);
         }
-        drop_current(u);
-        return TASK_PROGRESS;
-    case PH_MORE:
-        return TASK_IDLE; /* the reserve wakes this worker */
-    default:
-        return failed(t, &u->row_error);
+        if (ph_error_is_set(&u->row_error)) {
+            return udf_failed(t, &u->row_error);
+        }
     }
+    if ((err->flags & PH_ERR_RETRIABLE) != 0 && u->passed_on) {
+        err->flags = PH_ERR_FATAL;
+        error_prefix(err, "failed after it had passed a part of the batch on");
+    } else if ((err->flags & PH_ERR_RETRIABLE) != 0) {
+        udf_out_forget(t);
+    }
+    return udf_failed(t, err);
 }
 
 static enum task_step process(struct task *t)
@@ -108,21 +179,29 @@ static enum task_step process(struct task *t)
     struct ph_error err;
     int32_t rc = PH_OK;
     ph_error_clear(&err);
+    if (udf_out_prepare(t) != PH_OK) {
+        return udf_wait(t);
+    }
+    u->moved = false;
     if (u->current->row_count > 0) {
-        u->moved = false;
         rc = t->node->plugin->udf.process(t->object, u->input, u->current, &u->out, &err);
     }
     if (ph_error_is_set(&u->row_error)) {
-        return failed(t, &u->row_error);
+        return udf_failed(t, &u->row_error);
     }
-    if (rc == PH_ERROR) {
-        return failed(t, &err);
+    switch (rc) {
+    case PH_OK:
+        u->processed = true;
+        return letters_are_waiting(&u->letters) ? TASK_PROGRESS : complete(t);
+    case PH_MORE:
+        return u->moved ? TASK_PROGRESS : udf_wait(t);
+    case PH_ERROR:
+        return process_failed(t, &err);
+    default:
+        (void)ph_error_set(&err, PH_ERR_FATAL, "process gave an answer that it does not have: %d",
+                           (int)rc);
+        return udf_failed(t, &err);
     }
-    if (rc == PH_MORE) {
-        return u->moved ? TASK_PROGRESS : TASK_IDLE;
-    }
-    u->processed = true;
-    return complete(t);
 }
 
 static enum task_step finish(struct task *t)
@@ -130,22 +209,25 @@ static enum task_step finish(struct task *t)
     struct udf_part *u = t->udf;
     struct ph_error err;
     ph_error_clear(&err);
+    u->moved = false;
     if (!u->finished) {
         int32_t rc = t->node->plugin->udf.finish(t->object, &u->out, &err);
+        if (ph_error_is_set(&u->row_error)) {
+            return udf_failed(t, &u->row_error);
+        }
         if (rc == PH_ERROR) {
-            return failed(t, &err);
+            return udf_failed(t, &err);
         }
         if (rc == PH_MORE) {
-            return TASK_PROGRESS;
+            return u->moved ? TASK_PROGRESS : udf_wait(t);
         }
         u->finished = true;
     }
+    if (udf_out_flush(t) != PH_OK) {
+        return udf_wait(t);
+    }
     if (!task_has_room(t)) {
         return TASK_IDLE;
-    }
-    if (udf_out_has_held(u)) {
-        udf_out_flush(t);
-        return TASK_PROGRESS;
     }
     task_end(t);
     return TASK_PROGRESS;
@@ -154,10 +236,10 @@ static enum task_step finish(struct task *t)
 enum task_step udf_task_step(struct task *t)
 {
     struct udf_part *u = t->udf;
-    if (u->retry_ns != 0 && clock_monotonic_ns() < u->retry_ns) {
-        return TASK_IDLE;
+    enum task_step may = udf_may_step(t);
+    if (may != TASK_PROGRESS) {
+        return may;
     }
-    u->retry_ns = 0;
     if (u->processed) {
         return complete(t);
     }
@@ -167,6 +249,9 @@ enum task_step udf_task_step(struct task *t)
     if (u->ended) {
         return finish(t);
     }
+    if (u->current == NULL && u->whole != NULL) {
+        return udf_poison_next(t) == PH_OK ? TASK_PROGRESS : udf_wait(t);
+    }
     if (u->current == NULL && !task_take(t, &u->current, &u->input)) {
         return TASK_IDLE;
     }
@@ -175,76 +260,4 @@ enum task_step udf_task_step(struct task *t)
         return TASK_PROGRESS;
     }
     return process(t);
-}
-
-/* ---- async ---- */
-
-static enum task_step offer(struct task *t)
-{
-    struct udf_part *u = t->udf;
-    struct ph_error err;
-    ph_error_clear(&err);
-    if (u->current == NULL && !task_take(t, &u->current, &u->input)) {
-        return TASK_IDLE;
-    }
-    if (u->current == NULL) {
-        u->ended = true;
-        return TASK_PROGRESS;
-    }
-    int32_t rc = t->node->plugin->async_udf.offer(t->object, u->current, &err);
-    if (rc == PH_ERROR) {
-        return failed(t, &err);
-    }
-    if (rc == PH_MORE) {
-        return TASK_IDLE;
-    }
-    breaker_good(&t->breaker, u->current->row_count);
-    drop_current(u);
-    return TASK_PROGRESS;
-}
-
-static enum task_step next(struct task *t)
-{
-    struct udf_part *u = t->udf;
-    struct ph_error err;
-    ph_error_clear(&err);
-    int32_t rc = t->node->plugin->async_udf.next(t->object, &u->out, &err);
-    if (ph_error_is_set(&u->row_error)) {
-        return failed(t, &u->row_error);
-    }
-    u->rejected_count = 0;
-    switch (rc) {
-    case PH_OK:
-        return TASK_PROGRESS;
-    case PH_ERROR:
-        return failed(t, &err);
-    case PH_END:
-        if (u->ended && u->current == NULL) {
-            task_end(t);
-            return TASK_PROGRESS;
-        }
-        return TASK_IDLE;
-    default:
-        return TASK_IDLE;
-    }
-}
-
-enum task_step async_task_step(struct task *t)
-{
-    struct udf_part *u = t->udf;
-    if (u->retry_ns != 0 && clock_monotonic_ns() < u->retry_ns) {
-        return TASK_IDLE;
-    }
-    u->retry_ns = 0;
-    enum task_step offered = u->ended ? TASK_IDLE : offer(t);
-    if (offered == TASK_FAILED || !task_has_room(t)) {
-        return offered;
-    }
-    enum task_step emitted = next(t);
-    return emitted == TASK_IDLE ? offered : emitted;
-}
-
-int64_t udf_task_deadline_ns(const struct task *t)
-{
-    return t->udf->retry_ns;
 }

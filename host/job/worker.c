@@ -8,15 +8,24 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* A descriptor that stays ready although its task may not take from it would keep the worker awake. */
+static bool is_useless(const struct task *t)
+{
+    return t->done || (t->source != NULL && source_task_is_blocked(t));
+}
+
 static void on_ready(void *arg, void *tag, int fd, uint32_t events)
 {
     struct task *t = tag;
-    struct ph_error err;
-    (void)arg;
-    ph_error_clear(&err);
-    if (t->node->plugin->ops.ready(t->object, fd, events, &err) == PH_ERROR) {
-        job_fail(t->job, t, &err);
+    struct worker *w = arg;
+    if (is_useless(t)) {
+        t->is_muted = true;
+        waiter_mute(&w->waiter, fd);
+        return;
     }
+    atomic_store_explicit(&w->stepping, t, memory_order_relaxed);
+    (void)task_ready(t, fd, events);
+    atomic_store_explicit(&w->stepping, NULL, memory_order_relaxed);
 }
 
 /* Downstream first, so that room is made before more is taken in. */
@@ -24,8 +33,10 @@ static bool step_all(struct worker *w)
 {
     bool progress = false;
     for (uint32_t i = w->task_count; i-- > 0;) {
+        atomic_store_explicit(&w->stepping, w->tasks[i], memory_order_relaxed);
         progress = task_step(w->tasks[i]) == TASK_PROGRESS || progress;
     }
+    atomic_store_explicit(&w->stepping, NULL, memory_order_relaxed);
     return progress;
 }
 
