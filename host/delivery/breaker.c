@@ -6,18 +6,24 @@ void breaker_init(struct breaker *b, uint32_t percent)
     *b = (struct breaker){.percent = percent};
 }
 
-/* Forgets the bad records that the window has passed. */
-static void move_window(struct breaker *b)
+/* Forgets the bad records that a window ending at `last` has passed. */
+static void move_window(struct breaker *b, uint64_t last)
 {
-    while (b->bad_count > 0 && b->bad[b->oldest] + BREAKER_WINDOW <= b->seen) {
+    while (b->bad_count > 0 && b->bad[b->oldest] + BREAKER_WINDOW <= last) {
         b->oldest = (b->oldest + 1) % BREAKER_WINDOW;
         b->bad_count--;
     }
 }
 
-void breaker_good(struct breaker *b, uint64_t count)
+void breaker_place(struct breaker *b, uint64_t ahead)
+{
+    b->ahead = ahead;
+}
+
+void breaker_seen(struct breaker *b, uint64_t count)
 {
     b->seen += count;
+    b->ahead = 0;
 }
 
 static void count_code(struct breaker *b, const char *code, const char *reason)
@@ -60,17 +66,17 @@ static int32_t trip(const struct breaker *b, struct ph_error *err)
 int32_t breaker_bad(struct breaker *b, const char *code, const char *reason, const char *place,
                     struct ph_error *err)
 {
-    b->seen++;
-    move_window(b);
-    if (b->bad_count == BREAKER_WINDOW) {
+    uint64_t at = b->seen + b->ahead + 1;
+    move_window(b, at);
+    if (b->bad_count == BREAKER_WINDOW) { /* told again: the unit was done again */
         b->oldest = (b->oldest + 1) % BREAKER_WINDOW;
         b->bad_count--;
     }
-    b->bad[(b->oldest + b->bad_count) % BREAKER_WINDOW] = b->seen;
+    b->bad[(b->oldest + b->bad_count) % BREAKER_WINDOW] = at;
     b->bad_count++;
     count_code(b, code, reason);
     char *example = b->examples[b->example_count++ % BREAKER_EXAMPLES];
     (void)snprintf(example, sizeof b->examples[0], "%s", place);
-    bool full = b->seen >= BREAKER_WINDOW;
-    return full && b->bad_count * 100u > b->percent * BREAKER_WINDOW ? trip(b, err) : PH_OK;
+    return at >= BREAKER_WINDOW && b->bad_count * 100u > b->percent * BREAKER_WINDOW ? trip(b, err)
+                                                                                     : PH_OK;
 }

@@ -20,8 +20,9 @@ struct breaker_code {
 
 struct breaker {
     uint32_t percent;             /**< 100 = never trips */
-    uint64_t seen;                /**< records, good and bad */
-    uint64_t bad[BREAKER_WINDOW]; /**< ring: value of `seen` at each bad record in the window */
+    uint64_t seen;                /**< records of the units of work that are done, good and bad */
+    uint64_t ahead;               /**< where the next bad record stands in the running unit */
+    uint64_t bad[BREAKER_WINDOW]; /**< ring: the ordinal of each bad record in the window */
     uint32_t oldest;
     uint32_t bad_count;
     struct breaker_code codes[BREAKER_CODES];
@@ -31,8 +32,14 @@ struct breaker {
 };
 
 void breaker_init(struct breaker *b, uint32_t percent);
-/** count records were fine. */
-void breaker_good(struct breaker *b, uint64_t count);
+/**
+ * Bad records are told while a unit of work (a poll, a batch, an epoch) is under way, before it is
+ * known how many good ones stand between them: ahead says how many records of the unit stand before
+ * the next one, so that the window sees them in their order. Ascending within a unit.
+ */
+void breaker_place(struct breaker *b, uint64_t ahead);
+/** A unit of count records, good and bad, is done. */
+void breaker_seen(struct breaker *b, uint64_t count);
 /**
  * A record was set aside; place is "topic/partition offset n". PH_ERROR: more than the share of the
  * last BREAKER_WINDOW were; err has the commonest reason and the last places.

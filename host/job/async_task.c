@@ -72,7 +72,7 @@ static enum task_step offer(struct task *t)
     if (rc == PH_MORE) {
         return TASK_IDLE;
     }
-    breaker_good(&t->breaker, u->current->row_count);
+    breaker_seen(&t->breaker, u->current->row_count);
     push(&u->offered, u->current);
     u->current = NULL;
     trouble_end(t, &u->trouble);

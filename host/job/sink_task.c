@@ -50,11 +50,22 @@ static const struct ph_batch *env_filter(void *arg, const struct ph_batch *batch
     return batch_gather(t->node->reserve, batch, rows, count, true);
 }
 
+/* How many rows of the epoch stand before a row of a batch that was written. */
+static uint64_t rows_before(const struct epoch *e, const struct ph_batch *batch)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < e->entry_count && e->entries[i].written != batch; i++) {
+        rows += e->entries[i].written->row_count;
+    }
+    return rows;
+}
+
 static int32_t env_set_aside(void *arg, const struct ph_batch *batch, uint32_t row,
                              const char *code, const char *reason, struct ph_error *err)
 {
     struct task *t = arg;
     struct task_row r = task_row_of(t, batch, row);
+    breaker_place(&t->breaker, rows_before(t->sink->driver->epoch, batch) + row);
     return task_set_aside(t, r.partition, r.offset, code, reason, r.value, err);
 }
 
@@ -74,7 +85,7 @@ static void env_committed(void *arg, const struct ph_position *positions, uint32
                               positions[i].next_offset, memory_order_relaxed);
     }
     count_add(&t->counts.rows_out, row_count);
-    breaker_good(&t->breaker, row_count);
+    breaker_seen(&t->breaker, row_count);
 }
 
 static void env_trouble(void *arg, const struct ph_error *err, int64_t retry_in_ns)

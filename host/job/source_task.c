@@ -19,6 +19,7 @@ struct source_part {
     struct letters letters;       /**< bad records whose dead letter is not written yet */
     struct trouble trouble;       /**< of poll */
     uint32_t bad;                 /**< bad records of the running poll */
+    uint32_t rows_before;         /**< rows in the open batch when it began */
     bool at_end;                  /**< poll said PH_END, or the job drains */
     bool blocked;                 /**< the last step could not poll */
     int64_t linger_until_ns;      /**< the open batch waits until then for more; 0 = it does not */
@@ -40,6 +41,7 @@ static void bad_record(void *arg, const struct ph_record *record, const struct r
     if (!is_partition(t, record->partition_id)) {
         return; /* told when the batch is closed */
     }
+    breaker_place(&t->breaker, batch_writer_row_count(s->writer) - s->rows_before + s->bad);
     s->bad++;
     if (letters_add(t, &s->letters, t->job->partitions.items[record->partition_id], record->offset,
                     fault->code, fault->reason, value, &s->record_error) != PH_OK) {
@@ -245,14 +247,14 @@ static enum task_step poll_source(struct task *t)
     struct ph_error err;
     ph_error_clear(&err);
     s->bad = 0;
-    uint32_t rows = batch_writer_row_count(s->writer);
+    s->rows_before = batch_writer_row_count(s->writer);
     int32_t rc = t->node->plugin->source.poll(t->object, batch_writer_pub(s->writer), &err);
     if (ph_error_is_set(&s->record_error)) {
         return failed(t, &s->record_error);
     }
-    rows = batch_writer_row_count(s->writer) - rows;
-    count_add(&t->counts.rows_in, rows + s->bad);
-    breaker_good(&t->breaker, rows);
+    uint32_t records = batch_writer_row_count(s->writer) - s->rows_before + s->bad;
+    count_add(&t->counts.rows_in, records);
+    breaker_seen(&t->breaker, records);
     if (rc == PH_ERROR) {
         return poll_failed(t, &err);
     }

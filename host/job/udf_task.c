@@ -52,6 +52,7 @@ void udf_task_reject(struct task *t, const struct ph_batch *batch, uint32_t row,
         (void)ph_error_set(&u->row_error, PH_ERR_FATAL, "out of memory for a rejected row");
         return;
     }
+    breaker_place(&t->breaker, row);
     if (letters_add_row(t, &u->letters, batch, row, code, reason, &u->row_error) != PH_OK) {
         return; /* the call that is running looks at row_error */
     }
@@ -144,8 +145,7 @@ static enum task_step complete(struct task *t)
 {
     struct udf_part *u = t->udf;
     if (udf_out_complete(t, u->current) == PH_OK) {
-        uint32_t rows = u->current->row_count;
-        breaker_good(&t->breaker, rows > u->rejects.count ? rows - u->rejects.count : 0);
+        breaker_seen(&t->breaker, u->current->row_count);
         return drop_current(t);
     }
     return udf_wait(t);

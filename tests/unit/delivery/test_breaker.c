@@ -4,9 +4,12 @@
 #include <check.h>
 #include <stdlib.h>
 
+/* A unit of one bad record. */
 static int32_t bad(struct breaker *b, const char *code, struct ph_error *err)
 {
-    return breaker_bad(b, code, "does not fit", "t/0 offset 7", err);
+    int32_t rc = breaker_bad(b, code, "does not fit", "t/0 offset 7", err);
+    breaker_seen(b, 1);
+    return rc;
 }
 
 START_TEST(nothing_happens_before_a_whole_window_was_seen)
@@ -26,7 +29,7 @@ START_TEST(a_share_at_the_limit_passes_and_one_above_it_trips)
     struct ph_error err;
     ph_error_clear(&err);
     breaker_init(&b, 50);
-    breaker_good(&b, 5000);
+    breaker_seen(&b, 5000);
     for (uint32_t i = 0; i < BREAKER_WINDOW / 2; i++) {
         ck_assert_int_eq(bad(&b, i % 3 == 0 ? "json" : "type", &err), PH_OK);
     }
@@ -48,7 +51,7 @@ START_TEST(what_the_window_has_passed_is_forgotten)
         for (uint32_t i = 0; i < BREAKER_WINDOW / 2; i++) {
             ck_assert_int_eq(bad(&b, "type", NULL), PH_OK);
         }
-        breaker_good(&b, BREAKER_WINDOW / 2);
+        breaker_seen(&b, BREAKER_WINDOW / 2);
     }
 }
 END_TEST
@@ -63,6 +66,28 @@ START_TEST(a_hundred_percent_never_trips)
 }
 END_TEST
 
+START_TEST(bad_records_of_a_large_unit_count_where_they_stand)
+{
+    struct breaker b;
+    breaker_init(&b, 50);
+    for (uint32_t unit = 0; unit < 4; unit++) {
+        for (uint32_t row = 0; row < 4096; row += 4) { /* a quarter of the rows */
+            breaker_place(&b, row);
+            ck_assert_int_eq(breaker_bad(&b, "type", "", "", NULL), PH_OK);
+        }
+        breaker_seen(&b, 4096);
+    }
+    for (uint32_t row = 0; row < 2 * BREAKER_WINDOW; row++) {
+        breaker_place(&b, row);
+        if (row % 4 != 0 && breaker_bad(&b, "type", "", "", NULL) != PH_OK) {
+            ck_assert_uint_lt(row, BREAKER_WINDOW); /* three quarters */
+            return;
+        }
+    }
+    ck_abort_msg("three quarters of the rows were bad, and nothing happened");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("breaker");
@@ -71,6 +96,7 @@ int main(void)
     tcase_add_test(tc, a_share_at_the_limit_passes_and_one_above_it_trips);
     tcase_add_test(tc, what_the_window_has_passed_is_forgotten);
     tcase_add_test(tc, a_hundred_percent_never_trips);
+    tcase_add_test(tc, bad_records_of_a_large_unit_count_where_they_stand);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
