@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Small at first: a table of few addresses stays in the processor's cache. */
+#define FIRST_SLOTS 1024
+
 /* An address of up to 16 bytes, every IPv4 one, is its own key; of a longer one these are the first
  * 16 bytes. */
 struct key {
@@ -26,13 +29,9 @@ struct geocache {
 struct geocache *geocache_create(size_t most_entries)
 {
     struct geocache *c = calloc(1, sizeof *c);
-    size_t slots = 1024;
-    while (slots < most_entries * 2) {
-        slots *= 2;
-    }
     if (c) {
-        c->slots = calloc(slots, sizeof *c->slots);
-        c->mask = slots - 1;
+        c->slots = calloc(FIRST_SLOTS, sizeof *c->slots);
+        c->mask = FIRST_SLOTS - 1;
         c->most_entries = most_entries;
     }
     if (c && !c->slots) {
@@ -96,8 +95,33 @@ const struct geotext *geocache_find(const struct geocache *c, struct view ip)
     return find(c, ip)->text;
 }
 
+static bool grow(struct geocache *c)
+{
+    struct geocache bigger = *c;
+    bigger.mask = c->mask * 2 + 1;
+    bigger.slots = calloc(bigger.mask + 1, sizeof *bigger.slots);
+    if (!bigger.slots) {
+        return false;
+    }
+    for (size_t i = 0; i <= c->mask; i++) {
+        size_t to = place_of(&bigger, c->slots[i].key);
+        while (c->slots[i].text && bigger.slots[to].text) {
+            to = (to + 1) & bigger.mask;
+        }
+        if (c->slots[i].text) {
+            bigger.slots[to] = c->slots[i];
+        }
+    }
+    free(c->slots);
+    *c = bigger;
+    return true;
+}
+
 const struct geotext *geocache_put(struct geocache *c, struct view ip, const char *text, size_t len)
 {
+    if (c->entries * 2 > c->mask && !grow(c)) {
+        return NULL;
+    }
     struct slot *slot = find(c, ip);
     bool added = slot->text == NULL;
     if (ip.len > GEOCACHE_IP_MAX || (added && c->entries == c->most_entries)) {

@@ -213,6 +213,20 @@ static int take_message(struct job *job, rd_kafka_message_t **messages, ssize_t 
     return job->block->len >= ROWS_BLOCK_BYTES ? send_block(job, false) : 0;
 }
 
+/* A broker thread of librdkafka that finds the queue full sleeps for a second, or until it has
+ * something else to do: a question whose answer nobody waits for. So a small prefetch, whose memory
+ * stays in use, is enough. */
+static void nudge(struct job *job)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(job->sink.partitions);
+    for (int32_t p = 0; p < job->sink.partitions; p++) {
+        rd_kafka_topic_partition_list_add(list, job->topic, p)->offset = RD_KAFKA_OFFSET_END;
+    }
+    rd_kafka_offsets_for_times(job->rk, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    job->bytes_since_nudge = 0;
+}
+
 static int take_batch(struct job *job, rd_kafka_message_t **messages, ssize_t n)
 {
     int failed = 0;
@@ -221,7 +235,11 @@ static int take_batch(struct job *job, rd_kafka_message_t **messages, ssize_t n)
         if (failed == 0 && (job->count == 0 || job->records < job->count)) {
             failed = take_message(job, messages + i, n - i);
         }
+        job->bytes_since_nudge += messages[i]->len;
         rd_kafka_message_destroy(messages[i]);
+    }
+    if (job->bytes_since_nudge > JOB_PREFETCH_KIB * 1024 / 4) {
+        nudge(job);
     }
     return failed;
 }

@@ -15,6 +15,9 @@
 #include "parse.h"
 #include "rows.h"
 
+/* What queued.max.messages.kbytes is set to. */
+#define JOB_PREFETCH_KIB (64u * 1024)
+
 /* Zeroed but for what is set before job_open(). */
 struct job {
     const char *dsn;
@@ -34,6 +37,7 @@ struct job {
     int64_t next_offsets[ROWS_PARTITIONS_MAX];
     int64_t records;
     int64_t undecodable;
+    size_t bytes_since_nudge;
     char *padded; /* for a record whose padding would reach into the next page */
 };
 
