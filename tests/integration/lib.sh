@@ -42,20 +42,21 @@ case_begin() {
         --set "locate/config/endpoint=http://127.0.0.1:$API_PORT/" --set "rows/config/table=$TABLE")
 }
 
-# The environment that the example's manifest names, and nothing else of ours.
-pipehost_env() {
-    env -i PATH="$PATH" HOME="$HOME" ${PIPEHOST_TEST_ENV:+"${PIPEHOST_TEST_ENV[@]}"} \
-        KAFKA_URL="$KAFKA_SSL_URL" KAFKA_TOPIC="$TOPIC" \
-        KAFKA_WEB_TRAFFIC_KEY="$KAFKA_WEB_TRAFFIC_KEY" \
-        KAFKA_WEB_TRAFFIC_SECRET="${KAFKA_SECRET:-$KAFKA_WEB_TRAFFIC_SECRET}" POSTGRES_URL="$POSTGRES_URL" \
-        POSTGRES_USER="$POSTGRES_USER" POSTGRES_PASSWORD="${PG_PASSWORD:-$POSTGRES_PASSWORD}" IP_CODING_KEY=secret-key-1234 "$@"
+# ENVIRONMENT: the variables that the example's manifest names, what a sanitizer is told, and nothing else of ours.
+set_environment() {
+    ENVIRONMENT=(env -i PATH="$PATH" HOME="$HOME" KAFKA_URL="$KAFKA_SSL_URL" KAFKA_TOPIC="$TOPIC"
+        KAFKA_WEB_TRAFFIC_KEY="$KAFKA_WEB_TRAFFIC_KEY"
+        KAFKA_WEB_TRAFFIC_SECRET="${KAFKA_SECRET:-$KAFKA_WEB_TRAFFIC_SECRET}" POSTGRES_URL="$POSTGRES_URL"
+        POSTGRES_USER="$POSTGRES_USER" POSTGRES_PASSWORD="${PG_PASSWORD:-$POSTGRES_PASSWORD}" IP_CODING_KEY=secret-key-1234
+        ${TSAN_OPTIONS:+"TSAN_OPTIONS=$TSAN_OPTIONS"} ${UBSAN_OPTIONS:+"UBSAN_OPTIONS=$UBSAN_OPTIONS"})
 }
 
 # pipehost_run SECONDS ARG...: to its end; answers its exit status, 124 when it takes longer.
 pipehost_run() {
     local seconds=$1
     shift
-    pipehost_env timeout -k 5 "$seconds" "$BIN/pipehost" "${ARGS[@]}" "$@" >>"$LOG" 2>&1
+    set_environment
+    "${ENVIRONMENT[@]}" timeout -k 5 "$seconds" "$BIN/pipehost" "${ARGS[@]}" "$@" >>"$LOG" 2>&1
 }
 
 # exits_with STATUS SECONDS ARG...
@@ -69,11 +70,8 @@ exits_with() {
 
 # pipehost_start ARG...: in the background, as process "pipehost-CASE".
 pipehost_start() {
-    pipehost_env bash -c 'true' # the environment is complete
-    process_start "pipehost-$CASE" env -i PATH="$PATH" HOME="$HOME" \
-        KAFKA_URL="$KAFKA_SSL_URL" KAFKA_TOPIC="$TOPIC" KAFKA_WEB_TRAFFIC_KEY="$KAFKA_WEB_TRAFFIC_KEY" \
-        KAFKA_WEB_TRAFFIC_SECRET="$KAFKA_WEB_TRAFFIC_SECRET" POSTGRES_URL="$POSTGRES_URL" POSTGRES_USER="$POSTGRES_USER" \
-        POSTGRES_PASSWORD="$POSTGRES_PASSWORD" IP_CODING_KEY=secret-key-1234 "$BIN/pipehost" "${ARGS[@]}" "$@"
+    set_environment
+    process_start "pipehost-$CASE" "${ENVIRONMENT[@]}" "$BIN/pipehost" "${ARGS[@]}" "$@"
     LOG=$(process_log "pipehost-$CASE")
 }
 
