@@ -28,28 +28,37 @@ static bool is_listed(const struct ph_position *positions, uint32_t count, uint3
     return false;
 }
 
-bool cover_rows(struct ph_batch *b)
+/* What `in` covers of a partition at most; -1: nothing, its rows' record goes on in a later batch. */
+static int64_t covered_of(const struct ph_batch *in, uint32_t partition_id)
+{
+    for (uint32_t i = 0; i < in->position_count; i++) {
+        if (in->positions[i].partition_id == partition_id) {
+            return in->positions[i].next_offset;
+        }
+    }
+    return -1;
+}
+
+bool cover_rows(struct ph_batch *b, const struct ph_batch *in, uint32_t rows)
 {
     struct batch *own = owned(b);
     struct block block;
-    if (b->offsets == NULL || own->block_count == BATCH_MAX_BLOCKS ||
+    if (in->offsets == NULL || own->block_count == BATCH_MAX_BLOCKS ||
         !reserve_alloc(own->reserve, POOL_BLOCK_MIN, &block)) {
         return false;
     }
     struct ph_position *positions = (struct ph_position *)(void *)block.data;
     uint32_t count = 0;
     /* From the last row back, so that the first row seen of a partition is its last. */
-    for (uint32_t row = b->row_count; row-- > 0;) {
-        uint32_t id = b->partition_ids[row];
+    for (uint32_t row = rows; row-- > 0 && count < block.size / sizeof *positions;) {
+        uint32_t id = in->partition_ids[row];
         if (is_listed(positions, count, id)) {
             continue;
         }
-        if (count == block.size / sizeof *positions) {
-            reserve_free(own->reserve, block);
-            return false;
-        }
+        int64_t most = covered_of(in, id);
+        int64_t next = in->offsets[row] + 1;
         positions[count++] =
-            (struct ph_position){.partition_id = id, .next_offset = b->offsets[row] + 1};
+            (struct ph_position){.partition_id = id, .next_offset = next < most ? next : most};
     }
     own->blocks[own->block_count++] = block;
     b->positions = positions;

@@ -9,10 +9,11 @@
 /** b covers what `in` covers. b must stem from `in` or from no batch at all; then it holds it. */
 void cover_input(struct ph_batch *b, const struct ph_batch *in);
 /**
- * b covers the source records of its own rows: for the first part of a longer run of batches, where
- * it ends between source records. False: no room in the reserve, it covers nothing.
+ * b covers the source records of the first `rows` rows of `in`, as far as `in` covers them: for a
+ * part of what a UDF makes of it. b may have rows of the record that follows; they are not covered.
+ * False: no room in the reserve, it covers nothing.
  */
-bool cover_rows(struct ph_batch *b);
+bool cover_rows(struct ph_batch *b, const struct ph_batch *in, uint32_t rows);
 /** Whether b stems from `in` itself. */
 bool cover_stems_from(const struct ph_batch *b, const struct ph_batch *in);
 /** Whether b stems from no batch. */

@@ -68,10 +68,10 @@ void epoch_count(struct epoch *e)
     }
 }
 
-/* All entries so far end between source records. */
-static void bound(struct epoch *e)
+/* The first `count` entries end between source records. */
+static void bound(struct epoch *e, uint32_t count)
 {
-    e->bounded = e->entry_count;
+    e->bounded = count;
     if (e->is_cut) {
         return;
     }
@@ -80,23 +80,9 @@ static void bound(struct epoch *e)
     }
 }
 
-void epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *durable)
-{
-    assert(e->entry_count < EPOCH_ENTRIES_MAX);
-    e->entries[e->entry_count++] = (struct epoch_entry){.batch = batch, .written = batch};
-    for (uint32_t i = 0; i < batch->position_count; i++) {
-        if (batch->positions[i].next_offset > durable[batch->positions[i].partition_id]) {
-            epoch_move(e, batch->positions[i]);
-        }
-    }
-    if (batch->position_count > 0) {
-        bound(e);
-    }
-}
-
 void epoch_end_input(struct epoch *e)
 {
-    bound(e);
+    bound(e, e->entry_count);
 }
 
 /* ---- rows ---- */
@@ -203,24 +189,132 @@ static int32_t prune_entry(struct epoch *e, struct epoch_entry *entry, const int
     return settle_rows(entry, durable) ? epoch_filter(e, entry, err) : PH_OK;
 }
 
-int32_t epoch_skip_last(struct epoch *e, const int64_t *durable, struct ph_error *err)
+static bool has_known_rows(const struct ph_batch *b, const int64_t *durable)
 {
-    struct epoch_entry *last = &e->entries[e->entry_count - 1];
-    const struct ph_batch *b = last->batch;
+    for (uint32_t row = 0; b->offsets != NULL && row < b->row_count; row++) {
+        if (b->offsets[row] < durable[b->partition_ids[row]]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int32_t epoch_skip(struct epoch *e, uint32_t first, const int64_t *durable, struct ph_error *err)
+{
+    for (uint32_t i = first; i < e->entry_count; i++) {
+        struct epoch_entry *entry = &e->entries[i];
+        uint64_t before = entry->written->row_count;
+        if (!has_known_rows(entry->batch, durable)) {
+            continue;
+        }
+        if (prune_entry(e, entry, durable, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        e->row_count -= i < e->ready ? before - entry->written->row_count : 0;
+    }
+    return PH_OK;
+}
+
+/* ---- adding ---- */
+
+/* A record is done with when its partition's position has passed it. */
+static bool is_covered(const struct epoch *e, const int64_t *durable, const struct ph_batch *b,
+                       uint32_t row)
+{
+    int32_t index = e->index_of[b->partition_ids[row]];
+    int64_t position =
+        index >= 0 ? e->positions[index].next_offset : durable[b->partition_ids[row]];
+    return b->offsets[row] < position;
+}
+
+/* The first rows of a batch that are covered. Where it came with positions of its own, they cover
+ * all of its records but the last one, whose rows may go on: then that one speaks for all. */
+static uint32_t covered_rows(const struct epoch *e, const int64_t *durable,
+                             const struct ph_batch *b)
+{
     uint32_t row = 0;
-    while (row < b->row_count && b->offsets != NULL &&
-           b->offsets[row] >= durable[b->partition_ids[row]]) {
+    if (b->offsets == NULL || b->row_count == 0 ||
+        (b->position_count > 0 && is_covered(e, durable, b, b->row_count - 1))) {
+        return b->row_count;
+    }
+    while (row < b->row_count && is_covered(e, durable, b, row)) {
         row++;
     }
-    if (b->offsets == NULL || row == b->row_count) {
-        return PH_OK;
+    return row;
+}
+
+/* The entry's rows from `from` on as a batch of their own. */
+static const struct ph_batch *tail_of(struct epoch *e, const struct epoch_entry *entry,
+                                      uint32_t from)
+{
+    const struct ph_batch *b = entry->batch;
+    uint8_t *keep = calloc(b->row_count, 1);
+    if (keep == NULL) {
+        return NULL;
     }
-    uint64_t before = last->written->row_count;
-    int32_t rc = prune_entry(e, last, durable, err);
-    if (e->ready == e->entry_count) {
-        e->row_count -= before - last->written->row_count;
+    for (uint32_t row = from; row < b->row_count; row++) {
+        keep[row] = entry->rows[row] == EPOCH_ROW_WRITTEN;
     }
+    const struct ph_batch *tail = e->memory->filter(e->memory->arg, b, keep);
+    free(keep);
+    return tail;
+}
+
+/* The entry keeps the rows below `from`; the others become *tail. */
+static int32_t split(struct epoch *e, struct epoch_entry *entry, uint32_t from,
+                     struct epoch_entry *tail, struct ph_error *err)
+{
+    if (epoch_list_rows(entry, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    const struct ph_batch *b = tail_of(e, entry, from);
+    if (b == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL,
+                            "the memory reserve is used up while a batch is parted");
+    }
+    *tail = (struct epoch_entry){.batch = b, .written = b};
+    memset(entry->rows + from, EPOCH_ROW_OUT, entry->batch->row_count - from);
+    return epoch_filter(e, entry, err);
+}
+
+/* Positions have moved: what they cover of the waiting entries is bounded, the rest waits on behind
+ * it. */
+static int32_t settle_waiting(struct epoch *e, const int64_t *durable, struct ph_error *err)
+{
+    struct epoch_entry rest[EPOCH_ENTRIES_MAX];
+    uint32_t rest_count = 0;
+    uint32_t to = e->bounded;
+    int32_t rc = PH_OK;
+    for (uint32_t i = e->bounded; i < e->entry_count; i++) {
+        struct epoch_entry entry = e->entries[i];
+        uint32_t covered = covered_rows(e, durable, entry.batch);
+        if (rc != PH_OK || (covered == 0 && entry.batch->row_count > 0)) {
+            rest[rest_count++] = entry;
+            continue;
+        }
+        if (covered < entry.batch->row_count) {
+            rc = split(e, &entry, covered, &rest[rest_count], err);
+            rest_count += rc == PH_OK ? 1 : 0;
+        }
+        e->entries[to++] = entry;
+    }
+    memcpy(e->entries + to, rest, rest_count * sizeof rest[0]);
+    e->entry_count = to + rest_count;
+    bound(e, to);
     return rc;
+}
+
+int32_t epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *durable,
+                  struct ph_error *err)
+{
+    assert(e->entry_count < EPOCH_ENTRIES_MAX / 2);
+    e->entries[e->entry_count++] = (struct epoch_entry){.batch = batch, .written = batch};
+    for (uint32_t i = 0; i < batch->position_count; i++) {
+        if (batch->positions[i].next_offset > durable[batch->positions[i].partition_id]) {
+            epoch_move(e, batch->positions[i]);
+        }
+    }
+    return batch->position_count > 0 ? settle_waiting(e, durable, err) : PH_OK;
 }
 
 /* ---- what is durable goes ---- */

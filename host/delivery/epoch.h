@@ -4,8 +4,8 @@
  * were set aside, and where each partition will stand. Owns one reference on each batch. Used by
  * one thread.
  *
- *   entries:   [ ready ............ ][ waiting .. ]
- *              written, then committed   until a batch comes that ends between source records
+ *   entries:   [ bounded .......... ][ waiting .. ]
+ *              written, then committed   until a position covers their source records
  *
  * An epoch may be cut: then only its first source records are ready, the rest of the entry that the
  * cut goes through is held back, and the positions to commit are those that fit.
@@ -46,7 +46,7 @@ struct epoch {
     const struct epoch_memory *memory;
     struct epoch_entry entries[EPOCH_ENTRIES_MAX];
     uint32_t entry_count;
-    uint32_t bounded; /**< entries up to the last that ends between source records */
+    uint32_t bounded; /**< entries whose rows the positions cover */
     uint32_t ready;   /**< entries that the sink gets now: bounded, or fewer where it is cut */
     bool is_cut;
     uint64_t row_count;  /**< of `written` of the ready entries */
@@ -60,15 +60,21 @@ struct epoch {
 struct epoch *epoch_create(const struct epoch_memory *memory);
 void epoch_destroy(struct epoch *e); /**< accepts null; releases what it holds */
 
-/** Takes the reference. Positions that are not above durable[partition id] move nothing. The caller
- * checks EPOCH_ENTRIES_MAX before. */
-void epoch_add(struct epoch *e, const struct ph_batch *batch, const int64_t *durable);
+/**
+ * Takes the reference, also on failure. Positions that are not above durable[partition id] move
+ * nothing. Rows that no position covers yet wait: whole batches, or the last rows of one, whose
+ * record goes on in the next. The caller keeps entry_count below half of EPOCH_ENTRIES_MAX.
+ * PH_ERROR: out of reserve.
+ */
+__attribute__((warn_unused_result)) int32_t epoch_add(struct epoch *e, const struct ph_batch *batch,
+                                                      const int64_t *durable, struct ph_error *err);
 /** Moves a partition's position without a batch. */
 void epoch_move(struct epoch *e, struct ph_position position);
-/** Leaves the rows below durable[partition id] out of the entry added last. PH_ERROR: out of
+/** Leaves the rows below durable[partition id] out of the entries from `first` on. PH_ERROR: out of
  * reserve. */
-__attribute__((warn_unused_result)) int32_t epoch_skip_last(struct epoch *e, const int64_t *durable,
-                                                            struct ph_error *err);
+__attribute__((warn_unused_result)) int32_t epoch_skip(struct epoch *e, uint32_t first,
+                                                       const int64_t *durable,
+                                                       struct ph_error *err);
 /** Nothing follows: what waits is ready. */
 void epoch_end_input(struct epoch *e);
 /** The entry whose `written` this is, or null. */

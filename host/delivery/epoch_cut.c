@@ -111,7 +111,7 @@ static void pull_back(const struct epoch *e, const struct epoch_entry *entry,
                        entry->rows[row] == EPOCH_ROW_HELD;
         bool is_ready = entry < &e->entries[e->ready] &&
                         (entry->rows == NULL || entry->rows[row] != EPOCH_ROW_HELD);
-        int32_t index = e->index_of[b->partition_ids[row]];
+        int32_t index = b->offsets == NULL ? -1 : e->index_of[b->partition_ids[row]];
         if (is_left && !is_ready && index >= 0 && b->offsets[row] < out[index].next_offset) {
             out[index].next_offset = b->offsets[row];
         }
@@ -122,7 +122,7 @@ uint32_t epoch_reach(const struct epoch *e, const int64_t *durable, struct ph_po
 {
     uint32_t count = 0;
     memcpy(out, e->positions, e->position_count * sizeof *out);
-    for (uint32_t i = e->is_cut ? e->ready - 1 : e->bounded; i < e->bounded; i++) {
+    for (uint32_t i = e->is_cut ? e->ready - 1 : e->ready; i < e->entry_count; i++) {
         pull_back(e, &e->entries[i], out);
     }
     for (uint32_t i = 0; i < e->position_count; i++) {

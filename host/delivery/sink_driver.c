@@ -16,7 +16,7 @@ struct sink_driver *sink_driver_create(const struct ph_sink_ops *ops, void *task
                                        const struct sink_env *env,
                                        const struct sink_settings *settings)
 {
-    assert(settings->max_batches > 0 && settings->max_batches <= EPOCH_ENTRIES_MAX);
+    assert(settings->max_batches > 0 && settings->max_batches <= EPOCH_ENTRIES_MAX / 2);
     struct sink_driver *d = calloc(1, sizeof *d);
     if (d == NULL) {
         return NULL;
@@ -120,9 +120,9 @@ static enum sink_step operation_failed(struct sink_driver *d)
 /* ---- input ---- */
 
 /* Rows that the sink has already: the source began at another sink's lower position. */
-static int32_t skip_known_rows(struct sink_driver *d, const struct ph_batch *batch)
+static int32_t skip_known_rows(struct sink_driver *d, const struct ph_batch *batch, uint32_t first)
 {
-    if (epoch_skip_last(d->epoch, d->durable, &d->error) != PH_OK) {
+    if (epoch_skip(d->epoch, first, d->durable, &d->error) != PH_OK) {
         return PH_ERROR;
     }
     for (uint32_t i = 0; i < batch->position_count; i++) {
@@ -149,8 +149,9 @@ static enum sink_step take(struct sink_driver *d)
     if (epoch_is_empty(d->epoch)) {
         d->opened_ns = d->env.now_ns(d->env.arg);
     }
-    epoch_add(d->epoch, batch, d->durable);
-    if (d->skip_count > 0 && skip_known_rows(d, batch) != PH_OK) {
+    uint32_t first = d->epoch->bounded; /* what is added may come in front of what waits */
+    if (epoch_add(d->epoch, batch, d->durable, &d->error) != PH_OK ||
+        (d->skip_count > 0 && skip_known_rows(d, batch, first) != PH_OK)) {
         return sink_fail(d);
     }
     return SINK_PROGRESS;

@@ -215,6 +215,7 @@ void udf_out_forget(struct task *t)
     u->held = NULL;
     u->rejects.count = 0;
     u->emitted = 0;
+    u->covered = 0;
     u->ascends = true;
 }
 
@@ -237,15 +238,23 @@ static bool same_record(const struct ph_batch *b, uint32_t row, uint32_t other)
     return b->offsets[row] == b->offsets[other] && b->partition_ids[row] == b->partition_ids[other];
 }
 
-/* The held batch is one of many of its input, and what follows begins behind it with another source
- * record: its own records are done with. */
-static bool may_cover_its_rows(const struct udf_part *u, const struct gathered *next)
+/*
+ * The held batch is one of many of its input, and what follows goes on behind it: the source records
+ * in front of the one that comes next are done with. Answers how many rows of the input that are.
+ */
+static uint32_t rows_done(const struct udf_part *u, const struct gathered *next)
 {
     const struct ph_batch *in = u->current;
-    return in != NULL && in->position_count > 0 && in->offsets != NULL && u->ascends &&
-           u->emitted >= DRAFTS_WITH_POSITIONS && u->held_root == HELD_OF_INPUT &&
-           u->held->row_count > 0 && u->held_rows.draft != NULL && next->draft != NULL &&
-           !same_record(in, u->held_rows.last_row, next->first_row);
+    if (in == NULL || in->position_count == 0 || in->offsets == NULL || !u->ascends ||
+        u->emitted < DRAFTS_WITH_POSITIONS || u->held_root != HELD_OF_INPUT ||
+        next->draft == NULL) {
+        return 0;
+    }
+    uint32_t row = next->first_row;
+    while (row > 0 && same_record(in, row - 1, next->first_row)) {
+        row--;
+    }
+    return row;
 }
 
 static int32_t out_emit(struct ph_out *out, struct ph_draft *draft)
@@ -264,8 +273,9 @@ static int32_t out_emit(struct ph_out *out, struct ph_draft *draft)
         }
         u->ascends = u->ascends && u->held_rows.draft != NULL && next->draft != NULL &&
                      next->first_row >= u->held_rows.last_row;
-        if (may_cover_its_rows(u, next)) {
-            (void)cover_rows(u->held); /* without memory it just carries no positions */
+        uint32_t done = rows_done(u, next);
+        if (done > u->covered && cover_rows(u->held, u->current, done)) {
+            u->covered = done; /* without memory it just carries no positions */
         }
         deliver_held(t);
     }

@@ -49,6 +49,7 @@ struct udf_part {
     enum held_root held_root;
     struct draft_run run;
     uint32_t emitted;    /**< drafts of this input so far */
+    uint32_t covered;    /**< rows of this input that batches already delivered cover */
     bool ascends;        /**< each of them went on behind the one before */
     bool passed_on;      /**< some of this input's rows were delivered: it cannot be begun again */
     uint64_t open_bytes; /**< delivered since the last batch that carried positions */

@@ -57,5 +57,6 @@ int32_t udf_poison_next(struct task *t)
     u->part_rows = u->part_rows < BATCH_MAX_ROWS ? u->part_rows * 2 : u->part_rows;
     u->passed_on = false;
     u->emitted = 0;
+    u->covered = 0;
     return PH_OK;
 }

@@ -131,6 +131,7 @@ static enum task_step drop_current(struct task *t)
     u->processed = false;
     u->passed_on = false;
     u->emitted = 0;
+    u->covered = 0;
     u->ascends = true;
     trouble_end(t, &u->trouble);
     if (u->whole != NULL && !udf_poison_has_more(u)) {

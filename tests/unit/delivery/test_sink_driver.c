@@ -12,6 +12,7 @@
 #define SIM_PARTITIONS 3u
 #define SIM_OFFSETS    400
 #define SIM_BATCH_ROWS 20u
+#define SIM_STREAMS    2u /* lanes that meet in the sink: partition p comes through p % 2 */
 
 enum fate { FATE_FINE, FATE_FAIL, FATE_LOST_ANSWER };
 
@@ -29,8 +30,12 @@ struct sim {
     /* One process. */
     uint64_t my_fence;
     int64_t next[SIM_PARTITIONS]; /* what the simulated source reads next */
-    uint32_t open_partition;      /* the record whose rows did not all fit the last batch */
-    uint32_t open_rows;           /* those of it that are still to come */
+    struct stream {
+        uint32_t partition; /* the record whose rows did not all fit the last batch */
+        uint32_t rows;      /* those of it that are still to come */
+        struct ph_position positions[SIM_PARTITIONS]; /* what was read since it began */
+        uint32_t position_count;
+    } streams[SIM_STREAMS];
     const struct ph_batch *staged[EPOCH_ENTRIES_MAX];
     uint32_t staged_count;
     struct sink_driver *driver;
@@ -109,71 +114,85 @@ static const struct ph_batch *sim_filter(void *arg, const struct ph_batch *in, c
     return &b->pub;
 }
 
-static void cover(struct sim_batch *b, uint32_t id, int64_t next_offset)
+static void cover(struct stream *t, uint32_t id, int64_t next_offset)
 {
-    for (uint32_t i = 0; i < b->pub.position_count; i++) {
-        if (b->positions[i].partition_id == id) {
-            b->positions[i].next_offset = next_offset;
+    for (uint32_t i = 0; i < t->position_count; i++) {
+        if (t->positions[i].partition_id == id) {
+            t->positions[i].next_offset = next_offset;
             return;
         }
     }
-    b->positions[b->pub.position_count++] =
+    t->positions[t->position_count++] =
         (struct ph_position){.partition_id = id, .next_offset = next_offset};
 }
 
 /* Rows of the open record, as many as fit; true when all of it is in. */
-static bool add_rows(struct sim *s, struct sim_batch *b)
+static bool add_rows(struct sim *s, struct stream *t, struct sim_batch *b)
 {
-    uint32_t id = s->open_partition;
-    while (s->open_rows > 0 && b->pub.row_count < SIM_BATCH_ROWS) {
-        b->partition_ids[b->pub.row_count] = id;
-        b->offsets[b->pub.row_count++] = s->next[id];
-        s->open_rows--;
+    while (t->rows > 0 && b->pub.row_count < SIM_BATCH_ROWS) {
+        b->partition_ids[b->pub.row_count] = t->partition;
+        b->offsets[b->pub.row_count++] = s->next[t->partition];
+        t->rows--;
     }
-    return s->open_rows == 0;
+    return t->rows == 0;
 }
 
-/* Opens the next record of some partition; false: all are through. */
-static bool open_record(struct sim *s)
+/* Opens the next record of some partition of the stream; false: all are through. */
+static bool open_record(struct sim *s, struct stream *t)
 {
-    uint32_t id = (uint32_t)draw(s, SIM_PARTITIONS);
-    for (uint32_t tried = 0; s->next[id] == SIM_OFFSETS && tried < SIM_PARTITIONS; tried++) {
-        id = (id + 1) % SIM_PARTITIONS;
+    uint32_t first = (uint32_t)draw(s, SIM_PARTITIONS);
+    for (uint32_t tried = 0; tried < SIM_PARTITIONS; tried++) {
+        uint32_t id = (first + tried) % SIM_PARTITIONS;
+        if (&s->streams[id % SIM_STREAMS] == t && s->next[id] < SIM_OFFSETS) {
+            t->partition = id;
+            t->rows = rows_of(s->next[id]);
+            return true;
+        }
     }
-    s->open_partition = id;
-    s->open_rows = s->next[id] == SIM_OFFSETS ? 0 : rows_of(s->next[id]);
-    return s->next[id] < SIM_OFFSETS;
+    return false;
 }
 
-/* A batch of some records of several partitions. One that ends within a record covers nothing: all
- * the positions come with the batch that ends it. */
+static bool are_all_read(const struct sim *s)
+{
+    for (uint32_t id = 0; id < SIM_PARTITIONS; id++) {
+        if (s->next[id] < SIM_OFFSETS) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A batch of some records of several partitions. One that ends within a record covers nothing, or
+ * what is in front of that record. */
 static bool sim_next(void *arg, const struct ph_batch **batch)
 {
-    static struct sim_batch open; /* the positions that are to come */
     struct sim *s = arg;
+    struct stream *t = &s->streams[draw(s, SIM_STREAMS)];
     if (draw(s, 3) == 0) {
         return false;
     }
-    if (s->open_rows == 0) {
-        open.pub.position_count = 0;
-        if (!open_record(s)) {
-            *batch = NULL;
-            s->end_given = true;
-            return true;
+    if (are_all_read(s)) {
+        *batch = NULL;
+        s->end_given = true;
+        return true;
+    }
+    if (t->rows == 0) {
+        t->position_count = 0;
+        if (!open_record(s, t)) {
+            return false;
         }
     }
     struct sim_batch *b = new_batch(s);
     uint64_t records = 1 + draw(s, 8);
-    while (records > 0 && add_rows(s, b)) {
-        cover(&open, s->open_partition, ++s->next[s->open_partition]);
-        records--;
-        if (b->pub.row_count >= SIM_BATCH_ROWS || records == 0 || !open_record(s)) {
+    while (add_rows(s, t, b)) {
+        cover(t, t->partition, ++s->next[t->partition]);
+        if (--records == 0 || b->pub.row_count >= SIM_BATCH_ROWS || !open_record(s, t)) {
             break;
         }
     }
-    if (s->open_rows == 0) {
-        memcpy(b->positions, open.positions, sizeof b->positions);
-        b->pub.position_count = open.pub.position_count;
+    if (t->rows == 0 || draw(s, 2) == 0) {
+        memcpy(b->positions, t->positions, sizeof b->positions);
+        b->pub.position_count = t->position_count;
     }
     *batch = &b->pub;
     return true;
@@ -266,6 +285,12 @@ static void apply(struct sim *s, const struct ph_epoch *epoch)
         ck_assert(i == 0 || epoch->positions[i - 1].partition_id < p->partition_id);
         ck_assert_int_gt(p->next_offset, s->positions[p->partition_id]);
         s->positions[p->partition_id] = p->next_offset;
+    }
+    for (uint32_t i = 0; i < s->staged_count; i++) {
+        for (uint32_t row = 0; row < s->staged[i]->row_count; row++) {
+            ck_assert_int_lt(s->staged[i]->offsets[row],
+                             s->positions[s->staged[i]->partition_ids[row]]);
+        }
     }
 }
 
@@ -393,7 +418,7 @@ static void process_start(struct sim *s)
     s->my_fence = 0;
     s->staged_count = 0;
     s->end_given = false;
-    s->open_rows = 0;
+    memset(s->streams, 0, sizeof s->streams);
     s->driver = sink_driver_create(&sim_ops, s, &env, &settings);
     ck_assert_ptr_nonnull(s->driver);
     for (uint32_t id = 0; id < SIM_PARTITIONS; id++) {
