@@ -11,6 +11,8 @@
 /* A sink without room is asked again after this, doubling. */
 #define FULL_FIRST_NS (1 * CLOCK_NS_PER_MS)
 #define FULL_LAST_NS  (100 * CLOCK_NS_PER_MS)
+/* Batches whose records' positions are still to come. Their memory bounds them before, as a rule. */
+#define WAITING_MAX (EPOCH_ENTRIES_MAX / 2 - 1)
 
 struct sink_driver *sink_driver_create(const struct ph_sink_ops *ops, void *task,
                                        const struct sink_env *env,
@@ -157,7 +159,7 @@ static enum sink_step take(struct sink_driver *d)
     return SINK_PROGRESS;
 }
 
-/* The sink holds all that it may and no batch has come that ends between source records. */
+/* As many batches wait as may, and no position has come that covers any of them. */
 static enum sink_step record_too_large(struct sink_driver *d)
 {
     const struct ph_batch *b = d->epoch->entries[0].batch;
@@ -166,10 +168,10 @@ static enum sink_step record_too_large(struct sink_driver *d)
         p = d->partitions[i]->id == b->partition_ids[0] ? d->partitions[i] : p;
     }
     (void)ph_error_set(&d->error, PH_ERR_FATAL,
-                       "the rows that stem from one source record (%s/%d offset %lld) fill more "
-                       "than the %u batches that a commit can hold",
+                       "the rows that stem from one source record (%s/%d offset %lld) or from one "
+                       "batch of it fill more than the %u batches that a commit can hold",
                        p != NULL ? p->topic : "-", p != NULL ? p->partition : -1,
-                       p != NULL ? (long long)b->offsets[0] : -1LL, d->settings.max_batches);
+                       p != NULL ? (long long)b->offsets[0] : -1LL, WAITING_MAX);
     d->ops->abort(d->task);
     return sink_fail(d);
 }
@@ -192,7 +194,7 @@ static int64_t commit_delay_ns(const struct sink_driver *d)
 static bool epoch_is_full(const struct sink_driver *d)
 {
     return d->epoch->row_count >= d->settings.max_rows ||
-           d->epoch->entry_count >= d->settings.max_batches;
+           d->epoch->bounded >= d->settings.max_batches;
 }
 
 /* True where an epoch that has something should end although the sink would take more. */
@@ -341,8 +343,8 @@ static enum sink_step step_open(struct sink_driver *d)
     if (!empty && (epoch_is_full(d) || d->end_now || d->input_ended)) {
         return commit(d);
     }
-    if (empty && epoch_is_full(d)) {
-        return record_too_large(d);
+    if (e->entry_count >= WAITING_MAX) {
+        return empty ? record_too_large(d) : commit(d);
     }
     if (empty && d->input_ended) {
         d->state = SINK_STATE_RELEASE;

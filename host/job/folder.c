@@ -8,6 +8,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Like mkdir, but a folder that is there is fine. */
+static int make_one(const char *path, mode_t mode)
+{
+    struct stat s;
+    if (mkdir(path, mode) == 0) {
+        return 0;
+    }
+    if (errno != EEXIST) {
+        return -1;
+    }
+    if (stat(path, &s) == 0 && !S_ISDIR(s.st_mode)) {
+        errno = ENOTDIR;
+        return -1;
+    }
+    return 0;
+}
+
 int folder_make(const char *path)
 {
     char part[PATH_MAX];
@@ -20,13 +37,13 @@ int folder_make(const char *path)
     for (char *at = part + 1; *at != '\0'; at++) {
         if (*at == '/') {
             *at = '\0';
-            if (mkdir(part, 0755) != 0 && errno != EEXIST) {
+            if (make_one(part, 0755) != 0) {
                 return -1;
             }
             *at = '/';
         }
     }
-    return mkdir(part, 0700) != 0 && errno != EEXIST ? -1 : 0;
+    return make_one(part, 0700);
 }
 
 int folder_make_for(const char *file)

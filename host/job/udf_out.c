@@ -293,8 +293,8 @@ int32_t udf_out_check_memory(struct task *t, struct ph_error *err)
         return PH_OK;
     }
     return ph_error_set(err, PH_ERR_FATAL,
-                        "the rows made of one source record take more than %llu MiB, which is all "
-                        "that may wait for the end of a record: raise memory.limit_mib",
+                        "what it makes of one source record, or of one batch, takes more than %llu "
+                        "MiB, and all of it must wait for the end: raise memory.limit_mib",
                         (unsigned long long)(share / 2 / MIB));
 }
 

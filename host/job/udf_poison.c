@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/udf_out.h"
 
+#include "batch/cover.h"
+
 /* Begins anew with the first row of the part that failed. */
 static uint32_t take_part_back(struct udf_part *u)
 {
@@ -20,7 +22,7 @@ int32_t udf_poison_narrow(struct task *t, struct ph_error *err)
 {
     struct udf_part *u = t->udf;
     bool pure = (t->node->plugin->descriptor.flags & PH_PLUGIN_PURE) != 0;
-    if (!pure || u->passed_on || u->current->row_count == 0) {
+    if (!pure || u->passed_on || u->current->row_count == 0 || u->current->offsets == NULL) {
         return PH_ERROR;
     }
     udf_out_forget(t);
@@ -32,6 +34,16 @@ int32_t udf_poison_narrow(struct task *t, struct ph_error *err)
     }
     u->part_rows = take_part_back(u) / 2;
     return udf_poison_next(t);
+}
+
+/* The first row of the record that a row stems from. */
+static uint32_t record_begin(const struct ph_batch *b, uint32_t row)
+{
+    while (row > 0 && b->offsets[row - 1] == b->offsets[row] &&
+           b->partition_ids[row - 1] == b->partition_ids[row]) {
+        row--;
+    }
+    return row;
 }
 
 bool udf_poison_has_more(const struct udf_part *u)
@@ -48,12 +60,17 @@ int32_t udf_poison_next(struct task *t)
     for (uint32_t i = 0; i < count; i++) {
         rows[i] = u->part_end + i;
     }
-    u->current = batch_gather(t->node->reserve, u->whole, rows, count, count == left);
-    if (u->current == NULL) {
+    struct ph_batch *part =
+        batch_gather(t->node->reserve, u->whole, rows, count, count == left);
+    if (part == NULL) {
         u->starved = true;
         return PH_MORE;
     }
     u->part_end += count;
+    if (count < left && u->whole->position_count > 0) {
+        (void)cover_rows(part, u->whole, record_begin(u->whole, u->part_end));
+    }
+    u->current = part;
     u->part_rows = u->part_rows < BATCH_MAX_ROWS ? u->part_rows * 2 : u->part_rows;
     u->passed_on = false;
     u->emitted = 0;

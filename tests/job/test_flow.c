@@ -210,14 +210,15 @@ START_TEST(a_flat_map_times_a_thousand_commits_between_the_records_of_a_batch)
 }
 END_TEST
 
-START_TEST(a_record_that_becomes_more_rows_than_a_commit_can_hold_stops_with_its_place)
+START_TEST(a_record_that_becomes_more_rows_than_memory_holds_stops_with_a_sentence)
 {
     run_expect(&r, PIPELINE("", SOURCE(0, ",'records':3") "," UDF(
-                                       "u", 2, "s0", ",'mode':'flat','times':200000") ","
+                                       "u", 2, "s0", ",'mode':'flat','times':2000000") ","
                                    SINK("k", 1, "u", "")), 1);
-    ck_assert_msg(run_has_logged(&r, "the rows that stem from one source record (topic/0 offset 0) "
-                                     "fill more than the 32 batches that a commit can hold") ||
-                      run_has_logged(&r, "the rows made of one source record take more than"),
+    ck_assert_msg(run_has_logged(&r, "error: u: what it makes of one source record, or of one batch, "
+                                     "takes more than ") &&
+                      run_has_logged(&r, " MiB, and all of it must wait for the end: raise "
+                                         "memory.limit_mib"),
                   "%s", r.log);
     ck_assert_uint_eq(run_rows(&r, 1), 0);
 }
@@ -342,7 +343,7 @@ int main(void)
                         (int)(sizeof killed / sizeof killed[0]));
     tcase_add_test(tc, a_flat_map_times_a_thousand_commits_between_the_records_of_a_batch);
     tcase_add_test(tc,
-                   a_record_that_becomes_more_rows_than_a_commit_can_hold_stops_with_its_place);
+                   a_record_that_becomes_more_rows_than_memory_holds_stops_with_a_sentence);
     tcase_add_test(tc, two_sinks_at_different_speeds_both_get_everything);
     tcase_add_test(tc, each_sink_drops_what_it_has_when_they_stand_at_different_positions);
     tcase_add_test(

@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows that are refused, dead letters that cannot be written, calls that fail: what becomes of the
+ * records, the exit status and the sentence. */
+#include "run.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct run r;
+
+static void set_up(void)
+{
+    run_init(&r);
+}
+
+static void tear_down(void)
+{
+    run_fini(&r);
+}
+
+static void expect_logged(const char *text)
+{
+    ck_assert_msg(run_has_logged(&r, text), "not logged: %s; log:\n%s", text, r.log);
+}
+
+static uint32_t not_tenths(int64_t offset)
+{
+    return offset % 10 == 0 ? 0 : 1;
+}
+
+static uint32_t not_rest_3(int64_t offset)
+{
+    return offset % 10 == 3 ? 0 : 1;
+}
+
+static uint32_t not_rest_3_of_100(int64_t offset)
+{
+    return offset % 100 == 3 ? 0 : 1;
+}
+
+#define RECORDS ",'partitions':2,'records':1000"
+
+/* ---- rows that are refused ---- */
+
+struct refusal {
+    const char *manifest;
+    run_expected expected;
+    const char *letter;
+    uint32_t letters;
+};
+
+static const struct refusal refusals[] = {
+    {PIPELINE("", SOURCE(0, RECORDS ",'bad_every':10") "," SINK("k", 1, "s0", "")), NULL,
+     "\"operator\":\"s0\"", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "u",
+                                                                                        "")),
+     not_tenths, "\"operator\":\"u\",\"source\":\"s0\",\"topic\":\"topic\"", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'reject-keep'") "," SINK("k", 1, "u",
+                                                                                             "")),
+     not_tenths, "\"code\":\"stage\",\"reason\":\"rejected by the UDF\",\"value\":\"{\\\"n\\\":", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," ASYNC("a", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "a",
+                                                                                          "")),
+     not_tenths, "\"reason\":\"rejected by the async UDF\"", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'write'")), not_rest_3,
+     "\"code\":\"stage\",\"reason\":\"refused by write\"", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'named','every':100")),
+     not_rest_3_of_100, "\"code\":\"22001\",\"reason\":\"value too long\"", 20},
+    {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'unnamed','every':100")),
+     not_rest_3_of_100, "\"code\":\"refused\",\"reason\":\"a value is too long\"", 20},
+    {PIPELINE("", SOURCE(0, RECORDS) "," OPERATOR("u", "pure", 2, "'input':'s0',",
+                                                  ",'mode':'poison'") "," SINK("k", 1, "u", "")),
+     not_tenths, "\"code\":\"E42\",\"reason\":\"one of these rows is poison\"", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," SINK(
+                      "k", 1, "s0", ",'mode':'unnamed','every':100,'lose_every':3,'more_every':4")),
+     not_rest_3_of_100, "\"code\":\"refused\"", 20},
+};
+
+static uint32_t not_rest_9(int64_t offset)
+{
+    return offset % 10 == 9 ? 0 : 1;
+}
+
+START_TEST(a_refused_row_becomes_a_dead_letter_and_its_neighbours_go_on)
+{
+    const struct refusal *x = &refusals[_i];
+    run_expect(&r, x->manifest, 0);
+    run_check(&r, 1, 0, 2, 1000, x->expected != NULL ? x->expected : not_rest_9);
+    ck_assert_uint_eq(run_letters(&r, x->letter), x->letters);
+    ck_assert_uint_eq(run_letters(&r, "\"pipeline\":\"p\""), x->letters);
+}
+END_TEST
+
+static uint32_t nine_of_ten(int64_t offset)
+{
+    (void)offset;
+    return 9;
+}
+
+static uint64_t rows_with_sub(uint32_t sub)
+{
+    uint64_t rows = 0;
+    const struct stage_log *log = &r.stage->logs[1][0];
+    for (uint64_t i = 0; i < atomic_load(&log->durable); i++) {
+        rows += log->rows[i].is_position == 0 && log->rows[i].sub == sub;
+    }
+    return rows;
+}
+
+START_TEST(a_rejected_sub_row_leaves_its_siblings_alone)
+{
+    run_expect(&r,
+               PIPELINE("'dead_letter':{'stop_above_percent':100},",
+                        SOURCE(0, ",'records':300") "," UDF("f", 2, "s0", ",'mode':'flat'") "," UDF(
+                            "u", 3, "f", ",'mode':'reject-sub'") "," SINK("k", 1, "u", "")),
+               0);
+    ck_assert_uint_eq(run_rows(&r, 1), 300 * (uint64_t)nine_of_ten(0));
+    ck_assert_uint_eq(rows_with_sub(1), 0);
+    ck_assert_uint_eq(rows_with_sub(0), 300);
+    ck_assert_uint_eq(rows_with_sub(9), 300);
+    ck_assert_uint_eq(run_letters(&r, "\"operator\":\"u\""), 300);
+}
+END_TEST
+
+/* ---- policies ---- */
+
+START_TEST(on_error_skip_writes_no_letter)
+{
+    run_expect(&r, PIPELINE("'on_error':'skip',", SOURCE(0, RECORDS ",'bad_every':10") ","
+                                                  SINK("k", 1, "s0", "")),
+               0);
+    run_check(&r, 1, 0, 2, 1000, not_rest_9);
+    ck_assert_uint_eq(run_letters(&r, ""), 0);
+    expect_logged("2000 records in, 1800 rows committed, 200 set aside");
+}
+END_TEST
+
+START_TEST(on_error_fail_stops_with_the_place_and_goes_no_further)
+{
+    run_expect(&r, PIPELINE("'on_error':'fail',",
+                            SOURCE(0, ",'records':1000,'bad_every':100") "," SINK("k", 1, "s0", "")),
+               1);
+    expect_logged("error: s0: the record at topic/0 offset 99 was refused (");
+    expect_logged(") and on_error is \"fail\"");
+    ck_assert_int_le(run_position(&r, 1, 0, 0), 99);
+}
+END_TEST
+
+START_TEST(an_operator_has_a_policy_of_its_own)
+{
+    run_expect(&r,
+               PIPELINE("'on_error':'fail',",
+                        SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'reject'}, 'on_error':'dead_letter','description':{") ","
+                        SINK("k", 1, "u", "")),
+               78);
+    /* description is no object: the manifest above must be refused, the next one not. */
+    run_expect(&r,
+               PIPELINE("'on_error':'fail',",
+                        SOURCE(0, RECORDS) ",{'name':'u','plugin':'stage:udf','input':'s0','on_error':'dead_letter',"
+                                           "'config':{'stage':'stage.bin','slot':2,'mode':'reject'}},"
+                        SINK("k", 1, "u", "")),
+               0);
+    run_check(&r, 1, 0, 2, 1000, not_tenths);
+    ck_assert_uint_eq(run_letters(&r, "\"operator\":\"u\""), 200);
+}
+END_TEST
+
+START_TEST(most_of_the_records_set_aside_stop_the_pipeline)
+{
+    run_expect(&r, PIPELINE("", SOURCE(0, ",'records':5000") "," UDF("u", 2, "s0", ",'mode':'reject','every':1") ","
+                                SINK("k", 1, "u", "")),
+               1);
+    expect_logged("error: u: ");
+    expect_logged(" of the last 1000 records were set aside, more than dead_letter.stop_above_percent "
+                  "(50) allows; most often (stage): rejected by the UDF");
+}
+END_TEST
+
+/* ---- dead letters that cannot be written ---- */
+
+/* Starts with a small limit on the size of files, which the test raises later. */
+static void start_with_full_disk(void)
+{
+    struct rlimit all;
+    struct rlimit small;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &all), 0);
+    small = (struct rlimit){.rlim_cur = 3000, .rlim_max = all.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    run_start(&r, NULL);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &all), 0);
+}
+
+static void give_room(void)
+{
+    struct rlimit all;
+    ck_assert_int_eq(prlimit(r.pid, RLIMIT_FSIZE, NULL, &all), 0);
+    all.rlim_cur = all.rlim_max;
+    ck_assert_int_eq(prlimit(r.pid, RLIMIT_FSIZE, &all, NULL), 0);
+}
+
+static const struct refusal full_disk[] = {
+    {PIPELINE("", SOURCE(0, RECORDS ",'bad_every':10") "," SINK("k", 1, "s0", "")), not_rest_9,
+     "s0: waiting: the dead-letter file ", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "u",
+                                                                                        "")),
+     not_tenths, "u: waiting: the dead-letter file ", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," ASYNC("u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "u",
+                                                                                          "")),
+     not_tenths, "u: waiting: the dead-letter file ", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'write'")), not_rest_3,
+     "k: waiting: the dead-letter file ", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'named','every':10")), not_rest_3,
+     "k: waiting: the dead-letter file ", 200},
+};
+
+START_TEST(a_full_disk_pauses_and_loses_nothing)
+{
+    const struct refusal *x = &full_disk[_i];
+    run_write_manifest(&r, x->manifest);
+    start_with_full_disk();
+    run_until_logged(&r, x->letter);
+    ck_assert_int_lt(run_position(&r, 1, 0, 0), 1000);
+    give_room();
+    run_ends(&r, 0);
+    run_check(&r, 1, 0, 2, 1000, x->expected);
+    ck_assert_uint_eq(run_letters(&r, "}\n"), x->letters);
+    expect_logged("works again after ");
+}
+END_TEST
+
+static bool has_served(struct run *run, void *arg)
+{
+    (void)run;
+    return atomic_load(&r.stage->calls[0][AT_SERVE]) >= *(uint64_t *)arg;
+}
+
+START_TEST(a_source_that_waits_for_its_dead_letter_is_served)
+{
+    uint64_t wanted = 5;
+    run_write_manifest(&r, full_disk[0].manifest);
+    start_with_full_disk();
+    run_until_logged(&r, full_disk[0].letter);
+    uint64_t polls = atomic_load(&r.stage->calls[0][AT_POLL]);
+    run_until(&r, has_served, &wanted, "serve");
+    ck_assert_uint_eq(atomic_load(&r.stage->calls[0][AT_POLL]), polls);
+    give_room();
+    run_ends(&r, 0);
+}
+END_TEST
+
+START_TEST(the_folder_of_the_dead_letters_is_made)
+{
+    run_expect(&r, PIPELINE("'dead_letter':{'file':'state/dead.jsonl'},",
+                            SOURCE(0, RECORDS ",'bad_every':10") "," SINK("k", 1, "s0", "")),
+               0);
+    ck_assert_uint_eq(run_letters(&r, ""), 200);
+}
+END_TEST
+
+START_TEST(a_dead_letter_file_that_cannot_be_is_refused_at_start)
+{
+    char expected[256];
+    run_expect(&r, PIPELINE("'dead_letter':{'file':'stage.bin/dead.jsonl'},",
+                            SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")),
+               78);
+    (void)snprintf(expected, sizeof expected,
+                   "error: the folder of the dead-letter file %s/stage.bin/dead.jsonl cannot be made: "
+                   "Not a directory",
+                   r.dir);
+    expect_logged(expected);
+    ck_assert_uint_eq(atomic_load(&r.stage->calls[0][AT_ACTIVATE]), 0);
+}
+END_TEST
+
+/* ---- each call fails ---- */
+
+struct failing {
+    const char *fail;     /* on which operator: source, udf, async or sink */
+    const char *operator; /* that the sentence names */
+    enum stage_point point;
+    const char *flags;
+    int status;
+    const char *sentence;
+};
+
+#define ALL_OPERATORS(S, U, A, K)                                                                  \
+    "{'pipeline':'p','state_dir':'state','operators':[" SOURCE(0, RECORDS "%s")                    \
+    "," UDF("u", 2, "s0", "%s") "," ASYNC("a", 3, "u", "%s") "," SINK("k", 1, "a", "%s") "]}"
+
+static const struct {
+    uint32_t slot; /* of the operator that fails */
+    enum stage_point point;
+    const char *flags;
+    int status;
+    const char *sentence;
+} failures[] = {
+    {0, AT_INIT, "config", 78, "/operators/0/config: s0: stage init failed"},
+    {2, AT_INIT, "fatal", 1, "/operators/1/config: u: stage init failed"},
+    {1, AT_INIT, "silent", 1, "/operators/3/config: k: init failed without saying why"},
+    {2, AT_BIND, "config", 78, "/operators/1/config: u: stage bind failed"},
+    {1, AT_BIND, "silent", 1, "/operators/3/config: k: bind failed without saying why"},
+    {3, AT_TASK_CREATE, "fatal", 1, "/operators/2/config: a: stage task_create failed"},
+    {1, AT_TASK_CREATE, "silent", 1, "/operators/3/config: k: the plugin made no task"},
+    {0, AT_ACTIVATE, "config", 78, "error: s0: stage activate failed"},
+    {2, AT_ACTIVATE, "fatal", 1, "error: u: stage activate failed"},
+    {1, AT_ACTIVATE, "silent", 1, "error: k: failed without saying why"},
+    {0, AT_PARTITIONS, "config", 78, "error: s0: stage partitions failed"},
+    {1, AT_CLAIM, "fatal", 1, "error: k: stage claim failed"},
+    {1, AT_CLAIM, "fenced", 77, "error: k: stage claim failed"},
+    {1, AT_CLAIM, "silent", 1, "error: k: claim failed without saying why"},
+    {0, AT_RESOLVE, "fatal", 1, "error: s0: stage resolve failed"},
+    {0, AT_START, "fatal", 1, "error: s0: stage start failed"},
+    {0, AT_POLL, "fatal", 1, "error: s0: stage poll failed"},
+    {0, AT_POLL, "silent", 1, "error: s0: the source failed without saying why"},
+    {3, AT_READY, "fatal", 1, "error: a: stage ready failed"},
+    {2, AT_PROCESS, "fatal", 1, "error: u: stage process failed"},
+    {2, AT_PROCESS, "poison", 1, "error: u: stage process failed"},
+    {2, AT_PROCESS, "silent", 1, "error: u: the UDF failed without saying why"},
+    {2, AT_FINISH, "fatal", 1, "error: u: stage finish failed"},
+    {3, AT_OFFER, "fatal", 1, "error: a: stage offer failed"},
+    {3, AT_NEXT, "fatal", 1, "error: a: stage next failed"},
+    {1, AT_WRITE, "fatal", 1, "error: k: stage write failed"},
+    {1, AT_WRITE, "silent", 1, "error: k: write failed without saying why"},
+    {1, AT_COMMIT, "fatal", 1, "error: k: stage commit failed"},
+    {1, AT_COMMIT, "fenced", 77, "error: k: stage commit failed"},
+    {1, AT_COMMIT, "silent", 1, "error: k: commit failed without saying why"},
+};
+
+static void write_failing(uint32_t slot, enum stage_point point, const char *flags,
+                          const char *which)
+{
+    static const uint32_t slots[] = {0, 2, 3, 1};
+    char text[4][128] = {"", "", "", ""};
+    char manifest[4096];
+    for (int i = 0; i < 4; i++) {
+        if (slots[i] == slot) {
+            (void)snprintf(text[i], sizeof text[i], ",'fail':['%s:%s%s']", stage_points[point], flags,
+                           which);
+        }
+    }
+    (void)snprintf(manifest, sizeof manifest, ALL_OPERATORS(, , , ), text[0], text[1], text[2],
+                   text[3]);
+    run_write_manifest(&r, manifest);
+}
+
+static uint64_t calls(uint32_t slot, enum stage_point point)
+{
+    return atomic_load(&r.stage->calls[slot][point]);
+}
+
+/* Each create has its destroy, each task_create that succeeded its task_destroy, each activate that
+ * was called a deactivate; sinks are deactivated behind what feeds them, destroyed before it. */
+static void check_lifecycle(bool task_create_failed)
+{
+    static const uint32_t slots[] = {0, 2, 3, 1};
+    int last_deactivated = -1;
+    int last_destroyed = 4;
+    for (int i = 0; i < 4; i++) {
+        ck_assert_uint_eq(calls(slots[i], AT_CREATE), calls(slots[i], AT_DESTROY));
+        uint64_t destroyed = calls(slots[i], AT_TASK_DESTROY);
+        ck_assert_uint_le(destroyed, calls(slots[i], AT_TASK_CREATE));
+        if (!task_create_failed) {
+            ck_assert_uint_eq(destroyed, calls(slots[i], AT_TASK_CREATE));
+            ck_assert_uint_eq(calls(slots[i], AT_DEACTIVATE) > 0, calls(slots[i], AT_ACTIVATE) > 0);
+        }
+    }
+    for (uint32_t i = 0; i < atomic_load(&r.stage->trace_count); i++) {
+        const struct stage_call *c = &r.stage->trace[i];
+        int at = c->slot == 0 ? 0 : c->slot == 2 ? 1 : c->slot == 3 ? 2 : 3;
+        if (c->point == AT_DEACTIVATE) {
+            ck_assert_int_ge(at, last_deactivated);
+            last_deactivated = at;
+        }
+        if (c->point == AT_DESTROY) {
+            ck_assert_int_le(at, last_destroyed);
+            last_destroyed = at;
+        }
+    }
+}
+
+START_TEST(a_failing_call_ends_the_pipeline_with_its_sentence_and_everything_is_destroyed)
+{
+    write_failing(failures[_i].slot, failures[_i].point, failures[_i].flags, "");
+    run_start(&r, NULL);
+    run_ends(&r, failures[_i].status);
+    expect_logged(failures[_i].sentence);
+    check_lifecycle(failures[_i].point == AT_TASK_CREATE);
+}
+END_TEST
+
+static const struct {
+    uint32_t slot;
+    enum stage_point point;
+} retried[] = {{0, AT_ACTIVATE}, {1, AT_ACTIVATE}, {0, AT_PARTITIONS}, {1, AT_CLAIM}, {0, AT_RESOLVE},
+               {0, AT_START},    {0, AT_POLL},     {2, AT_PROCESS},    {3, AT_OFFER}, {3, AT_NEXT},
+               {1, AT_WRITE},    {1, AT_COMMIT},   {0, AT_COMMITTED},  {0, AT_READY}, {3, AT_READY}};
+
+START_TEST(a_retriable_failure_is_tried_again_until_it_passes)
+{
+    write_failing(retried[_i].slot, retried[_i].point, "retriable", ":1:2");
+    run_start(&r, NULL);
+    run_ends(&r, 0);
+    run_check(&r, 1, 0, 2, 1000, run_once);
+    check_lifecycle(false);
+    char text[128];
+    (void)snprintf(text, sizeof text, "stage %s failed", stage_points[retried[_i].point]);
+    if (calls(retried[_i].slot, retried[_i].point) > 0) {
+        expect_logged(text);
+    }
+}
+END_TEST
+
+START_TEST(a_plugin_that_makes_no_operator_is_told)
+{
+    write_failing(7, AT_INIT, "fatal", "");
+    ck_assert_int_eq(setenv("STAGE_NO_CREATE", "u", 1), 0);
+    run_start(&r, NULL);
+    run_ends(&r, 1);
+    ck_assert_int_eq(unsetenv("STAGE_NO_CREATE"), 0);
+    expect_logged("/operators/1/config: u: stage create failed");
+    ck_assert_uint_eq(calls(0, AT_DESTROY), 1);
+    ck_assert_uint_eq(calls(2, AT_DESTROY), 0);
+}
+END_TEST
+
+/* ---- what plugins must not do ---- */
+
+static const struct {
+    const char *mode;
+    int status;
+    const char *sentence;
+} faulty[] = {
+    {"missing", 1, "error: u: the UDF left its required column \"v\" null"},
+    {"wrong-rows", 1,
+     "error: u: the UDF gathered rows that are not ascending, not in the batch or more than 4096"},
+    {"wrong-output", 1, "error: u: the UDF wrote to output 1, which its bind did not describe"},
+    {"idle", 1, "error: u: process gave an answer that it does not have: 2"},
+    {"two-outputs", 78,
+     "/operators/1/config: u: the plugin has more than one output, and an \"input\" can name only an "
+     "operator's first"},
+};
+
+START_TEST(a_faulty_udf_is_told_by_name)
+{
+    char manifest[4096];
+    (void)snprintf(manifest, sizeof manifest,
+                   PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'%s'") ","
+                                SINK("k", 1, "u", "")),
+                   faulty[_i].mode);
+    run_expect(&r, manifest, faulty[_i].status);
+    expect_logged(faulty[_i].sentence);
+    ck_assert_uint_eq(run_rows(&r, 1), 0);
+}
+END_TEST
+
+START_TEST(poison_of_a_udf_that_is_not_pure_stops)
+{
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'poison'") ","
+                                SINK("k", 1, "u", "")),
+               1);
+    expect_logged("error: u: one of these rows is poison");
+}
+END_TEST
+
+START_TEST(what_a_failed_call_emitted_does_not_come_twice)
+{
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0",
+                                                           ",'mode':'stumble','fail':['finish:retriable:2:3']") ","
+                                SINK("k", 1, "u", "")),
+               0);
+    run_check(&r, 1, 0, 2, 1000, run_once);
+}
+END_TEST
+
+/* ---- the graph ---- */
+
+START_TEST(two_ways_of_the_same_records_into_one_operator_are_refused)
+{
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", "") "," UDF("v", 3, "s0", "") ","
+                                OPERATOR("k", "sink", 1, "'input':['u','v'],", "")),
+               78);
+    expect_logged("/operators/3/input: the records of s0 come to k by two ways, u and v: let one of "
+                  "them read the other");
+}
+END_TEST
+
+START_TEST(exactly_once_refuses_a_sink_that_keeps_no_positions)
+{
+    run_expect(&r, PIPELINE("'exactly_once':true,",
+                            SOURCE(0, RECORDS) "," OPERATOR("k", "ephemeral", 1, "'input':'s0',", "")),
+               78);
+    expect_logged("/operators/1: \"exactly_once\" is true, but k keeps no positions with its rows");
+}
+END_TEST
+
+/* ---- positions ---- */
+
+static void store_position(uint8_t partition, int64_t offset)
+{
+    struct stage_log *log = &r.stage->logs[1][0];
+    uint64_t count = atomic_load(&log->durable);
+    log->rows[count] = (struct stage_row){.offset = offset, .partition = partition, .is_position = 1};
+    atomic_store(&log->durable, count + 1);
+}
+
+START_TEST(a_new_partition_begins_at_its_beginning)
+{
+    store_position(0, 1000);
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS ",'begin':900") "," SINK("k", 1, "s0", "")), 0);
+    ck_assert_uint_eq(run_rows(&r, 1), 1000);
+    ck_assert_uint_eq(run_count(&r, 1, 0, 1, 0), 1);
+}
+END_TEST
+
+START_TEST(a_partition_that_lost_its_position_is_refused)
+{
+    store_position(1, 1000);
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 1);
+    expect_logged("error: s0: k has positions of topic up to partition 1, but that of partition 0 is "
+                  "lost: restore it, or remove all of them to begin by the startup mode");
+    ck_assert_uint_eq(run_rows(&r, 1), 0);
+}
+END_TEST
+
+START_TEST(first_positions_that_a_crash_cut_short_are_asked_for_again)
+{
+    char path[128];
+    store_position(1, 400);
+    (void)snprintf(path, sizeof path, "%s/state", r.dir);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/state/seeding", r.dir);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS ",'begin':400") "," SINK("k", 1, "s0", "")), 0);
+    ck_assert_uint_eq(run_rows(&r, 1), 1200);
+    ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
+static bool has_rows(struct run *run, void *arg)
+{
+    (void)run;
+    return run_rows(&r, 1) >= *(uint64_t *)arg;
+}
+
+START_TEST(an_owner_that_another_process_took_over_ends_with_77)
+{
+    uint64_t some = 100;
+    atomic_store(&r.stage->limit[0], 100);
+    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':1000,'limit':true") "," SINK("k", 1, "s0", "")));
+    run_start(&r, NULL);
+    run_until(&r, has_rows, &some, "rows");
+    atomic_fetch_add(&r.stage->fences[1][0], 1);
+    atomic_store(&r.stage->limit[0], 1000);
+    run_ends(&r, 77);
+    expect_logged("error: k: another process has taken the positions over");
+    ck_assert_uint_eq(run_rows(&r, 1), 100);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("faults");
+    TCase *tc = tcase_create("faults");
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_loop_test(tc, a_refused_row_becomes_a_dead_letter_and_its_neighbours_go_on, 0,
+                        (int)(sizeof refusals / sizeof refusals[0]));
+    tcase_add_test(tc, a_rejected_sub_row_leaves_its_siblings_alone);
+    tcase_add_test(tc, on_error_skip_writes_no_letter);
+    tcase_add_test(tc, on_error_fail_stops_with_the_place_and_goes_no_further);
+    tcase_add_test(tc, an_operator_has_a_policy_of_its_own);
+    tcase_add_test(tc, most_of_the_records_set_aside_stop_the_pipeline);
+    tcase_add_loop_test(tc, a_full_disk_pauses_and_loses_nothing, 0,
+                        (int)(sizeof full_disk / sizeof full_disk[0]));
+    tcase_add_test(tc, a_source_that_waits_for_its_dead_letter_is_served);
+    tcase_add_test(tc, the_folder_of_the_dead_letters_is_made);
+    tcase_add_test(tc, a_dead_letter_file_that_cannot_be_is_refused_at_start);
+    tcase_add_loop_test(tc,
+                        a_failing_call_ends_the_pipeline_with_its_sentence_and_everything_is_destroyed,
+                        0, (int)(sizeof failures / sizeof failures[0]));
+    tcase_add_loop_test(tc, a_retriable_failure_is_tried_again_until_it_passes, 0,
+                        (int)(sizeof retried / sizeof retried[0]));
+    tcase_add_test(tc, a_plugin_that_makes_no_operator_is_told);
+    tcase_add_loop_test(tc, a_faulty_udf_is_told_by_name, 0,
+                        (int)(sizeof faulty / sizeof faulty[0]));
+    tcase_add_test(tc, poison_of_a_udf_that_is_not_pure_stops);
+    tcase_add_test(tc, what_a_failed_call_emitted_does_not_come_twice);
+    tcase_add_test(tc, two_ways_of_the_same_records_into_one_operator_are_refused);
+    tcase_add_test(tc, exactly_once_refuses_a_sink_that_keeps_no_positions);
+    tcase_add_test(tc, a_new_partition_begins_at_its_beginning);
+    tcase_add_test(tc, a_partition_that_lost_its_position_is_refused);
+    tcase_add_test(tc, first_positions_that_a_crash_cut_short_are_asked_for_again);
+    tcase_add_test(tc, an_owner_that_another_process_took_over_ends_with_77);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
