@@ -3,6 +3,8 @@
 #include "part.h"
 
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 struct source {
     struct part part;
@@ -14,6 +16,7 @@ struct source {
     int64_t begin;     /* what resolve answers */
     bool ends;
     bool is_limited;
+    bool is_noisy; /* watches a descriptor that is always ready */
 };
 
 struct lane {
@@ -22,6 +25,7 @@ struct lane {
     int64_t next[STAGE_PARTITIONS]; /* -1 = not of this lane */
     uint32_t ids[STAGE_PARTITIONS];
     uint32_t turn;
+    int noise_fd;
     char text[70000];
 };
 
@@ -40,6 +44,7 @@ static int32_t init(void *self, const struct ph_config *config, struct ph_error 
     s->bad_every = ph_config_integer(config, "bad_every");
     s->begin = ph_config_integer(config, "begin");
     s->ends = ph_config_integer(config, "end") != 0;
+    s->is_noisy = ph_config_integer(config, "noisy") != 0;
     s->is_limited = ph_config_integer(config, "limit") != 0;
     return part_init(&s->part, config, err);
 }
@@ -49,6 +54,7 @@ static void *task_create(void *op, const struct ph_task *task, struct ph_error *
     struct lane *l = (struct lane *)calloc(1, sizeof *l);
     l->op = (struct source *)op;
     l->task = task;
+    l->noise_fd = -1;
     memset(l->next, 0xff, sizeof l->next);
     if (part_at(&l->op->part, AT_TASK_CREATE, task->lane, err) != PH_OK) {
         free(l);
@@ -67,6 +73,12 @@ static void task_destroy(void *self)
 static int32_t activate(void *self, struct ph_error *err)
 {
     struct lane *l = (struct lane *)self;
+    if (l->op->is_noisy && l->noise_fd < 0) {
+        l->noise_fd = eventfd(1, EFD_CLOEXEC);
+        if (l->op->part.wait->watch(l->task, l->noise_fd, PH_WAIT_READ, err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
     return part_at(&l->op->part, AT_ACTIVATE, l->task->lane, err);
 }
 
@@ -74,6 +86,11 @@ static void deactivate(void *self)
 {
     struct lane *l = (struct lane *)self;
     (void)part_at(&l->op->part, AT_DEACTIVATE, l->task->lane, NULL);
+    if (l->noise_fd >= 0) {
+        (void)l->op->part.wait->watch(l->task, l->noise_fd, 0, NULL);
+        (void)close(l->noise_fd);
+        l->noise_fd = -1;
+    }
 }
 
 static int32_t ready(void *self, int fd, uint32_t events, struct ph_error *err)
@@ -211,6 +228,8 @@ static const struct ph_config_key keys[] = {
     PART_INT("begin", "0"),
     PART_KEY(.type = PH_CONFIG_BOOL, .name = "end", .doc = "ends after the records",
              .default_text = "true"),
+    PART_KEY(.type = PH_CONFIG_BOOL, .name = "noisy", .doc = "a descriptor is always ready",
+             .default_text = "false"),
     PART_KEY(.type = PH_CONFIG_BOOL, .name = "limit", .doc = "the test says how far",
              .default_text = "false")};
 
