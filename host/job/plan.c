@@ -23,10 +23,12 @@ void plan_lanes(struct job *job)
     }
 }
 
+/* An async UDF never blocks: it waits for its sockets in the worker of what it reads. */
 bool plan_is_chained(const struct node *n)
 {
-    return node_kind(n) == PH_KIND_UDF && (n->plugin->descriptor.flags & PH_PLUGIN_WAITS) == 0 &&
-           n->manifest->input_count == 1 && node_input(n, 0)->task_count == n->task_count;
+    bool waits = (n->plugin->descriptor.flags & PH_PLUGIN_WAITS) != 0;
+    bool fits = node_kind(n) == PH_KIND_ASYNC_UDF || (node_kind(n) == PH_KIND_UDF && !waits);
+    return fits && n->manifest->input_count == 1 && node_input(n, 0)->task_count == n->task_count;
 }
 
 static struct worker *add_worker(struct job *job, const struct task *t, struct ph_error *err)
@@ -131,7 +133,7 @@ static int32_t connect_input(struct task *t, uint32_t input, struct ph_error *er
             continue;
         }
         rc = plan_is_chained(t->node) ? add_link(from->tasks[lane], t, NULL, input, err)
-                                 : connect_ring(from->tasks[lane], t, input, err);
+                                      : connect_ring(from->tasks[lane], t, input, err);
     }
     return rc;
 }

@@ -10,7 +10,7 @@
 
 /** What is staged here before it goes to libpq: enough for few system calls, little enough for the
  * server to begin early. */
-#define ENCODE_PIECE_BYTES (64u * 1024u)
+#define ENCODE_PIECE_BYTES (128u * 1024u)
 
 /** One input column of the running batch, and how to write it. */
 struct encode_source {

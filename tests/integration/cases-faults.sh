@@ -53,7 +53,7 @@ case_offline() {
 
 case_postgres_away() {
     case_begin postgres-away
-    process_start feed-pg "$BIN/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 5000 --count 40000
+    process_start feed-pg "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 5000 --count 40000
     postgres_stop
     pipehost_start
     expect 'Postgres away at start: it says so and waits' wait_until 15 log_says 'rows: waiting: '

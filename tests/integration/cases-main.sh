@@ -28,7 +28,7 @@ case_lanes() {
 
 case_drain() {
     case_begin drain
-    process_start feed-drain "$BIN/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 5000 --count 20000
+    process_start feed-drain "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 5000 --count 20000
     pipehost_start
     wait_until 20 has_rows 1000
     expect 'a second start of the pipeline exits with 75' exits_with 75 10
@@ -43,7 +43,7 @@ case_drain() {
 case_kill9() {
     local i
     case_begin kill9
-    process_start feed-kill9 "$BIN/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 20000 --count "$KILL_COUNT"
+    process_start feed-kill9 "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 20000 --count "$KILL_COUNT"
     for ((i = 0; i < KILLS; i++)); do
         pipehost_start --set /checkpoint/interval_ms=1000
         pause_ms $((200 + RANDOM % 900))

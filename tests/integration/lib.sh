@@ -5,7 +5,8 @@
 # shellcheck source=../services/services.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../services/services.sh"
 
-BIN=${PIPEHOST_BIN:-$ROOT/build/bin}
+BIN=${PIPEHOST_BIN:-$ROOT/build/bin} # pipehost, perhaps built with a sanitizer
+TOOLS=$ROOT/build/bin
 MANIFEST=$ROOT/examples/process-events.json
 PASSED=0
 FAILED=0
@@ -75,13 +76,13 @@ pipehost_start() {
     LOG=$(process_log "pipehost-$CASE")
 }
 
-produce() { "$BIN/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 "$@"; }
+produce() { "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 "$@"; }
 
 # rows_exact COUNT [OPTION...]: every row of the table is one of the first COUNT events, each there once.
 rows_exact() {
     local count=$1
     shift
-    "$BIN/rows-check" --dsn "host=$RUN_DIR/postgres/socket port=$POSTGRES_PORT user=postgres dbname=postgres" \
+    "$TOOLS/rows-check" --dsn "host=$RUN_DIR/postgres/socket port=$POSTGRES_PORT user=postgres dbname=postgres" \
         --table "$TABLE" --seed 7 --count "$count" --partitions 4 "$@"
 }
 
@@ -94,7 +95,7 @@ api_stat() { curl -s "http://127.0.0.1:$API_PORT/stats" | sed "s/.*\"$1\":\([0-9
 
 api_port_said() { sed -n 's/^listening on \([0-9]*\)$/\1/p' "$(process_log geo-api)" | grep .; }
 api_start() {
-    process_start geo-api "$BIN/geo-api" --port 0 "$@"
+    process_start geo-api "$TOOLS/geo-api" --port 0 "$@"
     wait_until 10 api_port_said >/dev/null
     API_PORT=$(api_port_said | tail -n 1)
 }

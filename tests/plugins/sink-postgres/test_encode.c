@@ -208,7 +208,7 @@ START_TEST(rows_go_on_where_a_full_piece_was_sent)
     }
     ck_assert_int_eq(stop, ENCODE_END);
     ck_assert_uint_eq(total, ROWS * (2 + 4 + LENGTH));
-    ck_assert_uint_eq(pieces, 8);
+    ck_assert_uint_eq(pieces, 4);
     harness_batch_release(batch);
     bench_close(&b);
 }
