@@ -68,8 +68,8 @@ for section in "$@"; do
     sdk) use_sdk ;;
     run) use_host ;;
     documents)
-        for document in first-plugin abi; do
-            "$source/tests/sdk/run-snippets" "$source/sdk/docs/$document.md" || fail "$document.md is not true"
+        for document in README sdk/docs/first-plugin sdk/docs/abi; do
+            "$source/tests/sdk/run-snippets" "$source/$document.md" || fail "$document.md is not true"
         done
         ;;
     *) fail "there is no section $section" ;;
