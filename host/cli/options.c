@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,23 +85,21 @@ void options_print_help(void)
                  "78 wrong configuration.\n");
 }
 
-static bool usage(const char *format, const char *what)
+__attribute__((format(printf, 1, 2))) static bool usage(const char *format, ...)
 {
+    va_list args;
+    va_start(args, format);
     (void)fprintf(stderr, "pipehost: ");
-    /* The formats are this file's own literals. */
-    if (strcmp(format, "too many") == 0) {
-        (void)fprintf(stderr, "too many %s options (at most %u)\n", what, OPTIONS_LIST_MAX);
-    } else {
-        (void)fprintf(stderr, "%s%s\n", format, what);
-    }
-    (void)fprintf(stderr, "Try \"pipehost --help\".\n");
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\nTry \"pipehost --help\".\n");
     return false;
 }
 
 static bool append(const char **list, uint32_t *count, const char *value, const char *name)
 {
     if (*count == OPTIONS_LIST_MAX) {
-        return usage("too many", name);
+        return usage("too many %s options (at most %u)", name, OPTIONS_LIST_MAX);
     }
     list[(*count)++] = value;
     return true;
@@ -112,7 +111,7 @@ static bool set_log_format(struct options *o, const char *value)
         o->log_format = value[0] == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
         return true;
     }
-    return usage("--log-format is text or json, not ", value);
+    return usage("--log-format is text or json, not %s", value);
 }
 
 static bool apply(struct options *o, int option, const char *value)
@@ -155,7 +154,7 @@ static bool allowed(const struct options *o, int option)
 {
     for (size_t i = 0; i < TABLE_SIZE; i++) {
         if (table[i].value == option && (table[i].commands & (1u << o->command)) == 0) {
-            return usage("this command does not take --", table[i].name);
+            return usage("this command does not take --%s", table[i].name);
         }
     }
     return true;
@@ -171,7 +170,7 @@ static bool take_operand(struct options *o, const char *word, bool *has_command)
         }
     }
     if (o->path != NULL) {
-        return usage("one file at a time; unexpected argument ", word);
+        return usage("one file at a time; unexpected argument %s", word);
     }
     o->path = word;
     return true;
@@ -195,8 +194,12 @@ bool options_parse(struct options *o, int argc, char **argv)
     size_t seen_count = 0;
     bool has_command = false;
     int option;
+    static char name[] = "pipehost";
     *o = (struct options){.command = COMMAND_RUN, .log_level = PH_LOG_INFO};
     fill_long_options(longs);
+    if (argc > 0) {
+        argv[0] = name; /* what getopt's own messages begin with */
+    }
     /* "-" gives operands in order as option 1, so that a command may stand before or between
      * options. */
     while ((option = getopt_long(argc, argv, "-vqh", longs, NULL)) != -1) {
@@ -221,5 +224,5 @@ bool options_parse(struct options *o, int argc, char **argv)
         }
     }
     return o->path != NULL ||
-           usage("which file? ", o->command == COMMAND_INSPECT ? "PLUGIN.so" : "MANIFEST.json");
+           usage("which file? %s", o->command == COMMAND_INSPECT ? "PLUGIN.so" : "MANIFEST.json");
 }

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The command line as a user sees it. Usage: cases.sh PIPEHOST STAGE_PLUGINS
+set -u
+
+PIPEHOST=$1
+PLUGINS=$2
+DIR=$(mktemp -d)
+trap 'rm -rf "$DIR"' EXIT
+cd "$DIR" || exit 1
+FAILED=0
+
+# check NAME STATUS EXPECTED_STDOUT EXPECTED_STDERR ARG...; what is expected is a bash pattern, @ stands for the folder.
+check() {
+    local name=$1 status=$2 out=${3//@/$DIR} err=${4//@/$DIR} got=0
+    shift 4
+    timeout 30 "$PIPEHOST" "$@" >out.txt 2>err.txt || got=$?
+    # shellcheck disable=SC2053 # patterns
+    if [ "$got" != "$status" ] || [[ "$(cat out.txt)" != $out ]] || [[ "$(cat err.txt)" != $err ]]; then
+        FAILED=$((FAILED + 1))
+        printf 'FAILED %s: exit status %s (expected %s)\n' "$name" "$got" "$status"
+        printf -- '--- stdout, expected:\n%s\n--- stdout:\n%s\n' "$out" "$(cat out.txt)"
+        printf -- '--- stderr, expected:\n%s\n--- stderr:\n%s\n' "$err" "$(cat err.txt)"
+    fi
+}
+
+TRY=$'\nTry "pipehost --help".'
+
+HELP='Usage: pipehost \[COMMAND\] FILE \[OPTION...\]
+
+Commands:
+  run MANIFEST.json          run a pipeline (the word "run" may be left out)
+  validate MANIFEST.json     check a manifest, its plugins and their configuration; uses no network
+  inspect PLUGIN.so          print what a plugin is, takes and counts
+
+Options:
+  --env-file FILE                  read ${VARIABLES} from FILE too; the environment wins
+  --plugin-dir DIR                 look for plugins in DIR first (repeatable)
+  --set OPERATOR/POINTER=VALUE     change one value of the manifest, "events/config/topic=t" or "/parallelism=3" (repeatable)
+  --log-format text|json           how lines on stderr look
+  -v, --verbose                    say more
+  -q, --quiet                      say only warnings and errors
+  --json                           print JSON
+  --markdown                       print a reference page
+  -h, --help                       print this and exit
+  --version                        print the version and exit
+
+Signals: SIGTERM and SIGINT commit what is on its way and exit 0; a second one stops at once.
+Exit codes: 0 done, 1 failure, 64 usage, 75 runs already, 77 taken over by another process,
+78 wrong configuration.'
+
+# ---- usage
+
+check help 0 "$HELP" '' --help
+check help-short 0 "$HELP" '' -h
+check help-of-a-command 0 "$HELP" '' validate --help
+check help-beside-nonsense 0 "$HELP" '' a.json --help b.json
+check version 0 'pipehost [0-9]*.[0-9]*.[0-9]* (ABI [0-9]*.[0-9]*)' '' --version
+check nothing 64 '' "pipehost: which file[?] MANIFEST.json$TRY"
+check no-manifest 64 '' "pipehost: which file[?] MANIFEST.json$TRY" validate
+check no-module 64 '' "pipehost: which file[?] PLUGIN.so$TRY" inspect
+check two-files 64 '' "pipehost: one file at a time; unexpected argument b.json$TRY" a.json b.json
+check unknown-option 64 '' "pipehost: unrecognized option '--nope'$TRY" a.json --nope
+check unknown-letter 64 '' "pipehost: invalid option -- 'z'$TRY" a.json -z
+check no-argument 64 '' "pipehost: option '--set' requires an argument$TRY" a.json --set
+check wrong-command 64 '' "pipehost: this command does not take --set$TRY" inspect a.so --set a=b
+check json-of-run 64 '' "pipehost: this command does not take --json$TRY" a.json --json
+check log-format 64 '' "pipehost: --log-format is text or json, not xml$TRY" a.json --log-format xml
+many=()
+for i in $(seq 65); do many+=(--set "/x=$i"); done
+check too-many 64 '' "pipehost: too many --set options (at most 64)$TRY" a.json "${many[@]}"
+
+# ---- inspect
+
+printf '#!/bin/sh\n' >script.so
+check not-elf 1 '' 'pipehost: *script.so: not an ELF file: *' inspect script.so
+check no-file 1 '' 'pipehost: none.so: cannot be opened: No such file or directory' inspect none.so
+check inspect 0 '*source*numbered records*partitions*' '' inspect "$PLUGINS/stage.so"
+check inspect-json 0 '\{*"id"*"source"*\}' '' inspect "$PLUGINS/stage.so" --json
+check inspect-markdown 0 '#*`partitions`*' '' inspect --markdown "$PLUGINS/stage.so"
+
+# ---- validate and run
+
+truncate -s 800M stage.bin
+cat >good.json <<'END'
+{ "pipeline": "good", "state_dir": "state", "operators": [
+  { "name": "s0", "plugin": "stage:source", "config": { "stage": "stage.bin", "slot": 0, "records": 5 },
+    "format": { "json": { "fields": { "n": "int64" } } } },
+  { "name": "k", "plugin": "stage:sink", "input": "s0", "config": { "stage": "stage.bin", "slot": 1 } } ] }
+END
+sed 's/"records"/"rekords"/' good.json >typo.json
+printf '{ "pipeline": "p", \n' >cut.json
+
+check validate 0 'good.json: good is valid: 2 operators' '' validate good.json --plugin-dir "$PLUGINS"
+[ ! -e state ] || { echo 'FAILED validate: it left a state_dir'; FAILED=$((FAILED + 1)); }
+check validate-typo 78 '' 'typo.json:2:90: /operators/0/config/rekords: unknown key "rekords", did you mean "records"[?]*' \
+    validate typo.json --plugin-dir "$PLUGINS"
+check run-typo 78 '' 'typo.json:2:90: /operators/0/config/rekords: unknown key "rekords", did you mean "records"[?]*' \
+    typo.json --plugin-dir "$PLUGINS"
+check validate-syntax 78 '' 'cut.json:*' validate cut.json
+check no-such-manifest 78 '' 'cannot read the manifest "none.json": No such file or directory' none.json
+check no-such-plugin 78 '' '*/operators/0/plugin: *stage*' validate good.json
+check run 0 '' '*info: good: done after * s; 5 records in, 5 rows committed, 0 set aside' good.json --plugin-dir "$PLUGINS"
+check run-again 0 '' '*1 partitions: 1 go on where their sinks stand, 0 begin by the startup mode*info: good: done after * s; 0 records in, 0 rows committed, 0 set aside' \
+    run good.json --plugin-dir "$PLUGINS"
+check quiet 0 '' '' -q good.json --plugin-dir "$PLUGINS"
+check verbose 0 '' '*debug: s0: topic/0 begins at offset 5*' good.json -v --plugin-dir "$PLUGINS"
+check json-log 0 '' '\{"time":"*"level":"info"*\}' good.json --log-format json --plugin-dir "$PLUGINS"
+check set 0 '' '*info: other: done after *' good.json --set /pipeline=other --plugin-dir "$PLUGINS"
+
+if [ "$FAILED" != 0 ]; then
+    printf '%s cases failed\n' "$FAILED"
+    exit 1
+fi
