@@ -28,7 +28,8 @@ static bool is_listed(const struct ph_position *positions, uint32_t count, uint3
     return false;
 }
 
-/* What `in` covers of a partition at most; -1: nothing, its rows' record goes on in a later batch. */
+/* What `in` covers of a partition at most; -1: nothing, its rows' record goes on in a later batch.
+ */
 static int64_t covered_of(const struct ph_batch *in, uint32_t partition_id)
 {
     for (uint32_t i = 0; i < in->position_count; i++) {

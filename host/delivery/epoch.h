@@ -90,8 +90,8 @@ __attribute__((warn_unused_result)) bool epoch_mark_dead(struct epoch *e, struct
  */
 __attribute__((warn_unused_result)) int32_t epoch_prune(struct epoch *e, const int64_t *durable,
                                                         struct ph_error *err);
-/** What was ready is durable, durable[] is up to date: forgets it and the positions below. PH_ERROR:
- * out of reserve. */
+/** What was ready is durable, durable[] is up to date: forgets it and the positions below.
+ * PH_ERROR: out of reserve. */
 __attribute__((warn_unused_result)) int32_t epoch_pass(struct epoch *e, const int64_t *durable,
                                                        struct ph_error *err);
 /** Nothing is held and no position moved. */

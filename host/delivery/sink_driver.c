@@ -11,7 +11,8 @@
 /* A sink without room is asked again after this, doubling. */
 #define FULL_FIRST_NS (1 * CLOCK_NS_PER_MS)
 #define FULL_LAST_NS  (100 * CLOCK_NS_PER_MS)
-/* Batches whose records' positions are still to come. Their memory bounds them before, as a rule. */
+/* Batches whose records' positions are still to come. Their memory bounds them before, as a rule.
+ */
 #define WAITING_MAX (EPOCH_ENTRIES_MAX / 2 - 1)
 
 struct sink_driver *sink_driver_create(const struct ph_sink_ops *ops, void *task,

@@ -52,8 +52,8 @@ struct sink_env {
     /** The next batch (with its reference) or, with *batch null, the end of input; false: nothing
      * there now. */
     bool (*next)(void *arg, const struct ph_batch **batch);
-    /** Sets a row aside by the operator's policy. A retriable error: the row is written again later;
-     * any other stops the pipeline. */
+    /** Sets a row aside by the operator's policy. A retriable error: the row is written again
+     * later; any other stops the pipeline. */
     int32_t (*set_aside)(void *arg, const struct ph_batch *batch, uint32_t row, const char *code,
                          const char *reason, struct ph_error *err);
     /** Makes durable what set_aside was given; before each commit. */

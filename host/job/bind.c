@@ -168,9 +168,10 @@ static int32_t take_outputs(struct binding *b, struct ph_error *err)
     }
     for (uint32_t i = 1; i < JOB_OUTPUTS_MAX; i++) {
         if (b->outputs[i] != NULL) {
-            return ph_error_set(err, PH_ERR_CONFIG,
-                                "the plugin has more than one output, and an \"input\" can name only "
-                                "an operator's first");
+            return ph_error_set(
+                err, PH_ERR_CONFIG,
+                "the plugin has more than one output, and an \"input\" can name only "
+                "an operator's first");
         }
     }
     if (b->outputs[0] == NULL) {

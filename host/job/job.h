@@ -54,7 +54,7 @@ struct node {
     struct task **tasks;
     uint32_t task_count;
     _Atomic int64_t
-        *committed; /**< sink: by partition id, what is durable; -1 = nothing. Else null */
+        *committed;       /**< sink: by partition id, what is durable; -1 = nothing. Else null */
     bool keeps_positions; /**< a sink that is asked where to begin */
 };
 
@@ -95,11 +95,11 @@ struct task {
     struct job *job;
     struct worker *worker;
     bool is_muted; /**< some of its descriptors are */
-    void *object; /**< the plugin's task object */
+    void *object;  /**< the plugin's task object */
     bool has_object;
     bool active;    /**< activate was called */
     bool connected; /**< and succeeded */
-    bool done; /**< nothing comes from it any more */
+    bool done;      /**< nothing comes from it any more */
     int64_t deadline_ns;
     _Atomic bool woken;
     int64_t *cells; /**< pipehost.metrics/1 */
@@ -145,7 +145,7 @@ struct job {
     struct registry registry;
     bool has_finder;
     bool is_misconfigured; /**< while it is prepared: only settings were wrong so far */
-    struct node *nodes; /**< in the manifest's order */
+    struct node *nodes;    /**< in the manifest's order */
     uint32_t node_count;
     /** By index of an operator: a bit for each one whose records it gets. */
     uint64_t reaches[MANIFEST_OPERATORS_MAX][MANIFEST_OPERATORS_MAX / 64];

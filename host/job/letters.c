@@ -94,8 +94,7 @@ int32_t letters_flush(struct task *t, struct letters *l, struct ph_error *err)
 {
     while (l->first != NULL) {
         struct waiting_letter *w = l->first;
-        struct ph_bytes value = {.data = w->has_value ? w->value : NULL,
-                                 .length = w->value_length};
+        struct ph_bytes value = {.data = w->has_value ? w->value : NULL, .length = w->value_length};
         struct ph_error own;
         ph_error_clear(&own);
         if (clock_monotonic_ns() < l->trouble.retry_ns) {

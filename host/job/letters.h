@@ -24,9 +24,11 @@ struct letters {
 void letters_fini(struct letters *l);
 
 /** Sets a record aside by the task's policy, now or later. PH_ERROR: the pipeline must stop. */
-__attribute__((warn_unused_result)) int32_t letters_add(
-    struct task *t, struct letters *l, const struct ph_partition *partition, int64_t offset,
-    const char *code, const char *reason, struct ph_bytes value, struct ph_error *err);
+__attribute__((warn_unused_result)) int32_t letters_add(struct task *t, struct letters *l,
+                                                        const struct ph_partition *partition,
+                                                        int64_t offset, const char *code,
+                                                        const char *reason, struct ph_bytes value,
+                                                        struct ph_error *err);
 /** The same for a row of a batch. */
 __attribute__((warn_unused_result)) int32_t letters_add_row(struct task *t, struct letters *l,
                                                             const struct ph_batch *batch,
@@ -39,8 +41,8 @@ static inline bool letters_are_waiting(const struct letters *l)
     return l->first != NULL;
 }
 
-/** Tries those that wait, if it is time. PH_OK: none is left; PH_MORE: not before l->trouble.retry_ns;
- * PH_ERROR: the pipeline must stop. */
+/** Tries those that wait, if it is time. PH_OK: none is left; PH_MORE: not before
+ * l->trouble.retry_ns; PH_ERROR: the pipeline must stop. */
 __attribute__((warn_unused_result)) int32_t letters_flush(struct task *t, struct letters *l,
                                                           struct ph_error *err);
 

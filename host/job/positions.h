@@ -2,8 +2,8 @@
 /**
  * Where each partition begins. A sink that keeps positions is the truth; a partition that it does
  * not know begins at offset 0 where the sink knows lower ones of the same topic (the partition is
- * new), and where the source's startup mode says where it knows none. The source starts at the least
- * of its sinks, and each sink drops what it has.
+ * new), and where the source's startup mode says where it knows none. The source starts at the
+ * least of its sinks, and each sink drops what it has.
  */
 #ifndef JOB_POSITIONS_H
 #define JOB_POSITIONS_H

@@ -46,8 +46,7 @@ static int compare(const void *a, const void *b)
     const struct rejected_row *x = a;
     const struct rejected_row *y = b;
     int order = compare_records(x, y);
-    return order != 0 ? order
-                      : (x->sub_index < y->sub_index ? -1 : x->sub_index > y->sub_index);
+    return order != 0 ? order : (x->sub_index < y->sub_index ? -1 : x->sub_index > y->sub_index);
 }
 
 static void sort(struct rejects *r)

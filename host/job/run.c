@@ -88,8 +88,8 @@ struct control {
     bool stop_at_once;
 };
 
-/* Cancelled workers end with their step. A plugin that does not return from a call for so long keeps
- * nobody waiting: what it has not committed is read again at the next start. */
+/* Cancelled workers end with their step. A plugin that does not return from a call for so long
+ * keeps nobody waiting: what it has not committed is read again at the next start. */
 #define END_GRACE_NS (5 * CLOCK_NS_PER_S)
 
 static bool workers_finished(const struct job *job)

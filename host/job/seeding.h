@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The first positions of a pipeline: what the startup mode said becomes durable in every sink task
- * before a record is read. A mark in state_dir stands while that is under way, so that a start after
- * a crash in between asks the startup mode again instead of taking the rest for new partitions.
+ * before a record is read. A mark in state_dir stands while that is under way, so that a start
+ * after a crash in between asks the startup mode again instead of taking the rest for new
+ * partitions.
  */
 #ifndef JOB_SEEDING_H
 #define JOB_SEEDING_H

@@ -97,7 +97,8 @@ void tasks_destroy(struct job *job)
 
 typedef int32_t (*start_step)(struct task *t, struct ph_error *err);
 
-/* Libraries behind sources that are connected already must be served while others are waited for. */
+/* Libraries behind sources that are connected already must be served while others are waited for.
+ */
 static void serve_sources(struct job *job)
 {
     for (uint32_t i = 0; i < job->node_count; i++) {
@@ -110,7 +111,8 @@ static void serve_sources(struct job *job)
     }
 }
 
-/* One sleep of a task's worker, whose thread does not run yet, until at_ns (0 = none) at the latest.
+/* One sleep of a task's worker, whose thread does not run yet, until at_ns (0 = none) at the
+ * latest.
  */
 static void doze(struct task *t, int64_t at_ns)
 {

@@ -239,8 +239,9 @@ static bool same_record(const struct ph_batch *b, uint32_t row, uint32_t other)
 }
 
 /*
- * The held batch is one of many of its input, and what follows goes on behind it: the source records
- * in front of the one that comes next are done with. Answers how many rows of the input that are.
+ * The held batch is one of many of its input, and what follows goes on behind it: the source
+ * records in front of the one that comes next are done with. Answers how many rows of the input
+ * that are.
  */
 static uint32_t rows_done(const struct udf_part *u, const struct gathered *next)
 {

@@ -41,11 +41,11 @@ enum held_root {
 struct udf_part {
     struct ph_out out;
     const struct ph_schema *passable; /**< of an input, whose columns the output can begin with */
-    const struct ph_batch *current; /**< in work or to be offered, one reference */
-    uint32_t input;                 /**< that it came from */
-    struct ph_batch *held;          /**< emitted, not yet delivered, one reference */
-    struct gathered gathered;       /**< the draft gathered last */
-    struct gathered held_rows;      /**< of `held` */
+    const struct ph_batch *current;   /**< in work or to be offered, one reference */
+    uint32_t input;                   /**< that it came from */
+    struct ph_batch *held;            /**< emitted, not yet delivered, one reference */
+    struct gathered gathered;         /**< the draft gathered last */
+    struct gathered held_rows;        /**< of `held` */
     enum held_root held_root;
     struct draft_run run;
     uint32_t emitted;    /**< drafts of this input so far */
@@ -69,7 +69,7 @@ struct udf_part {
     uint32_t part_rows;           /**< of the next part */
     struct ph_error row_error;    /**< of reject and emit, whose caller cannot fail */
     struct trouble trouble;       /**< nothing is done before its retry_ns */
-    int64_t look_ns;  /**< something may be done again, at the latest */
+    int64_t look_ns;              /**< something may be done again, at the latest */
 };
 
 void udf_out_init(struct task *t);
@@ -78,14 +78,14 @@ void udf_out_fini(struct udf_part *u);
 __attribute__((warn_unused_result)) int32_t udf_out_prepare(struct task *t);
 /** Delivers what is held without positions. PH_MORE: no room or no memory now. */
 __attribute__((warn_unused_result)) int32_t udf_out_flush(struct task *t);
-/** The UDF is done with `in`: delivers what is held, or an empty batch, with its positions. PH_MORE:
- * no room or no memory now, call again. */
+/** The UDF is done with `in`: delivers what is held, or an empty batch, with its positions.
+ * PH_MORE: no room or no memory now, call again. */
 __attribute__((warn_unused_result)) int32_t udf_out_complete(struct task *t,
                                                              const struct ph_batch *in);
 /** Drops what is held: the input is begun again. */
 void udf_out_forget(struct task *t);
-/** After a call that was refused memory: PH_ERROR where no memory can come back, because the rows of
- * one source record have taken it. */
+/** After a call that was refused memory: PH_ERROR where no memory can come back, because the rows
+ * of one source record have taken it. */
 __attribute__((warn_unused_result)) int32_t udf_out_check_memory(struct task *t,
                                                                  struct ph_error *err);
 

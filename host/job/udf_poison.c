@@ -60,8 +60,7 @@ int32_t udf_poison_next(struct task *t)
     for (uint32_t i = 0; i < count; i++) {
         rows[i] = u->part_end + i;
     }
-    struct ph_batch *part =
-        batch_gather(t->node->reserve, u->whole, rows, count, count == left);
+    struct ph_batch *part = batch_gather(t->node->reserve, u->whole, rows, count, count == left);
     if (part == NULL) {
         u->starved = true;
         return PH_MORE;

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* A descriptor that stays ready although its task may not take from it would keep the worker awake. */
+/* A descriptor that stays ready although its task may not take from it would keep the worker awake.
+ */
 static bool is_useless(const struct task *t)
 {
     return t->done || (t->source != NULL && source_task_is_blocked(t));

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The command line as a user sees it. Usage: cases.sh PIPEHOST STAGE_PLUGINS
+# shellcheck disable=SC2016 # what looks like an expansion is the text that is expected
 set -u
 
 PIPEHOST=$1

@@ -179,7 +179,8 @@ void run_until(struct run *r, bool (*holds)(struct run *r, void *arg), void *arg
         char text[256];
         bool ended = has_ended(r, 1);
         if ((ended && !holds(r, arg)) || now_ns() > until_ns) {
-            (void)snprintf(text, sizeof text, "%s before: %s", ended ? "ended" : "time is up", what);
+            (void)snprintf(text, sizeof text, "%s before: %s", ended ? "ended" : "time is up",
+                           what);
             give_up(r, text);
         }
     }
@@ -234,8 +235,8 @@ uint32_t run_count(const struct run *r, uint32_t sink, uint32_t source, uint32_t
         uint64_t count = atomic_load(&log->durable);
         for (uint64_t i = 0; i < count; i++) {
             const struct stage_row *row = &log->rows[i];
-            rows += row->is_position == 0 && row->source == source &&
-                    row->partition == partition && row->offset == offset;
+            rows += row->is_position == 0 && row->source == source && row->partition == partition &&
+                    row->offset == offset;
         }
     }
     return rows;

@@ -18,15 +18,17 @@ struct run {
     char log[65536];
 };
 
-/* Manifests are written with ' for ". An operator's CONFIG goes on behind its slot: ",'every':3". */
+/* Manifests are written with ' for ". An operator's CONFIG goes on behind its slot: ",'every':3".
+ */
 #define OPERATOR(NAME, PLUGIN, SLOT, INPUT, CONFIG)                                                \
     "{'name':'" NAME "','plugin':'stage:" PLUGIN "'," INPUT                                        \
     "'config':{'stage':'stage.bin','slot':" #SLOT CONFIG "}}"
 #define SOURCE(SLOT, CONFIG)                                                                       \
-    "{'name':'s" #SLOT "','plugin':'stage:source','config':{'stage':'stage.bin','slot':" #SLOT     \
-    CONFIG "},'format':{'json':{'fields':{'n':{'type':'int64','required':true},'p':'int32',"       \
+    "{'name':'s" #SLOT                                                                             \
+    "','plugin':'stage:source','config':{'stage':'stage.bin','slot':" #SLOT CONFIG                 \
+    "},'format':{'json':{'fields':{'n':{'type':'int64','required':true},'p':'int32',"              \
     "'t':'string'}}}}"
-#define UDF(NAME, SLOT, INPUT, CONFIG)   OPERATOR(NAME, "udf", SLOT, "'input':'" INPUT "',", CONFIG)
+#define UDF(NAME, SLOT, INPUT, CONFIG) OPERATOR(NAME, "udf", SLOT, "'input':'" INPUT "',", CONFIG)
 #define ASYNC(NAME, SLOT, INPUT, CONFIG)                                                           \
     OPERATOR(NAME, "async", SLOT, "'input':'" INPUT "',", CONFIG)
 #define SINK(NAME, SLOT, INPUT, CONFIG) OPERATOR(NAME, "sink", SLOT, "'input':'" INPUT "',", CONFIG)

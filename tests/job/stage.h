@@ -2,8 +2,8 @@
 /**
  * What a test and the plugins of the pipeline under test share: a file that both map. It outlives
  * the pipeline's process, so it is also the "database" of the test's sinks: rows and positions are
- * appended to a log and become durable with one store of its length, as a transaction does, whatever
- * kills the process.
+ * appended to a log and become durable with one store of its length, as a transaction does,
+ * whatever kills the process.
  */
 #ifndef TESTS_JOB_STAGE_H
 #define TESTS_JOB_STAGE_H
@@ -48,10 +48,10 @@ enum stage_point {
 };
 
 static const char *const stage_points[AT_COUNT] = {
-    "create",  "init",       "bind",         "task_create", "activate",  "partitions",
-    "claim",   "resolve",    "start",        "poll",        "serve",     "committed",
-    "ready",   "process",    "finish",       "offer",       "next",      "write",
-    "commit",  "abort",      "release",      "deactivate",  "task_destroy", "destroy"};
+    "create", "init",    "bind",    "task_create", "activate",     "partitions",
+    "claim",  "resolve", "start",   "poll",        "serve",        "committed",
+    "ready",  "process", "finish",  "offer",       "next",         "write",
+    "commit", "abort",   "release", "deactivate",  "task_destroy", "destroy"};
 
 /* A row or, where is_position, a partition's next offset. */
 struct stage_row {

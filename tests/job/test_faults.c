@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows that are refused, dead letters that cannot be written, calls that fail: what becomes of the
- * records, the exit status and the sentence. */
+/* Refused rows, dead letters without a disk, failing calls: records, exit status and sentence. */
 #include "run.h"
 
 #include <fcntl.h>
@@ -60,11 +59,12 @@ static const struct refusal refusals[] = {
     {PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "u",
                                                                                         "")),
      not_tenths, "\"operator\":\"u\",\"source\":\"s0\",\"topic\":\"topic\"", 200},
-    {PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'reject-keep'") "," SINK("k", 1, "u",
-                                                                                             "")),
-     not_tenths, "\"code\":\"stage\",\"reason\":\"rejected by the UDF\",\"value\":\"{\\\"n\\\":", 200},
-    {PIPELINE("", SOURCE(0, RECORDS) "," ASYNC("a", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "a",
-                                                                                          "")),
+    {PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0",
+                                             ",'mode':'reject-keep'") "," SINK("k", 1, "u", "")),
+     not_tenths,
+     "\"code\":\"stage\",\"reason\":\"rejected by the UDF\",\"value\":\"{\\\"n\\\":", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," ASYNC("a", 2, "s0", ",'mode':'reject'") "," SINK("k", 1,
+                                                                                          "a", "")),
      not_tenths, "\"reason\":\"rejected by the async UDF\"", 200},
     {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'write'")), not_rest_3,
      "\"code\":\"stage\",\"reason\":\"refused by write\"", 200},
@@ -130,8 +130,9 @@ END_TEST
 
 START_TEST(on_error_skip_writes_no_letter)
 {
-    run_expect(&r, PIPELINE("'on_error':'skip',", SOURCE(0, RECORDS ",'bad_every':10") ","
-                                                  SINK("k", 1, "s0", "")),
+    run_expect(&r,
+               PIPELINE("'on_error':'skip',",
+                        SOURCE(0, RECORDS ",'bad_every':10") "," SINK("k", 1, "s0", "")),
                0);
     run_check(&r, 1, 0, 2, 1000, not_rest_9);
     ck_assert_uint_eq(run_letters(&r, ""), 0);
@@ -141,8 +142,9 @@ END_TEST
 
 START_TEST(on_error_fail_stops_with_the_place_and_goes_no_further)
 {
-    run_expect(&r, PIPELINE("'on_error':'fail',",
-                            SOURCE(0, ",'records':1000,'bad_every':100") "," SINK("k", 1, "s0", "")),
+    run_expect(&r,
+               PIPELINE("'on_error':'fail',",
+                        SOURCE(0, ",'records':1000,'bad_every':100") "," SINK("k", 1, "s0", "")),
                1);
     expect_logged("error: s0: the record at topic/0 offset 99 was refused (");
     expect_logged(") and on_error is \"fail\"");
@@ -152,18 +154,26 @@ END_TEST
 
 START_TEST(an_operator_has_a_policy_of_its_own)
 {
-    run_expect(&r,
-               PIPELINE("'on_error':'fail',",
-                        SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'reject'}, 'on_error':'dead_letter','description':{") ","
-                        SINK("k", 1, "u", "")),
-               78);
+    run_expect(
+        &r,
+        PIPELINE("'on_error':'fail',",
+                 SOURCE(0, RECORDS) "," UDF(
+                     "u", 2, "s0",
+                     ",'mode':'reject'}, 'on_error':'dead_letter','description':{") "," SINK("k", 1,
+                                                                                             "u",
+                                                                                             "")),
+        78);
     /* description is no object: the manifest above must be refused, the next one not. */
-    run_expect(&r,
-               PIPELINE("'on_error':'fail',",
-                        SOURCE(0, RECORDS) ",{'name':'u','plugin':'stage:udf','input':'s0','on_error':'dead_letter',"
-                                           "'config':{'stage':'stage.bin','slot':2,'mode':'reject'}},"
-                        SINK("k", 1, "u", "")),
-               0);
+    run_expect(
+        &r,
+        PIPELINE(
+            "'on_error':'fail',",
+            SOURCE(
+                0,
+                RECORDS) ",{'name':'u','plugin':'stage:udf','input':'s0','on_error':'dead_letter',"
+                         "'config':{'stage':'stage.bin','slot':2,'mode':'reject'}}," SINK("k", 1,
+                                                                                          "u", "")),
+        0);
     run_check(&r, 1, 0, 2, 1000, not_tenths);
     ck_assert_uint_eq(run_letters(&r, "\"operator\":\"u\""), 200);
 }
@@ -171,12 +181,15 @@ END_TEST
 
 START_TEST(most_of_the_records_set_aside_stop_the_pipeline)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, ",'records':5000") "," UDF("u", 2, "s0", ",'mode':'reject','every':1") ","
-                                SINK("k", 1, "u", "")),
-               1);
+    run_expect(
+        &r,
+        PIPELINE("", SOURCE(0, ",'records':5000") "," UDF(
+                         "u", 2, "s0", ",'mode':'reject','every':1") "," SINK("k", 1, "u", "")),
+        1);
     expect_logged("error: u: ");
-    expect_logged(" of the last 1000 records were set aside, more than dead_letter.stop_above_percent "
-                  "(50) allows; most often (stage): rejected by the UDF");
+    expect_logged(
+        " of the last 1000 records were set aside, more than dead_letter.stop_above_percent "
+        "(50) allows; most often (stage): rejected by the UDF");
 }
 END_TEST
 
@@ -208,13 +221,13 @@ static const struct refusal full_disk[] = {
     {PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "u",
                                                                                         "")),
      not_tenths, "u: waiting: the dead-letter file ", 200},
-    {PIPELINE("", SOURCE(0, RECORDS) "," ASYNC("u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "u",
-                                                                                          "")),
+    {PIPELINE("", SOURCE(0, RECORDS) "," ASYNC("u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1,
+                                                                                          "u", "")),
      not_tenths, "u: waiting: the dead-letter file ", 200},
     {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'write'")), not_rest_3,
      "k: waiting: the dead-letter file ", 200},
-    {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'named','every':10")), not_rest_3,
-     "k: waiting: the dead-letter file ", 200},
+    {PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", ",'mode':'named','every':10")),
+     not_rest_3, "k: waiting: the dead-letter file ", 200},
 };
 
 START_TEST(a_full_disk_pauses_and_loses_nothing)
@@ -254,8 +267,9 @@ END_TEST
 
 START_TEST(the_folder_of_the_dead_letters_is_made)
 {
-    run_expect(&r, PIPELINE("'dead_letter':{'file':'state/dead.jsonl'},",
-                            SOURCE(0, RECORDS ",'bad_every':10") "," SINK("k", 1, "s0", "")),
+    run_expect(&r,
+               PIPELINE("'dead_letter':{'file':'state/dead.jsonl'},",
+                        SOURCE(0, RECORDS ",'bad_every':10") "," SINK("k", 1, "s0", "")),
                0);
     ck_assert_uint_eq(run_letters(&r, ""), 200);
 }
@@ -264,13 +278,15 @@ END_TEST
 START_TEST(a_dead_letter_file_that_cannot_be_is_refused_at_start)
 {
     char expected[256];
-    run_expect(&r, PIPELINE("'dead_letter':{'file':'stage.bin/dead.jsonl'},",
-                            SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")),
+    run_expect(&r,
+               PIPELINE("'dead_letter':{'file':'stage.bin/dead.jsonl'},",
+                        SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")),
                78);
-    (void)snprintf(expected, sizeof expected,
-                   "error: the folder of the dead-letter file %s/stage.bin/dead.jsonl cannot be made: "
-                   "Not a directory",
-                   r.dir);
+    (void)snprintf(
+        expected, sizeof expected,
+        "error: the folder of the dead-letter file %s/stage.bin/dead.jsonl cannot be made: "
+        "Not a directory",
+        r.dir);
     expect_logged(expected);
     ck_assert_uint_eq(atomic_load(&r.stage->calls[0][AT_ACTIVATE]), 0);
 }
@@ -288,8 +304,8 @@ struct failing {
 };
 
 #define ALL_OPERATORS(S, U, A, K)                                                                  \
-    "{'pipeline':'p','state_dir':'state','operators':[" SOURCE(0, RECORDS "%s")                    \
-    "," UDF("u", 2, "s0", "%s") "," ASYNC("a", 3, "u", "%s") "," SINK("k", 1, "a", "%s") "]}"
+    "{'pipeline':'p','state_dir':'state','operators':[" SOURCE(0, RECORDS "%s") "," UDF(           \
+        "u", 2, "s0", "%s") "," ASYNC("a", 3, "u", "%s") "," SINK("k", 1, "a", "%s") "]}"
 
 static const struct {
     uint32_t slot; /* of the operator that fails */
@@ -338,8 +354,8 @@ static void write_failing(uint32_t slot, enum stage_point point, const char *fla
     char manifest[4096];
     for (int i = 0; i < 4; i++) {
         if (slots[i] == slot) {
-            (void)snprintf(text[i], sizeof text[i], ",'fail':['%s:%s%s']", stage_points[point], flags,
-                           which);
+            (void)snprintf(text[i], sizeof text[i], ",'fail':['%s:%s%s']", stage_points[point],
+                           flags, which);
         }
     }
     (void)snprintf(manifest, sizeof manifest, ALL_OPERATORS(, , , ), text[0], text[1], text[2],
@@ -395,9 +411,10 @@ END_TEST
 static const struct {
     uint32_t slot;
     enum stage_point point;
-} retried[] = {{0, AT_ACTIVATE}, {1, AT_ACTIVATE}, {0, AT_PARTITIONS}, {1, AT_CLAIM}, {0, AT_RESOLVE},
-               {0, AT_START},    {0, AT_POLL},     {2, AT_PROCESS},    {3, AT_OFFER}, {3, AT_NEXT},
-               {1, AT_WRITE},    {1, AT_COMMIT},   {0, AT_COMMITTED},  {0, AT_READY}, {3, AT_READY}};
+} retried[] = {{0, AT_ACTIVATE},  {1, AT_ACTIVATE}, {0, AT_PARTITIONS}, {1, AT_CLAIM},
+               {0, AT_RESOLVE},   {0, AT_START},    {0, AT_POLL},       {2, AT_PROCESS},
+               {3, AT_OFFER},     {3, AT_NEXT},     {1, AT_WRITE},      {1, AT_COMMIT},
+               {0, AT_COMMITTED}, {0, AT_READY},    {3, AT_READY}};
 
 START_TEST(a_retriable_failure_is_tried_again_until_it_passes)
 {
@@ -440,7 +457,8 @@ static const struct {
     {"wrong-output", 1, "error: u: the UDF wrote to output 1, which its bind did not describe"},
     {"idle", 1, "error: u: process gave an answer that it does not have: 2"},
     {"two-outputs", 78,
-     "/operators/1/config: u: the plugin has more than one output, and an \"input\" can name only an "
+     "/operators/1/config: u: the plugin has more than one output, and an \"input\" can name only "
+     "an "
      "operator's first"},
 };
 
@@ -448,8 +466,8 @@ START_TEST(a_faulty_udf_is_told_by_name)
 {
     char manifest[4096];
     (void)snprintf(manifest, sizeof manifest,
-                   PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'%s'") ","
-                                SINK("k", 1, "u", "")),
+                   PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'%s'") "," SINK(
+                                    "k", 1, "u", "")),
                    faulty[_i].mode);
     run_expect(&r, manifest, faulty[_i].status);
     expect_logged(faulty[_i].sentence);
@@ -459,8 +477,9 @@ END_TEST
 
 START_TEST(poison_of_a_udf_that_is_not_pure_stops)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'poison'") ","
-                                SINK("k", 1, "u", "")),
+    run_expect(&r,
+               PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", ",'mode':'poison'") "," SINK(
+                                "k", 1, "u", "")),
                1);
     expect_logged("error: u: one of these rows is poison");
 }
@@ -468,10 +487,13 @@ END_TEST
 
 START_TEST(what_a_failed_call_emitted_does_not_come_twice)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0",
-                                                           ",'mode':'stumble','fail':['finish:retriable:2:3']") ","
-                                SINK("k", 1, "u", "")),
-               0);
+    run_expect(
+        &r,
+        PIPELINE(
+            "", SOURCE(0, RECORDS) "," UDF(
+                    "u", 2, "s0",
+                    ",'mode':'stumble','fail':['finish:retriable:2:3']") "," SINK("k", 1, "u", "")),
+        0);
     run_check(&r, 1, 0, 2, 1000, run_once);
 }
 END_TEST
@@ -480,18 +502,22 @@ END_TEST
 
 START_TEST(two_ways_of_the_same_records_into_one_operator_are_refused)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", "") "," UDF("v", 3, "s0", "") ","
-                                OPERATOR("k", "sink", 1, "'input':['u','v'],", "")),
-               78);
-    expect_logged("/operators/3/input: the records of s0 come to k by two ways, u and v: let one of "
-                  "them read the other");
+    run_expect(
+        &r,
+        PIPELINE("", SOURCE(0, RECORDS) "," UDF("u", 2, "s0", "") "," UDF(
+                         "v", 3, "s0", "") "," OPERATOR("k", "sink", 1, "'input':['u','v'],", "")),
+        78);
+    expect_logged(
+        "/operators/3/input: the records of s0 come to k by two ways, u and v: let one of "
+        "them read the other");
 }
 END_TEST
 
 START_TEST(exactly_once_refuses_a_sink_that_keeps_no_positions)
 {
-    run_expect(&r, PIPELINE("'exactly_once':true,",
-                            SOURCE(0, RECORDS) "," OPERATOR("k", "ephemeral", 1, "'input':'s0',", "")),
+    run_expect(&r,
+               PIPELINE("'exactly_once':true,",
+                        SOURCE(0, RECORDS) "," OPERATOR("k", "ephemeral", 1, "'input':'s0',", "")),
                78);
     expect_logged("/operators/1: \"exactly_once\" is true, but k keeps no positions with its rows");
 }
@@ -503,7 +529,8 @@ static void store_position(uint8_t partition, int64_t offset)
 {
     struct stage_log *log = &r.stage->logs[1][0];
     uint64_t count = atomic_load(&log->durable);
-    log->rows[count] = (struct stage_row){.offset = offset, .partition = partition, .is_position = 1};
+    log->rows[count] =
+        (struct stage_row){.offset = offset, .partition = partition, .is_position = 1};
     atomic_store(&log->durable, count + 1);
 }
 
@@ -520,8 +547,9 @@ START_TEST(a_partition_that_lost_its_position_is_refused)
 {
     store_position(1, 1000);
     run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 1);
-    expect_logged("error: s0: k has positions of topic up to partition 1, but that of partition 0 is "
-                  "lost: restore it, or remove all of them to begin by the startup mode");
+    expect_logged(
+        "error: s0: k has positions of topic up to partition 1, but that of partition 0 is "
+        "lost: restore it, or remove all of them to begin by the startup mode");
     ck_assert_uint_eq(run_rows(&r, 1), 0);
 }
 END_TEST
@@ -552,7 +580,8 @@ START_TEST(an_owner_that_another_process_took_over_ends_with_77)
 {
     uint64_t some = 100;
     atomic_store(&r.stage->limit[0], 100);
-    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':1000,'limit':true") "," SINK("k", 1, "s0", "")));
+    run_write_manifest(
+        &r, PIPELINE("", SOURCE(0, ",'records':1000,'limit':true") "," SINK("k", 1, "s0", "")));
     run_start(&r, NULL);
     run_until(&r, has_rows, &some, "rows");
     atomic_fetch_add(&r.stage->fences[1][0], 1);
@@ -581,9 +610,9 @@ int main(void)
     tcase_add_test(tc, a_source_that_waits_for_its_dead_letter_is_served);
     tcase_add_test(tc, the_folder_of_the_dead_letters_is_made);
     tcase_add_test(tc, a_dead_letter_file_that_cannot_be_is_refused_at_start);
-    tcase_add_loop_test(tc,
-                        a_failing_call_ends_the_pipeline_with_its_sentence_and_everything_is_destroyed,
-                        0, (int)(sizeof failures / sizeof failures[0]));
+    tcase_add_loop_test(
+        tc, a_failing_call_ends_the_pipeline_with_its_sentence_and_everything_is_destroyed, 0,
+        (int)(sizeof failures / sizeof failures[0]));
     tcase_add_loop_test(tc, a_retriable_failure_is_tried_again_until_it_passes, 0,
                         (int)(sizeof retried / sizeof retried[0]));
     tcase_add_test(tc, a_plugin_that_makes_no_operator_is_told);

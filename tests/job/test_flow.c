@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters, flat-maps, async UDFs, fan-out and lanes: every record comes out once, also after kill -9
- * at any time. */
+/* Filters, flat-maps, async UDFs, fan-out and lanes: every record comes out once, also after kill
+ * -9 at any time. */
 #include "run.h"
 
 #include <signal.h>
@@ -59,53 +59,47 @@ static const struct shape shapes[] = {
                                                                                         "")),
      never},
     /* 3: drafts cut within records */
-    {PIPELINE("",
-              SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0",
-                                           ",'mode':'flat','times':10,'draft_rows':7") "," SINK("k",
-                                                                                                1,
-                                                                                                "u",
-                                                                                                "")),
+    {PIPELINE("", SOURCE(0, RECORDS_3) "," UDF(
+                      "u", 2, "s0", ",'mode':'flat','times':10,'draft_rows':7") "," SINK("k", 1,
+                                                                                         "u", "")),
      ten_times},
     /* 4: a flat-map, a filter behind it, a flat-map's output into an async UDF */
     {PIPELINE("", SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", ",'mode':'flat','times':10") "," ASYNC(
                       "a", 3, "u", "") "," SINK("k", 1, "a", "")),
      ten_times},
     /* 5 */
-    {PIPELINE("", SOURCE(0, RECORDS_3) "," ASYNC("a", 3, "s0", ",'mode':'filter','every':3") "," SINK(
-                      "k", 1, "a", "")),
+    {PIPELINE("", SOURCE(0, RECORDS_3) "," ASYNC(
+                      "a", 3, "s0", ",'mode':'filter','every':3") "," SINK("k", 1, "a", "")),
      every_third},
     /* 6: an async UDF that emits nothing at all for most batches */
-    {PIPELINE("",
-              SOURCE(0, RECORDS_3 ",'per_poll':1") "," ASYNC("a", 3, "s0",
-                                                             ",'mode':'filter','every':100000") ","
-              SINK("k", 1, "a", "")),
+    {PIPELINE("", SOURCE(0, RECORDS_3 ",'per_poll':1") "," ASYNC(
+                      "a", 3, "s0", ",'mode':'filter','every':100000") "," SINK("k", 1, "a", "")),
      NULL},
     /* 7 */
-    {PIPELINE("", SOURCE(0, RECORDS_3) "," ASYNC("a", 3, "s0", ",'mode':'halves'") "," SINK("k", 1, "a",
-                                                                                            "")),
+    {PIPELINE("", SOURCE(0, RECORDS_3) "," ASYNC("a", 3, "s0",
+                                                 ",'mode':'halves'") "," SINK("k", 1, "a", "")),
      run_once},
     /* 8: drafts that do not ascend */
-    {PIPELINE("", SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", ",'mode':'split'") "," SINK("k", 1, "u",
-                                                                                         "")),
+    {PIPELINE("", SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", ",'mode':'split'") "," SINK("k", 1,
+                                                                                         "u", "")),
      run_once},
     /* 9 */
-    {PIPELINE("", SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", ",'mode':'crawl'") "," SINK("k", 1, "u",
-                                                                                         "")),
+    {PIPELINE("", SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", ",'mode':'crawl'") "," SINK("k", 1,
+                                                                                         "u", "")),
      run_once},
     /* 10: UDF behind UDF behind UDF, chained and not */
     {PIPELINE("'parallelism':2,",
               SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", "") "," OPERATOR(
-                  "w", "waits", 3, "'input':'u',", "") "," UDF("v", 4, "w", ",'mode':'add'") ","
-              SINK("k", 1, "v", "")),
+                  "w", "waits", 3, "'input':'u',",
+                  "") "," UDF("v", 4, "w", ",'mode':'add'") "," SINK("k", 1, "v", "")),
      run_once},
     /* 11: more lanes than partitions */
-    {PIPELINE("'parallelism':4,", SOURCE(0, RECORDS_3) "," ASYNC("a", 3, "s0", "") "," SINK("k", 1, "a",
-                                                                                            "")),
+    {PIPELINE("'parallelism':4,",
+              SOURCE(0, RECORDS_3) "," ASYNC("a", 3, "s0", "") "," SINK("k", 1, "a", "")),
      run_once},
     /* 12: four lanes into a single task */
-    {PIPELINE("'parallelism':4,",
-              SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", "") "," OPERATOR("k", "single", 1,
-                                                                          "'input':'u',", "")),
+    {PIPELINE("'parallelism':4,", SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", "") "," OPERATOR(
+                                      "k", "single", 1, "'input':'u',", "")),
      run_once},
     /* 13: a sink that has no room, answers later and loses answers */
     {PIPELINE("'commit':{'max_rows':500},",
@@ -113,10 +107,10 @@ static const struct shape shapes[] = {
                                             ",'mode':'pending','more_every':3,'lose_every':5")),
      run_once},
     /* 14: two records a batch, each of many rows, cut into drafts of one */
-    {PIPELINE("'commit':{'max_rows':50},",
-              SOURCE(0, ",'partitions':2,'records':60,'per_poll':20") "," UDF(
-                  "u", 2, "s0", ",'mode':'flat','times':10,'draft_rows':1") "," SINK("k", 1, "u",
-                                                                                     "")),
+    {PIPELINE(
+         "'commit':{'max_rows':50},",
+         SOURCE(0, ",'partitions':2,'records':60,'per_poll':20") "," UDF(
+             "u", 2, "s0", ",'mode':'flat','times':10,'draft_rows':1") "," SINK("k", 1, "u", "")),
      NULL},
 };
 
@@ -176,17 +170,17 @@ static void run_with_kills(const char *manifest, uint32_t kills)
 
 static const struct shape killed[] = {
     {PIPELINE("'commit':{'max_rows':300},",
-              SOURCE(0, LIMITED) "," UDF("u", 2, "s0", ",'mode':'filter','every':3") "," SINK("k", 1,
-                                                                                              "u", "")),
-     every_third},
-    {PIPELINE("'commit':{'max_rows':300},",
               SOURCE(0, LIMITED) "," UDF("u", 2, "s0",
-                                         ",'mode':'flat','times':10,'draft_rows':13") "," SINK("k", 1,
-                                                                                               "u",
-                                                                                               "")),
+                                         ",'mode':'filter','every':3") "," SINK("k", 1, "u", "")),
+     every_third},
+    {PIPELINE(
+         "'commit':{'max_rows':300},",
+         SOURCE(0, LIMITED) "," UDF(
+             "u", 2, "s0", ",'mode':'flat','times':10,'draft_rows':13") "," SINK("k", 1, "u", "")),
      ten_times},
-    {PIPELINE("'commit':{'max_rows':300},'parallelism':2,",
-              SOURCE(0, LIMITED) "," ASYNC("a", 3, "s0", ",'mode':'halves'") "," SINK("k", 1, "a", "")),
+    {PIPELINE(
+         "'commit':{'max_rows':300},'parallelism':2,",
+         SOURCE(0, LIMITED) "," ASYNC("a", 3, "s0", ",'mode':'halves'") "," SINK("k", 1, "a", "")),
      run_once},
 };
 
@@ -201,9 +195,11 @@ END_TEST
 
 START_TEST(a_flat_map_times_a_thousand_commits_between_the_records_of_a_batch)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, ",'records':1200,'per_poll':1200") "," UDF(
-                                       "u", 2, "s0", ",'mode':'flat','times':1000") ","
-                                   SINK("k", 1, "u", "")), 0);
+    run_expect(
+        &r,
+        PIPELINE("", SOURCE(0, ",'records':1200,'per_poll':1200") "," UDF(
+                         "u", 2, "s0", ",'mode':'flat','times':1000") "," SINK("k", 1, "u", "")),
+        0);
     run_check(&r, 1, 0, 1, 1200, thousand_times);
     /* 1.2 million rows of one source batch do not wait for its end. */
     ck_assert_uint_gt(atomic_load(&r.stage->commits[1]), 5);
@@ -212,11 +208,14 @@ END_TEST
 
 START_TEST(a_record_that_becomes_more_rows_than_memory_holds_stops_with_a_sentence)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, ",'records':3") "," UDF(
-                                       "u", 2, "s0", ",'mode':'flat','times':2000000") ","
-                                   SINK("k", 1, "u", "")), 1);
-    ck_assert_msg(run_has_logged(&r, "error: u: what it makes of one source record, or of one batch, "
-                                     "takes more than ") &&
+    run_expect(
+        &r,
+        PIPELINE("", SOURCE(0, ",'records':3") "," UDF(
+                         "u", 2, "s0", ",'mode':'flat','times':2000000") "," SINK("k", 1, "u", "")),
+        1);
+    ck_assert_msg(run_has_logged(&r,
+                                 "error: u: what it makes of one source record, or of one batch, "
+                                 "takes more than ") &&
                       run_has_logged(&r, " MiB, and all of it must wait for the end: raise "
                                          "memory.limit_mib"),
                   "%s", r.log);
@@ -228,10 +227,11 @@ END_TEST
 
 START_TEST(two_sinks_at_different_speeds_both_get_everything)
 {
-    run_expect(&r, PIPELINE("'commit':{'max_rows':400},",
-                                            SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", "") ","
-                                            SINK("k", 1, "u", "") ","
-                                            SINK("slow", 3, "u", ",'commit_ms':20")), 0);
+    run_expect(&r,
+               PIPELINE("'commit':{'max_rows':400},",
+                        SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", "") "," SINK(
+                            "k", 1, "u", "") "," SINK("slow", 3, "u", ",'commit_ms':20")),
+               0);
     run_check(&r, 1, 0, 3, 3000, run_once);
     run_check(&r, 3, 0, 3, 3000, run_once);
 }
@@ -254,8 +254,8 @@ static bool is_ahead(struct run *run, void *arg)
 START_TEST(each_sink_drops_what_it_has_when_they_stand_at_different_positions)
 {
     run_write_manifest(&r, PIPELINE("'commit':{'max_rows':100},",
-                                    SOURCE(0, RECORDS_3 ",'limit':true") ","
-                                    SINK("k", 1, "s0", "") "," SINK("slow", 3, "s0", "")));
+                                    SOURCE(0, RECORDS_3 ",'limit':true") "," SINK(
+                                        "k", 1, "s0", "") "," SINK("slow", 3, "s0", "")));
     run_start(&r, NULL);
     run_until(&r, is_seeded, NULL, "first positions");
     atomic_store(&r.stage->gate[3], true);
@@ -276,8 +276,10 @@ START_TEST(a_sink_that_is_added_later_begins_by_the_startup_mode_and_not_where_t
 {
     run_expect(&r, PIPELINE("", SOURCE(0, ",'records':500") "," SINK("k", 1, "s0", "")), 0);
     /* Now 800 records; "latest" is 700. */
-    run_expect(&r, PIPELINE("", SOURCE(0, ",'records':800,'begin':700") ","
-                                                SINK("k", 1, "s0", "") "," SINK("new", 3, "s0", "")), 0);
+    run_expect(&r,
+               PIPELINE("", SOURCE(0, ",'records':800,'begin':700") "," SINK(
+                                "k", 1, "s0", "") "," SINK("new", 3, "s0", "")),
+               0);
     run_check(&r, 1, 0, 1, 800, run_once);
     ck_assert_uint_eq(run_rows(&r, 3), 100);
     ck_assert_uint_eq(run_count(&r, 3, 0, 0, 699), 0);
@@ -287,10 +289,13 @@ END_TEST
 
 START_TEST(several_sources_flow_into_one_operator)
 {
-    run_expect(&r, PIPELINE("'parallelism':2,",
-                               SOURCE(0, RECORDS_3) "," SOURCE(4, ",'partitions':2,'records':3000") ","
-                               OPERATOR("u", "udf", 2, "'input':['s0','s4'],", ",'mode':'add'") ","
-                               SINK("k", 1, "u", "")), 0);
+    run_expect(
+        &r,
+        PIPELINE(
+            "'parallelism':2,",
+            SOURCE(0, RECORDS_3) "," SOURCE(4, ",'partitions':2,'records':3000") "," OPERATOR(
+                "u", "udf", 2, "'input':['s0','s4'],", ",'mode':'add'") "," SINK("k", 1, "u", "")),
+        0);
     run_check(&r, 1, 0, 3, 3000, run_once);
     run_check(&r, 1, 4, 2, 3000, run_once);
     /* Each source hears of its own partitions. */
@@ -300,8 +305,10 @@ END_TEST
 
 START_TEST(sources_with_sinks_of_their_own_hear_of_their_own_commits)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS_3) "," SINK("k", 1, "s0", "") ","
-                                                SOURCE(4, RECORDS_3) "," SINK("j", 3, "s4", "")), 0);
+    run_expect(&r,
+               PIPELINE("", SOURCE(0, RECORDS_3) "," SINK("k", 1, "s0", "") "," SOURCE(
+                                4, RECORDS_3) "," SINK("j", 3, "s4", "")),
+               0);
     run_check(&r, 1, 0, 3, 3000, run_once);
     run_check(&r, 3, 4, 3, 3000, run_once);
     ck_assert_int_eq(atomic_load(&r.stage->told[0][2]), 3000);
@@ -311,9 +318,12 @@ END_TEST
 
 START_TEST(rows_that_stem_from_no_record_and_rows_of_older_batches_end_with_the_input)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", ",'mode':'stash'") ","
-                                                UDF("v", 4, "s0", ",'mode':'sum'") ","
-                                                SINK("k", 1, "u", "") "," SINK("j", 3, "v", "")), 0);
+    run_expect(
+        &r,
+        PIPELINE("", SOURCE(0, RECORDS_3) "," UDF("u", 2, "s0", ",'mode':'stash'") "," UDF(
+                         "v", 4, "s0", ",'mode':'sum'") "," SINK("k", 1, "u",
+                                                                 "") "," SINK("j", 3, "v", "")),
+        0);
     run_check(&r, 1, 0, 3, 3000, run_once);
     ck_assert_uint_gt(run_rows(&r, 3), 0);
     for (uint32_t p = 0; p < 3; p++) {
@@ -324,8 +334,10 @@ END_TEST
 
 START_TEST(an_ephemeral_sink_gets_everything_from_where_the_startup_mode_says)
 {
-    run_expect(&r, PIPELINE("", SOURCE(0, ",'records':500,'begin':100") ","
-                                                OPERATOR("k", "ephemeral", 1, "'input':'s0',", "")), 0);
+    run_expect(&r,
+               PIPELINE("", SOURCE(0, ",'records':500,'begin':100") "," OPERATOR(
+                                "k", "ephemeral", 1, "'input':'s0',", "")),
+               0);
     ck_assert_uint_eq(run_rows(&r, 1), 400);
     ck_assert_int_eq(atomic_load(&r.stage->told[0][0]), 500);
 }
@@ -342,8 +354,7 @@ int main(void)
     tcase_add_loop_test(tc, a_restart_after_kill_9_is_exact, 0,
                         (int)(sizeof killed / sizeof killed[0]));
     tcase_add_test(tc, a_flat_map_times_a_thousand_commits_between_the_records_of_a_batch);
-    tcase_add_test(tc,
-                   a_record_that_becomes_more_rows_than_memory_holds_stops_with_a_sentence);
+    tcase_add_test(tc, a_record_that_becomes_more_rows_than_memory_holds_stops_with_a_sentence);
     tcase_add_test(tc, two_sinks_at_different_speeds_both_get_everything);
     tcase_add_test(tc, each_sink_drops_what_it_has_when_they_stand_at_different_positions);
     tcase_add_test(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sinks that stall, memory that is short, signals, plugins that do not return: nothing hangs, nothing
- * turns in a loop, nothing is lost. */
+/* Sinks that stall, memory that is short, signals, plugins that do not return: nothing hangs,
+ * nothing turns in a loop, nothing is lost. */
 #include "run.h"
 
 #include <signal.h>
@@ -55,7 +55,8 @@ static void until_called(uint32_t slot, enum stage_point point, uint64_t more)
 /* What the pipeline does while the source is served so many times more, 100 ms each. */
 static void expect_rest_while_served(uint64_t times)
 {
-    static const enum stage_point work[] = {AT_POLL, AT_PROCESS, AT_OFFER, AT_NEXT, AT_WRITE, AT_READY};
+    static const enum stage_point work[] = {AT_POLL, AT_PROCESS, AT_OFFER,
+                                            AT_NEXT, AT_WRITE,   AT_READY};
     uint64_t before[STAGE_SLOTS][AT_COUNT];
     memcpy(before, (const void *)r.stage->calls, sizeof before);
     int64_t cpu_ns = run_cpu_ns(&r);
@@ -88,20 +89,20 @@ struct stalled {
 };
 
 static const struct stalled stalls[] = {
-    {PIPELINE("", SOURCE(0, MANY ",'limit':true") "," UDF("u", 2, "s0", "") "," SINK("k", 1, "u", "")),
+    {PIPELINE("",
+              SOURCE(0, MANY ",'limit':true") "," UDF("u", 2, "s0", "") "," SINK("k", 1, "u", "")),
      100000, run_once},
     {PIPELINE("", SOURCE(0, MANY ",'limit':true,'noisy':true") "," SINK("k", 1, "s0", "")), 100000,
      run_once},
-    {PIPELINE("", SOURCE(0, MANY ",'limit':true") "," ASYNC("u", 2, "s0", "") "," SINK("k", 1, "u",
-                                                                                       "")),
+    {PIPELINE(
+         "", SOURCE(0, MANY ",'limit':true") "," ASYNC("u", 2, "s0", "") "," SINK("k", 1, "u", "")),
      100000, run_once},
-    {PIPELINE("",
-              SOURCE(0, ",'partitions':2,'records':20000,'pad':40,'limit':true") "," UDF(
-                  "u", 2, "s0", ",'mode':'flat','times':20") "," SINK("k", 1, "u", "")),
+    {PIPELINE("", SOURCE(0, ",'partitions':2,'records':20000,'pad':40,'limit':true") "," UDF(
+                      "u", 2, "s0", ",'mode':'flat','times':20") "," SINK("k", 1, "u", "")),
      20000, twenty_times},
     {PIPELINE("'parallelism':2,",
-              SOURCE(0, MANY ",'limit':true") "," OPERATOR("u", "waits", 2, "'input':'s0',",
-                                                           ",'mode':'add'") "," SINK("k", 1, "u", "")),
+              SOURCE(0, MANY ",'limit':true") "," OPERATOR(
+                  "u", "waits", 2, "'input':'s0',", ",'mode':'add'") "," SINK("k", 1, "u", "")),
      100000, run_once},
 };
 
@@ -136,9 +137,10 @@ END_TEST
 
 START_TEST(a_source_that_is_held_up_still_hears_what_is_committed)
 {
-    start_and_stall(PIPELINE("'commit':{'max_rows':1000},",
-                             SOURCE(0, MANY ",'limit':true") "," SINK("k", 1, "s0", ",'commit_ms':5")),
-                    100000, 1);
+    start_and_stall(
+        PIPELINE("'commit':{'max_rows':1000},",
+                 SOURCE(0, MANY ",'limit':true") "," SINK("k", 1, "s0", ",'commit_ms':5")),
+        100000, 1);
     atomic_store(&r.stage->gate[1], false);
     uint64_t some = 5;
     run_until(&r, is_seeded, &some, "commits");
@@ -153,8 +155,10 @@ END_TEST
 
 START_TEST(an_idle_pipeline_does_nothing)
 {
-    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':100,'end':false") "," UDF("u", 2, "s0", "") ","
-                                        ASYNC("a", 3, "u", "") "," SINK("k", 1, "a", "")));
+    run_write_manifest(
+        &r,
+        PIPELINE("", SOURCE(0, ",'records':100,'end':false") "," UDF("u", 2, "s0", "") "," ASYNC(
+                         "a", 3, "u", "") "," SINK("k", 1, "a", "")));
     run_start(&r, NULL);
     uint64_t seeds_and_rows = 2;
     run_until(&r, is_seeded, &seeds_and_rows, "rows");
@@ -172,8 +176,8 @@ END_TEST
 START_TEST(a_udf_that_always_wants_another_call_does_not_turn_in_a_loop)
 {
     run_write_manifest(&r, PIPELINE("'drain':{'timeout_ms':200},",
-                                    SOURCE(0, ",'records':100,'end':false") "," UDF("u", 2, "s0", ",'mode':'more'") ","
-                                    SINK("k", 1, "u", "")));
+                                    SOURCE(0, ",'records':100,'end':false") "," UDF(
+                                        "u", 2, "s0", ",'mode':'more'") "," SINK("k", 1, "u", "")));
     run_start(&r, NULL);
     until_called(2, AT_PROCESS, 3);
     int64_t cpu_ns = run_cpu_ns(&r);
@@ -181,8 +185,9 @@ START_TEST(a_udf_that_always_wants_another_call_does_not_turn_in_a_loop)
     ck_assert_int_lt(run_cpu_ns(&r) - cpu_ns, 200 * NS_PER_MS);
     run_signal(&r, SIGTERM);
     run_ends(&r, 1);
-    expect_logged("error: p: not drained within drain.timeout_ms (200 ms): what was not committed is "
-                  "read again at the next start");
+    expect_logged(
+        "error: p: not drained within drain.timeout_ms (200 ms): what was not committed is "
+        "read again at the next start");
 }
 END_TEST
 
@@ -213,7 +218,8 @@ START_TEST(the_smallest_legal_memory_does_not_hang_with_a_stalled_sink)
     run_start(&r, args_below);
     run_ends(&r, 78);
     expect_logged("--set /memory: this graph needs ");
-    expect_logged(" MiB for its batches: raise memory.limit_mib, lower parallelism or leave the limit out");
+    expect_logged(
+        " MiB for its batches: raise memory.limit_mib, lower parallelism or leave the limit out");
     const char *const args[] = {"--set", set, NULL};
     uint64_t lanes = _i == 4 ? 2 : 1;
     run_start(&r, args);
@@ -234,11 +240,17 @@ static uint32_t not_rest_3_of_100(int64_t offset)
 
 START_TEST(the_smallest_legal_memory_suffices_when_rows_are_left_out_everywhere)
 {
-    static const char manifest[] =
-        PIPELINE("", SOURCE(0, ",'partitions':2,'records':8000,'pad':40") "," UDF(
-                         "f", 2, "s0", ",'mode':'flat','times':20,'draft_rows':4096") "," UDF(
-                         "u", 3, "f", ",'mode':'reject-keep','every':100000") "," SINK(
-                         "k", 1, "u", ",'mode':'unnamed','every':100"));
+    static const char manifest[] = PIPELINE(
+        "",
+        SOURCE(0, ",'partitions':2,'records':8000,'pad':40") "," UDF(
+            "f", 2, "s0",
+            ",'mode':'flat','times':20,'draft_rows':4096") "," UDF("u", 3, "f",
+                                                                   ",'mode':'reject-keep','every':"
+                                                                   "100000") "," SINK("k", 1, "u",
+                                                                                      ",'mode':'"
+                                                                                      "unnamed','"
+                                                                                      "every':"
+                                                                                      "100"));
     char set[64];
     (void)snprintf(set, sizeof set, "/memory={\"limit_mib\":%lu}", needed_mib(manifest));
     const char *const args[] = {"--set", set, NULL};
@@ -252,8 +264,8 @@ START_TEST(the_longest_records_pass_with_the_smallest_memory)
 {
     static const char manifest[] =
         PIPELINE("'record':{'max_bytes':65536},",
-                 SOURCE(0, ",'records':300,'pad':65000") "," UDF("u", 2, "s0", ",'mode':'add'") ","
-                 SINK("k", 1, "u", ""));
+                 SOURCE(0, ",'records':300,'pad':65000") "," UDF(
+                     "u", 2, "s0", ",'mode':'add'") "," SINK("k", 1, "u", ""));
     char set[64];
     (void)snprintf(set, sizeof set, "/memory={\"limit_mib\":%lu}", needed_mib(manifest));
     const char *const args[] = {"--set", set, NULL};
@@ -274,13 +286,14 @@ static bool has_rows(struct run *run, void *arg)
 START_TEST(sigterm_commits_what_was_read_and_a_restart_goes_on)
 {
     uint64_t some = 1000;
-    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'partitions':2,'records':200000") "," ASYNC("u", 2, "s0", "") ","
-                                        SINK("k", 1, "u", "")));
+    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'partitions':2,'records':200000") "," ASYNC(
+                                            "u", 2, "s0", "") "," SINK("k", 1, "u", "")));
     run_start(&r, NULL);
     run_until(&r, has_rows, &some, "rows");
     run_signal(&r, SIGTERM);
     run_ends(&r, 0);
-    expect_logged("info: p: stopping, what is on its way is committed first (again to stop at once)");
+    expect_logged(
+        "info: p: stopping, what is on its way is committed first (again to stop at once)");
     ck_assert_int_eq(run_position(&r, 1, 0, 0), atomic_load(&r.stage->read[0][0]));
     ck_assert_int_eq(atomic_load(&r.stage->told[0][0]), run_position(&r, 1, 0, 0));
     ck_assert_uint_gt(calls(1, AT_RELEASE), 0);
@@ -302,8 +315,9 @@ START_TEST(a_blocked_sink_ends_with_the_drain_timeout)
     until_called(0, AT_SERVE, 2);
     run_signal(&r, SIGINT);
     run_ends(&r, 1);
-    expect_logged("error: p: not drained within drain.timeout_ms (300 ms): what was not committed is "
-                  "read again at the next start");
+    expect_logged(
+        "error: p: not drained within drain.timeout_ms (300 ms): what was not committed is "
+        "read again at the next start");
     ck_assert_uint_eq(calls(0, AT_DESTROY), 1);
     ck_assert_uint_eq(calls(1, AT_DEACTIVATE), 1);
 }
@@ -322,8 +336,8 @@ END_TEST
 
 START_TEST(sigterm_while_it_starts_ends_it)
 {
-    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':100") ","
-                                        SINK("k", 1, "s0", ",'fail':['activate:retriable']")));
+    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':100") "," SINK(
+                                            "k", 1, "s0", ",'fail':['activate:retriable']")));
     run_start(&r, NULL);
     run_until_logged(&r, "k: waiting: stage activate failed (for 0.0 s, next try in ");
     until_called(0, AT_SERVE, 3); /* the source is connected already */
@@ -337,8 +351,9 @@ END_TEST
 
 START_TEST(a_plugin_that_does_not_return_is_left_behind)
 {
-    run_write_manifest(&r, PIPELINE("'drain':{'timeout_ms':100},",
-                                    SOURCE(0, ",'records':100") "," SINK("k", 1, "s0", ",'mode':'stuck'")));
+    run_write_manifest(
+        &r, PIPELINE("'drain':{'timeout_ms':100},",
+                     SOURCE(0, ",'records':100") "," SINK("k", 1, "s0", ",'mode':'stuck'")));
     run_start(&r, NULL);
     until_called(1, AT_COMMIT, 1);
     if (_i == 0) { /* the starter is in it */
@@ -386,13 +401,15 @@ END_TEST
 START_TEST(a_chain_of_two_hundred_operators_runs)
 {
     static char manifest[MANIFEST_SIZE];
-    int used = snprintf(manifest, sizeof manifest, "{'pipeline':'p','state_dir':'state','operators':["
-                                                   SOURCE(0, ",'records':200"));
+    int used =
+        snprintf(manifest, sizeof manifest,
+                 "{'pipeline':'p','state_dir':'state','operators':[" SOURCE(0, ",'records':200"));
     for (int i = 0; i < 200; i++) {
-        used += snprintf(manifest + used, sizeof manifest - (size_t)used,
-                         ",{'name':'u%d','plugin':'stage:udf','input':'%s%d','config':{'stage':'stage.bin'"
-                         ",'slot':2}}",
-                         i, i == 0 ? "s" : "u", i == 0 ? 0 : i - 1);
+        used += snprintf(
+            manifest + used, sizeof manifest - (size_t)used,
+            ",{'name':'u%d','plugin':'stage:udf','input':'%s%d','config':{'stage':'stage.bin'"
+            ",'slot':2}}",
+            i, i == 0 ? "s" : "u", i == 0 ? 0 : i - 1);
     }
     (void)snprintf(manifest + used, sizeof manifest - (size_t)used, ",%s]}",
                    SINK("k", 1, "u199", ""));
@@ -404,8 +421,9 @@ END_TEST
 START_TEST(a_graph_of_a_great_many_ways_is_judged_at_once)
 {
     static char manifest[MANIFEST_SIZE];
-    int used = snprintf(manifest, sizeof manifest, "{'pipeline':'p','state_dir':'state','operators':["
-                                                   SOURCE(0, ",'records':200"));
+    int used =
+        snprintf(manifest, sizeof manifest,
+                 "{'pipeline':'p','state_dir':'state','operators':[" SOURCE(0, ",'records':200"));
     for (int i = 0; i < 80; i++) {
         char inputs[64] = "'s0'";
         if (i > 0) {

@@ -113,8 +113,7 @@ static int32_t offer(void *self, const struct ph_batch *batch, struct ph_error *
         return PH_MORE;
     }
     l->op->part.batches->retain(batch);
-    l->holds[l->count++] =
-        (struct hold){batch, now_ns(l) + (int64_t)(draw(l) % 10) * STEP_NS};
+    l->holds[l->count++] = (struct hold){batch, now_ns(l) + (int64_t)(draw(l) % 10) * STEP_NS};
     uint32_t held = atomic_load(&l->op->part.stage->held);
     atomic_store(&l->op->part.stage->held, l->count > held ? l->count : held);
     return PH_OK;
@@ -167,8 +166,7 @@ static int32_t halves(struct lane *l, const struct ph_batch *b, struct ph_out *o
         for (uint32_t row = from; row < to; row++) {
             l->rows[row - from] = row;
         }
-        if (to > from &&
-            send(out, out->gather(out, 0, b, l->rows, to - from, true)) != PH_OK) {
+        if (to > from && send(out, out->gather(out, 0, b, l->rows, to - from, true)) != PH_OK) {
             return PH_MORE;
         }
     }

@@ -116,8 +116,8 @@ static int32_t claim(void *self, const struct ph_partition *partitions, uint32_t
     for (uint32_t i = 0; i < count; i++) {
         l->names[partitions[i].id].source = part_source_slot(&partitions[i]);
         l->names[partitions[i].id].partition = (uint8_t)partitions[i].partition;
-        positions[i].next_offset = find_position(l, part_source_slot(&partitions[i]),
-                                                 (uint8_t)partitions[i].partition);
+        positions[i].next_offset =
+            find_position(l, part_source_slot(&partitions[i]), (uint8_t)partitions[i].partition);
     }
     return PH_OK;
 }

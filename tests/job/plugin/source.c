@@ -223,8 +223,12 @@ static int32_t committed(void *self, const struct ph_position *positions, uint32
 }
 
 static const struct ph_config_key keys[] = {
-    PART_KEYS, PART_INT("partitions", "1"), PART_INT("records", "1000"),
-    PART_INT("per_poll", "100"), PART_INT("pad", "3"), PART_INT("bad_every", "0"),
+    PART_KEYS,
+    PART_INT("partitions", "1"),
+    PART_INT("records", "1000"),
+    PART_INT("per_poll", "100"),
+    PART_INT("pad", "3"),
+    PART_INT("bad_every", "0"),
     PART_INT("begin", "0"),
     PART_KEY(.type = PH_CONFIG_BOOL, .name = "end", .doc = "ends after the records",
              .default_text = "true"),

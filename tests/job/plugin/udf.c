@@ -15,9 +15,9 @@ struct udf {
 struct lane {
     struct udf *op;
     const struct ph_task *task;
-    uint64_t next_sub;             /* of mode flat: what of the batch is done */
-    const struct ph_batch *stash;  /* of mode stash: the batch before */
-    struct ph_draft *kept;         /* of mode flat: what emit had no room for */
+    uint64_t next_sub;            /* of mode flat: what of the batch is done */
+    const struct ph_batch *stash; /* of mode stash: the batch before */
+    struct ph_draft *kept;        /* of mode flat: what emit had no room for */
     uint32_t rows[PH_BATCH_ROWS_MAX];
 };
 
@@ -287,23 +287,23 @@ static int32_t process(void *self, uint32_t input, const struct ph_batch *b, str
     if (part_at(&l->op->part, AT_PROCESS, l->task->lane, err) != PH_OK) {
         return PH_ERROR;
     }
-    return part_is_mode(p, "add")           ? add(b, out, false)
-           : part_is_mode(p, "missing")     ? add(b, out, true)
-           : part_is_mode(p, "filter")      ? keep(l, b, out, 0)
-           : part_is_mode(p, "none")        ? PH_OK
-           : part_is_mode(p, "reject")      ? reject(l, b, out, false)
-           : part_is_mode(p, "reject-keep") ? reject(l, b, out, true)
-           : part_is_mode(p, "reject-sub")  ? reject_sub(l, b, out)
-           : part_is_mode(p, "flat")        ? flat(l, b, out)
-           : part_is_mode(p, "split")       ? split(l, b, out)
-           : part_is_mode(p, "crawl")       ? crawl(l, b, out)
-           : part_is_mode(p, "stash")       ? stash(l, b, out)
-           : part_is_mode(p, "sum")         ? sum(b, out)
-           : part_is_mode(p, "poison")      ? poison(l, b, out, err)
-           : part_is_mode(p, "stumble")     ? stumble(l, b, out, err)
-           : part_is_mode(p, "more")        ? PH_MORE
-           : part_is_mode(p, "idle")        ? PH_IDLE
-           : part_is_mode(p, "wrong-rows")  ? wrong_rows(l, b, out)
+    return part_is_mode(p, "add")            ? add(b, out, false)
+           : part_is_mode(p, "missing")      ? add(b, out, true)
+           : part_is_mode(p, "filter")       ? keep(l, b, out, 0)
+           : part_is_mode(p, "none")         ? PH_OK
+           : part_is_mode(p, "reject")       ? reject(l, b, out, false)
+           : part_is_mode(p, "reject-keep")  ? reject(l, b, out, true)
+           : part_is_mode(p, "reject-sub")   ? reject_sub(l, b, out)
+           : part_is_mode(p, "flat")         ? flat(l, b, out)
+           : part_is_mode(p, "split")        ? split(l, b, out)
+           : part_is_mode(p, "crawl")        ? crawl(l, b, out)
+           : part_is_mode(p, "stash")        ? stash(l, b, out)
+           : part_is_mode(p, "sum")          ? sum(b, out)
+           : part_is_mode(p, "poison")       ? poison(l, b, out, err)
+           : part_is_mode(p, "stumble")      ? stumble(l, b, out, err)
+           : part_is_mode(p, "more")         ? PH_MORE
+           : part_is_mode(p, "idle")         ? PH_IDLE
+           : part_is_mode(p, "wrong-rows")   ? wrong_rows(l, b, out)
            : part_is_mode(p, "wrong-output") ? send(out, out->derive(out, 1, b))
                                              : pass(b, out);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The sink driver under simulation: one thread, a simulated clock, a sink that fails at every
+/* The sink driver under simulation: one thread, a simulated clock, a sink that fails at every
  * point, loses answers and refuses rows, and a process that is killed at random. What a run did is
- * a pure function of its seed.
- */
+ * a pure function of its seed. */
 #include "delivery/sink_driver.h"
 
 #include <check.h>
@@ -504,7 +502,8 @@ static void simulate(uint64_t seed, int with)
     }
     check_outcome(s);
     if (with == UNNAMED) {
-        /* 24 records are refused; one of at most 100 is found within seven halves and as many ends. */
+        /* 24 records are refused; one of at most 100 is found within seven halves and as many ends.
+         */
         ck_assert_uint_lt(s->commits, 24 * 16 + 60);
     }
     free(s);
@@ -536,8 +535,8 @@ END_TEST
 
 START_TEST(halving_survives_failures_and_kills)
 {
-    simulate((uint64_t)_i, UNNAMED | FAULTS | (_i % 2 == 0 ? PENDING : 0) |
-                               (_i % 3 == 0 ? KILLS : 0));
+    simulate((uint64_t)_i,
+             UNNAMED | FAULTS | (_i % 2 == 0 ? PENDING : 0) | (_i % 3 == 0 ? KILLS : 0));
 }
 END_TEST
 
