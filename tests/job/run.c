@@ -177,7 +177,7 @@ void run_until(struct run *r, bool (*holds)(struct run *r, void *arg), void *arg
     int64_t until_ns = now_ns() + RUN_WAIT_S * NS_PER_S;
     while (!holds(r, arg)) {
         char text[256];
-        bool ended = has_ended(r, 1);
+        bool ended = has_ended(r, 5);
         if ((ended && !holds(r, arg)) || now_ns() > until_ns) {
             (void)snprintf(text, sizeof text, "%s before: %s", ended ? "ended" : "time is up",
                            what);
