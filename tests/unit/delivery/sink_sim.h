@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sink driver under simulation: one thread, a simulated clock, a sink that fails at every
- * point, loses answers and refuses rows, and a process that is killed at random. What a run did is
- * a pure function of its seed. For test_sink_driver.c. */
+/* A sink that fails at every point, loses answers and refuses rows, a simulated clock, processes that
+ * are killed at random: all a pure function of a seed. For test_sink_driver.c. */
 #ifndef SINK_SIM_H
 #define SINK_SIM_H
 
