@@ -93,7 +93,8 @@ static bool produce_step(struct node *n)
     bool progress = false;
     for (uint32_t i = 0; i < n->out_count; i++) {
         if (n->sent[i] < PASSED && edge_has_room(n->out[i])) {
-            edge_push(n->out[i], (struct slot){.kind = SLOT_BATCH, .batch = as_batch(++n->sent[i])});
+            edge_push(n->out[i],
+                      (struct slot){.kind = SLOT_BATCH, .batch = as_batch(++n->sent[i])});
             progress = true;
         }
     }
@@ -345,8 +346,8 @@ START_TEST(descriptors_that_come_and_go_around_a_sleep_lose_no_wake)
         waiter_prepare(&c.waiter);
         if (atomic_load(&c.taken) % 3 == 0) {
             watched = !watched;
-            ck_assert_int_eq(
-                waiter_watch(&c.waiter, fd, watched ? PH_WAIT_READ : 0u, &c, &err), PH_OK);
+            ck_assert_int_eq(waiter_watch(&c.waiter, fd, watched ? PH_WAIT_READ : 0u, &c, &err),
+                             PH_OK);
         }
         if (atomic_load(&c.posted) != atomic_load(&c.taken)) {
             waiter_cancel(&c.waiter);

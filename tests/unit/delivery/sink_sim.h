@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sink that fails at every point, loses answers and refuses rows, a simulated clock, processes that
- * are killed at random: all a pure function of a seed. For test_sink_driver.c. */
+/* A sink that fails at every point, loses answers and refuses rows, a simulated clock, processes
+ * that are killed at random: all a pure function of a seed. For test_sink_driver.c. */
 #ifndef SINK_SIM_H
 #define SINK_SIM_H
 
@@ -396,119 +396,5 @@ static const struct ph_sink_ops sim_ops = {.size = sizeof sim_ops,
                                            .write = sim_write,
                                            .commit = sim_commit_later,
                                            .abort = sim_abort};
-
-/* ---- processes ---- */
-
-static void process_start(struct sim *s)
-{
-    struct sink_env env = {.arg = s,
-                           .memory = {.arg = s, .release = sim_release, .filter = sim_filter},
-                           .now_ns = sim_now_ns,
-                           .random = sim_random,
-                           .next = sim_next,
-                           .set_aside = sim_set_aside,
-                           .sync = sim_sync,
-                           .committed = sim_committed,
-                           .trouble = sim_trouble};
-    struct sink_settings settings = {.keeps_positions = true,
-                                     .min_delay_ns = 10 * CLOCK_NS_PER_MS,
-                                     .interval_ns = 10 * CLOCK_NS_PER_S,
-                                     .max_rows = 100,
-                                     .max_batches = 16};
-    s->my_fence = 0;
-    s->staged_count = 0;
-    s->end_given = false;
-    memset(s->streams, 0, sizeof s->streams);
-    s->driver = sink_driver_create(&sim_ops, s, &env, &settings);
-    ck_assert_ptr_nonnull(s->driver);
-    for (uint32_t id = 0; id < SIM_PARTITIONS; id++) {
-        s->partitions[id] = (struct ph_partition){.size = sizeof s->partitions[id],
-                                                  .id = id,
-                                                  .source = "s",
-                                                  .topic = "t",
-                                                  .cluster = "",
-                                                  .partition = (int32_t)id};
-        ck_assert(sink_driver_own(s->driver, &s->partitions[id]));
-        /* Another sink of the pipeline may stand lower: the source reads from there and this sink
-         * must skip. */
-        int64_t lower = s->positions[id] - (int64_t)draw(s, 30);
-        s->next[id] = lower < 0 ? 0 : lower;
-    }
-}
-
-static void process_end(struct sim *s)
-{
-    sink_driver_destroy(s->driver);
-    s->driver = NULL;
-    ck_assert_uint_eq(s->alive_batches, 0);
-}
-
-/* Steps until the input is through; false: the process was killed before. */
-static bool process_run(struct sim *s, uint64_t steps_to_live)
-{
-    for (uint64_t step = 0; step < steps_to_live; step++) {
-        switch (sink_driver_step(s->driver)) {
-        case SINK_DONE:
-            return true;
-        case SINK_IDLE:
-            s->now_ns += CLOCK_NS_PER_MS;
-            if (s->driver->deadline_ns > s->now_ns) {
-                s->now_ns = draw(s, 2) == 0 ? s->driver->deadline_ns : s->now_ns;
-            }
-            break;
-        case SINK_PROGRESS:
-            break;
-        default:
-            ck_abort_msg("the driver failed: %s", s->driver->error.text);
-        }
-    }
-    return false;
-}
-
-static void check_outcome(const struct sim *s)
-{
-    for (uint32_t id = 0; id < SIM_PARTITIONS; id++) {
-        ck_assert_int_eq(s->positions[id], SIM_OFFSETS);
-        for (int64_t offset = 0; offset < SIM_OFFSETS; offset++) {
-            bool bad = is_poison(offset) || is_unfit(offset);
-            ck_assert_msg(s->stored[id][offset] == (bad ? 0u : rows_of(offset)),
-                          "partition %u offset %lld stands %u times", id, (long long)offset,
-                          s->stored[id][offset]);
-            ck_assert_msg((s->dead[id][offset] > 0) == bad,
-                          "partition %u offset %lld: %u dead letters", id, (long long)offset,
-                          s->dead[id][offset]);
-        }
-    }
-}
-
-/* What a run of the simulation does beside storing rows. */
-enum { FAULTS = 1, KILLS = 2, UNNAMED = 4, PENDING = 8 };
-
-static void simulate(uint64_t seed, int with)
-{
-    bool kills = (with & KILLS) != 0;
-    struct sim *s = calloc(1, sizeof *s);
-    ck_assert_ptr_nonnull(s);
-    s->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    s->faults = (with & FAULTS) != 0;
-    s->unnamed = (with & UNNAMED) != 0;
-    s->pending = (with & PENDING) != 0;
-    memset(s->positions, 0xff, sizeof s->positions);
-    bool done = false;
-    for (uint32_t lives = 0; !done; lives++) {
-        ck_assert_uint_lt(lives, 100000);
-        process_start(s);
-        done = process_run(s, kills ? 1 + draw(s, 400) : 1000000);
-        ck_assert(done || kills);
-        process_end(s);
-    }
-    check_outcome(s);
-    if (with == UNNAMED) {
-        /* 24 records are refused; one of at most 100 is found within seven halves and as many ends.
-         */
-        ck_assert_uint_lt(s->commits, 24 * 16 + 60);
-    }
-    free(s);
-}
 
 #endif
