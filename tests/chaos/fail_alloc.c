@@ -2,6 +2,7 @@
 #include "fail_alloc.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ void __wrap_free(void *data);
 #define SLOTS (1u << 18)
 #define TOMB  ((void *)1)
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of all that follows */
 static void *slots[SLOTS];
 static size_t live;
 static size_t used;
@@ -106,31 +108,39 @@ size_t fail_alloc_live(void)
 
 void *__wrap_malloc(size_t size)
 {
+    (void)pthread_mutex_lock(&mutex);
     void *data = must_fail() ? NULL : __real_malloc(size);
     remember(data);
+    (void)pthread_mutex_unlock(&mutex);
     return data;
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
+    (void)pthread_mutex_lock(&mutex);
     void *data = must_fail() ? NULL : __real_calloc(count, size);
     remember(data);
+    (void)pthread_mutex_unlock(&mutex);
     return data;
 }
 
 void *__wrap_realloc(void *data, size_t size)
 {
-    if (must_fail()) {
-        return NULL;
+    void *moved = NULL;
+    (void)pthread_mutex_lock(&mutex);
+    if (!must_fail()) {
+        forget(data);
+        moved = __real_realloc(data, size);
+        remember(moved != NULL ? moved : data);
     }
-    forget(data);
-    void *moved = __real_realloc(data, size);
-    remember(moved != NULL ? moved : data);
+    (void)pthread_mutex_unlock(&mutex);
     return moved;
 }
 
 void __wrap_free(void *data)
 {
+    (void)pthread_mutex_lock(&mutex);
     forget(data);
     __real_free(data);
+    (void)pthread_mutex_unlock(&mutex);
 }

@@ -2,7 +2,7 @@
 /**
  * Lets a chosen allocation fail, and counts what is still allocated. Works on all code that is
  * linked into the executable with FAIL_ALLOC_LINK_OPTIONS (see CMakeLists.txt), static libraries
- * too; not on what libc allocates for itself. For tests with one thread.
+ * too; not on what libc allocates for itself. Any thread may allocate; one arms and disarms.
  */
 #ifndef TESTS_CHAOS_FAIL_ALLOC_H
 #define TESTS_CHAOS_FAIL_ALLOC_H
