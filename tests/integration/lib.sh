@@ -91,7 +91,12 @@ has_rows() { [ "$(row_count)" -ge "$1" ]; }
 equals() { [ "$1" = "$2" ] || { printf '%s is not %s\n' "$1" "$2"; false; }; }
 log_says() { grep -q -- "$1" "$LOG"; }
 no_secret_in_log() { ! grep -q -e "$KAFKA_WEB_TRAFFIC_SECRET" -e "$POSTGRES_PASSWORD" -e secret-key-1234 "$LOG"; }
-api_stat() { curl -s "http://127.0.0.1:$API_PORT/stats" | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
+api_stat() {
+    exec 3<>"/dev/tcp/127.0.0.1/$API_PORT"
+    printf 'GET /stats HTTP/1.0\r\n\r\n' >&3
+    sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p" <&3
+    exec 3>&-
+}
 
 api_port_said() { sed -n 's/^listening on \([0-9]*\)$/\1/p' "$(process_log geo-api)" | grep .; }
 api_start() {
