@@ -52,7 +52,7 @@ static int32_t keep(struct letters *l, const struct ph_partition *partition, int
     (void)snprintf(w->reason, sizeof w->reason, "%s", reason);
     w->has_value = value.data != NULL;
     w->value_length = value.length;
-    if (value.length > 0) {
+    if (value.data != NULL && value.length > 0) {
         memcpy(w->value, value.data, value.length);
     }
     if (l->last != NULL) {

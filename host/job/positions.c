@@ -6,16 +6,18 @@
 #include "job/seeding.h"
 #include "job/tasks.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+/* Every partition was added in the name of one of the job's sources. */
 static struct node *source_of(const struct job *job, const struct ph_partition *p)
 {
-    for (uint32_t i = 0; i < job->node_count; i++) {
-        if (strcmp(job->nodes[i].manifest->name, p->source) == 0) {
-            return &job->nodes[i];
-        }
+    struct node *n = job->nodes;
+    while (strcmp(n->manifest->name, p->source) != 0) {
+        n++;
+        assert(n < job->nodes + job->node_count);
     }
-    return NULL;
+    return n;
 }
 
 static uint32_t lane_of(const struct node *n, const struct ph_partition *p)
