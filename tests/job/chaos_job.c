@@ -22,16 +22,15 @@
 
 static struct run r;
 
-static const char manifest[] =
-    PIPELINE("",
-             SOURCE(0, ",'partitions':3,'records':100,'bad_every':50") "," UDF(
-                 "f", 2, "s0",
-                 ",'mode':'flat','times':3,'draft_rows':10") "," ASYNC("a", 3, "f",
-                                                                       ",'mode':'reject','every':"
-                                                                       "40") "," SINK("k", 1, "a",
-                                                                                      ",'mode':'"
-                                                                                      "named','"
-                                                                                      "every':40"));
+static const char manifest[] = PIPELINE(
+    "", SOURCE(0, ",'partitions':3,'records':100,'bad_every':50") "," UDF(
+            "f", 2, "s0",
+            ",'mode':'flat','times':3,'draft_rows':10") "," ASYNC("a", 3, "f",
+                                                                  ",'mode':'reject','every':"
+                                                                  "40") "," SINK("k", 1, "a",
+                                                                                 ",'mode':'"
+                                                                                 "named','"
+                                                                                 "every':40"));
 
 struct outcome {
     int status;
