@@ -53,6 +53,9 @@ static int32_t read_positions(struct sink_driver *d)
         if (rc != PH_OK) {
             (void)ph_error_set(&d->error, PH_ERR_FATAL, "claim failed without saying why");
         }
+        if (rc == PH_OK && d->env.load != NULL) {
+            rc = d->env.load(d->env.arg, list, d->partition_count, positions, &d->error);
+        }
         rc = rc == PH_OK ? take_positions(d, positions) : PH_ERROR;
     }
     free(list);

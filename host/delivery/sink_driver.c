@@ -270,6 +270,24 @@ enum sink_step sink_committed(struct sink_driver *d)
     return SINK_PROGRESS;
 }
 
+/* The rows are durable; until their positions are too, a crash has them written again. */
+static enum sink_step store_positions(struct sink_driver *d)
+{
+    if (d->env.now_ns(d->env.arg) < d->retry_ns) {
+        d->deadline_ns = d->retry_ns;
+        return SINK_IDLE;
+    }
+    if (d->env.store(d->env.arg, d->reach, d->reach_count, &d->error) == PH_OK) {
+        return sink_committed(d);
+    }
+    if ((d->error.flags & PH_ERR_RETRIABLE) == 0) {
+        return sink_fail(d);
+    }
+    d->retry_ns = back_off_ns(d);
+    d->deadline_ns = d->retry_ns;
+    return SINK_IDLE;
+}
+
 /* The running commit's answer: durable, failed, or none yet. */
 static enum sink_step step_committing(struct sink_driver *d)
 {
@@ -282,6 +300,9 @@ static enum sink_step step_committing(struct sink_driver *d)
             d->error.flags = PH_ERR_FATAL; /* durable without the row that was to be set aside */
         }
         return operation_failed(d);
+    }
+    if (d->env.store != NULL) {
+        return store_positions(d);
     }
     int64_t took_ns = d->env.now_ns(d->env.arg) - d->commit_ns;
     d->cost_ns += (took_ns - d->cost_ns) / 4;

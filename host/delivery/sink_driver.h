@@ -61,12 +61,18 @@ struct sink_env {
     /** These positions and this many rows are durable. */
     void (*committed)(void *arg, const struct ph_position *positions, uint32_t count,
                       uint64_t row_count);
+    /** For a sink that cannot keep positions with its rows, else null: reads where the partitions
+     * stand, and makes durable, after each commit, where they stand now. */
+    int32_t (*load)(void *arg, const struct ph_partition *partitions, uint32_t count,
+                    struct ph_position *positions, struct ph_error *err);
+    int32_t (*store)(void *arg, const struct ph_position *positions, uint32_t count,
+                     struct ph_error *err);
     /** A retriable error, and when the next try comes; err null: it works again. */
     void (*trouble)(void *arg, const struct ph_error *err, int64_t retry_in_ns);
 };
 
 struct sink_settings {
-    bool keeps_positions; /**< delivery is transactional: claim reads the truth */
+    bool keeps_positions; /**< claim reads the truth, or env.load does */
     int64_t min_delay_ns; /**< between two commits; 0 = as soon as the sink is free */
     int64_t interval_ns;  /**< longest time from a row's arrival to its commit */
     uint64_t max_rows;    /**< ends an epoch */

@@ -15,6 +15,7 @@
 #include "codec/decode.h"
 #include "delivery/breaker.h"
 #include "delivery/dead_letter.h"
+#include "delivery/ledger.h"
 #include "delivery/partitions.h"
 #include "delivery/sink_driver.h"
 #include "flow/edge.h"
@@ -54,8 +55,9 @@ struct node {
     struct task **tasks;
     uint32_t task_count;
     _Atomic int64_t
-        *committed;       /**< sink: by partition id, what is durable; -1 = nothing. Else null */
-    bool keeps_positions; /**< a sink that is asked where to begin */
+        *committed;        /**< sink: by partition id, what is durable; -1 = nothing. Else null */
+    bool keeps_positions;  /**< a sink that is asked where to begin */
+    struct ledger *ledger; /**< of a durable sink: its positions; else null */
 };
 
 /** What a task counts; written by its worker, read by anybody. */

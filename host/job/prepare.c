@@ -8,6 +8,7 @@
 #include "job/services.h"
 #include "job/start.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -139,12 +140,28 @@ static int32_t init_nodes(struct job *job, struct ph_error *err)
     return PH_OK;
 }
 
+static int32_t init_ledger(struct node *n, struct ph_error *err)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof path, "%s/%s.positions", n->job->manifest->state_dir,
+                          n->manifest->name);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        return ph_error_set(err, PH_ERR_CONFIG, "the path of state_dir is too long");
+    }
+    n->ledger = ledger_create(path);
+    return n->ledger != NULL ? PH_OK
+                             : ph_error_set(err, PH_ERR_FATAL, "out of memory for positions");
+}
+
 static int32_t init_committed(struct node *n, struct ph_error *err)
 {
     if (node_kind(n) != PH_KIND_SINK) {
         return PH_OK;
     }
-    n->keeps_positions = n->plugin->descriptor.delivery == PH_DELIVERY_TRANSACTIONAL;
+    n->keeps_positions = n->plugin->descriptor.delivery != PH_DELIVERY_EPHEMERAL;
+    if (n->plugin->descriptor.delivery == PH_DELIVERY_DURABLE && init_ledger(n, err) != PH_OK) {
+        return PH_ERROR;
+    }
     n->committed = malloc(PARTITIONS_MAX * sizeof *n->committed);
     if (n->committed == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for positions");
@@ -277,6 +294,7 @@ static void node_fini(struct node *n)
         n->plugin->ops.destroy(n->op);
     }
     config_destroy(n->config);
+    ledger_destroy(n->ledger);
     free((void *)n->committed);
 }
 

@@ -98,6 +98,20 @@ static void env_trouble(void *arg, const struct ph_error *err, int64_t retry_in_
     }
 }
 
+static int32_t env_load(void *arg, const struct ph_partition *partitions, uint32_t count,
+                        struct ph_position *positions, struct ph_error *err)
+{
+    const struct task *t = arg;
+    return ledger_read(t->node->ledger, partitions, count, positions, err);
+}
+
+static int32_t env_store(void *arg, const struct ph_position *positions, uint32_t count,
+                         struct ph_error *err)
+{
+    const struct task *t = arg;
+    return ledger_write(t->node->ledger, &t->job->partitions, positions, count, err);
+}
+
 int32_t sink_task_init(struct task *t, const struct sink_settings *settings, struct ph_error *err)
 {
     struct sink_env env = {.arg = t,
@@ -108,6 +122,8 @@ int32_t sink_task_init(struct task *t, const struct sink_settings *settings, str
                            .set_aside = env_set_aside,
                            .sync = env_sync,
                            .committed = env_committed,
+                           .load = t->node->ledger != NULL ? env_load : NULL,
+                           .store = t->node->ledger != NULL ? env_store : NULL,
                            .trouble = env_trouble};
     t->sink = calloc(1, sizeof *t->sink);
     if (t->sink != NULL) {

@@ -17,8 +17,7 @@
 static struct sink_settings settings_of(const struct node *n)
 {
     const struct manifest *m = n->job->manifest;
-    return (struct sink_settings){.keeps_positions =
-                                      n->plugin->descriptor.delivery == PH_DELIVERY_TRANSACTIONAL,
+    return (struct sink_settings){.keeps_positions = n->keeps_positions,
                                   .min_delay_ns = m->commit_min_delay_ms * CLOCK_NS_PER_MS,
                                   .interval_ns = m->checkpoint_interval_ms * CLOCK_NS_PER_MS,
                                   .max_rows = (uint64_t)m->commit_max_rows,

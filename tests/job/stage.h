@@ -14,7 +14,7 @@
 
 #define STAGE_SLOTS      8u /* operators, by their config key "slot" */
 #define STAGE_LANES      4u
-#define STAGE_PARTITIONS 16u
+#define STAGE_PARTITIONS 128u
 #define STAGE_LOG_ROWS   (UINT32_C(1) << 21)
 #define STAGE_TRACE      4096u
 

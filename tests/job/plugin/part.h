@@ -70,5 +70,6 @@ extern const struct ph_descriptor async_descriptor;
 extern const struct ph_descriptor sink_descriptor;
 extern const struct ph_descriptor single_descriptor;
 extern const struct ph_descriptor ephemeral_descriptor;
+extern const struct ph_descriptor durable_descriptor;
 
 #endif

@@ -332,3 +332,4 @@ static const struct ph_sink_ops sink_ops = {.size = sizeof sink_ops,
 SINK(sink_descriptor, "sink", PH_PLUGIN_WAITS, PH_DELIVERY_TRANSACTIONAL);
 SINK(single_descriptor, "single", PH_PLUGIN_WAITS | PH_PLUGIN_SINGLE, PH_DELIVERY_TRANSACTIONAL);
 SINK(ephemeral_descriptor, "ephemeral", PH_PLUGIN_WAITS, PH_DELIVERY_EPHEMERAL);
+SINK(durable_descriptor, "durable", PH_PLUGIN_WAITS, PH_DELIVERY_DURABLE);
