@@ -88,11 +88,11 @@ void options_print_help(void)
 __attribute__((format(printf, 1, 2))) static bool usage(const char *format, ...)
 {
     va_list args;
+    char text[512];
     va_start(args, format);
-    (void)fprintf(stderr, "pipehost: ");
-    (void)vfprintf(stderr, format, args);
+    (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    (void)fprintf(stderr, "\nTry \"pipehost --help\".\n");
+    (void)fprintf(stderr, "pipehost: %s\nTry \"pipehost --help\".\n", text);
     return false;
 }
 
