@@ -246,7 +246,9 @@ static bool same_record(const struct ph_batch *b, uint32_t row, uint32_t other)
 static uint32_t rows_done(const struct udf_part *u, const struct gathered *next)
 {
     const struct ph_batch *in = u->current;
-    if (in == NULL || in->position_count == 0 || in->offsets == NULL || !u->ascends ||
+    bool is_plain =
+        u->offered.capacity == 0; /* else `current` is not what the drafts are made of */
+    if (!is_plain || in == NULL || in->position_count == 0 || in->offsets == NULL || !u->ascends ||
         u->emitted < DRAFTS_WITH_POSITIONS || u->held_root != HELD_OF_INPUT ||
         next->draft == NULL) {
         return 0;

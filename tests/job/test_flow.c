@@ -35,6 +35,12 @@ static uint32_t ten_times(int64_t offset)
     return 10;
 }
 
+static uint32_t twelve_times(int64_t offset)
+{
+    (void)offset;
+    return 12;
+}
+
 static uint32_t thousand_times(int64_t offset)
 {
     (void)offset;
@@ -112,6 +118,23 @@ static const struct shape shapes[] = {
          SOURCE(0, ",'partitions':2,'records':60,'per_poll':20") "," UDF(
              "u", 2, "s0", ",'mode':'flat','times':10,'draft_rows':1") "," SINK("k", 1, "u", "")),
      NULL},
+    /* 15: a flat-map behind a flat-map, both cut within records */
+    {PIPELINE(
+         "",
+         SOURCE(0, RECORDS_3) "," UDF(
+             "u", 2, "s0",
+             ",'mode':'flat','times':3,'draft_rows':5") "," UDF("v", 3, "u",
+                                                                ",'mode':'flat','times':4,'draft_"
+                                                                "rows':7") "," SINK("k", 1, "v",
+                                                                                    "")),
+     twelve_times},
+    /* 16: lanes that are cut within records meet in one task */
+    {PIPELINE("'parallelism':3,'commit':{'max_rows':300},",
+              SOURCE(0, RECORDS_3) "," UDF(
+                  "u", 2, "s0",
+                  ",'mode':'flat','times':10,'draft_rows':7") "," OPERATOR("k", "single", 1,
+                                                                           "'input':'u',", "")),
+     ten_times},
 };
 
 static int64_t records_of(int shape)
@@ -182,6 +205,21 @@ static const struct shape killed[] = {
          "'commit':{'max_rows':300},'parallelism':2,",
          SOURCE(0, LIMITED) "," ASYNC("a", 3, "s0", ",'mode':'halves'") "," SINK("k", 1, "a", "")),
      run_once},
+    {PIPELINE(
+         "'commit':{'max_rows':300},",
+         SOURCE(0, LIMITED) "," UDF(
+             "u", 2, "s0",
+             ",'mode':'flat','times':3,'draft_rows':5") "," UDF("v", 3, "u",
+                                                                ",'mode':'flat','times':4,'draft_"
+                                                                "rows':7") "," SINK("k", 1, "v",
+                                                                                    "")),
+     twelve_times},
+    {PIPELINE("'parallelism':3,'commit':{'max_rows':300},",
+              SOURCE(0, LIMITED) "," UDF(
+                  "u", 2, "s0",
+                  ",'mode':'flat','times':10,'draft_rows':7") "," OPERATOR("k", "single", 1,
+                                                                           "'input':'u',", "")),
+     ten_times},
 };
 
 START_TEST(a_restart_after_kill_9_is_exact)
