@@ -54,7 +54,8 @@ static struct ph_draft *out_derive(struct ph_out *out, uint32_t output, const st
         return NULL;
     }
     struct ph_draft *draft = made(t, draft_derive(o, in));
-    t->udf->gathered = (struct gathered){.draft = draft, .last_row = in->row_count - 1};
+    t->udf->gathered = (struct gathered){
+        .draft = in->row_count > 0 ? draft : NULL, .in = in, .last_row = in->row_count - 1};
     return draft;
 }
 
@@ -86,6 +87,7 @@ static struct ph_draft *out_gather(struct ph_out *out, uint32_t output, const st
         return NULL;
     }
     t->udf->gathered = (struct gathered){.draft = count > 0 ? draft : NULL,
+                                         .in = in,
                                          .first_row = count > 0 ? rows[0] : 0,
                                          .last_row = count > 0 ? rows[count - 1] : 0};
     return made(t, draft);
@@ -246,11 +248,11 @@ static bool same_record(const struct ph_batch *b, uint32_t row, uint32_t other)
 static uint32_t rows_done(const struct udf_part *u, const struct gathered *next)
 {
     const struct ph_batch *in = u->current;
-    bool is_plain =
-        u->offered.capacity == 0; /* else `current` is not what the drafts are made of */
-    if (!is_plain || in == NULL || in->position_count == 0 || in->offsets == NULL || !u->ascends ||
-        u->emitted < DRAFTS_WITH_POSITIONS || u->held_root != HELD_OF_INPUT ||
-        next->draft == NULL) {
+    /* The input of an async UDF's draft is not `current`, nor is that of one made of an older
+     * batch. */
+    if (in == NULL || next->draft == NULL || next->in != in || u->held_root != HELD_OF_INPUT ||
+        in->position_count == 0 || in->offsets == NULL || !u->ascends ||
+        u->emitted < DRAFTS_WITH_POSITIONS) {
         return 0;
     }
     uint32_t row = next->first_row;

@@ -18,6 +18,7 @@
 /** Input rows that a draft was gathered from. */
 struct gathered {
     const void *draft; /**< null = not known */
+    const struct ph_batch *in;
     uint32_t first_row;
     uint32_t last_row;
 };
