@@ -55,14 +55,11 @@ postgres_is_up_or_dead() { process_gone postgres || postgres_answers; }
 # postgres_start: starts the server (again, on the same data and port) and waits until it serves. Sessions of a server that
 # was killed take a moment to notice; until then a new one refuses to start.
 postgres_start() {
-    local try log
-    log=$(process_log postgres)
-    for try in 1 2 3 4 5 6 7 8 9 10; do
-        postgres_start_once && return 0
-        tail -n 5 "$log" | grep -q 'pre-existing shared memory\|lock file "postmaster.pid" already exists' || return 1
-        sleep "0.$try"
+    local deadline=$((SECONDS + 25))
+    until postgres_start_once; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.5
     done
-    return 1
 }
 
 postgres_start_once() {
