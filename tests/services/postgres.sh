@@ -28,7 +28,7 @@ postgres_create() {
     POSTGRES_PASSWORD=$(random_secret)
     postgres_initdb || return 1
     local try
-    for try in 1 2 3 4 5; do
+    for _ in 1 2 3 4 5; do
         POSTGRES_PORT=$(free_port)
         if postgres_start; then
             (umask 077 && cat >"$RUN_DIR/postgres.env") <<EOF
