@@ -27,7 +27,6 @@ postgres_initdb() {
 postgres_create() {
     POSTGRES_PASSWORD=$(random_secret)
     postgres_initdb || return 1
-    local try
     for _ in 1 2 3 4 5; do
         POSTGRES_PORT=$(free_port)
         if postgres_start; then
