@@ -173,13 +173,14 @@ static int32_t poll_records(void *self, struct ph_writer *writer, struct ph_erro
     struct lane *l = (struct lane *)self;
     struct source *s = l->op;
     int64_t left = s->per_poll;
+    int64_t last = last_of(s); /* it may move meanwhile */
     uint32_t idle = 0;
     if (part_at(&s->part, AT_POLL, l->task->lane, err) != PH_OK) {
         return PH_ERROR;
     }
     while (left > 0 && idle < STAGE_PARTITIONS) {
         uint32_t partition = l->turn++ % STAGE_PARTITIONS;
-        if (l->next[partition] < 0 || l->next[partition] >= last_of(s)) {
+        if (l->next[partition] < 0 || l->next[partition] >= last) {
             idle++;
             continue;
         }
@@ -194,7 +195,7 @@ static int32_t poll_records(void *self, struct ph_writer *writer, struct ph_erro
     if (idle < STAGE_PARTITIONS) {
         return PH_OK;
     }
-    bool all = last_of(s) == s->records;
+    bool all = last == s->records;
     if (!all) { /* the limit may move */
         s->part.wait->deadline(l->task, s->part.clock->monotonic_ns(s->part.host) + 2000000);
     }
