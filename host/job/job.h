@@ -66,7 +66,6 @@ struct task_counts {
     _Atomic uint64_t rows_out;
     _Atomic uint64_t batches;
     _Atomic uint64_t set_aside;
-    _Atomic uint64_t skipped;
 };
 
 static inline void count_add(_Atomic uint64_t *cell, uint64_t n)

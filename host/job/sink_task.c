@@ -46,7 +46,6 @@ static const struct ph_batch *env_filter(void *arg, const struct ph_batch *batch
             rows[count++] = row;
         }
     }
-    count_add(&t->counts.skipped, batch->row_count - count);
     return batch_gather(t->node->reserve, batch, rows, count, true);
 }
 
