@@ -14,9 +14,8 @@ struct preset {
 
 /* A manifest may override these. */
 static const struct preset defaults[] = {
-    /* The answer stays in the processor's cache: half the client's time a record. The least that
-     * librdkafka takes; a far broker (round trip above 1 ms) wants 4,000,000 and more. */
-    {"fetch.max.bytes", "1000000"},   {"fetch.error.backoff.ms", "100"},
+    /* A megabyte of each of four partitions: half the broker's time of answers that hold one. */
+    {"fetch.max.bytes", "4000000"},   {"fetch.error.backoff.ms", "100"},
     {"socket.nagle.disable", "true"}, {"socket.keepalive.enable", "true"},
     {"socket.timeout.ms", "30000"},   {"reconnect.backoff.max.ms", "2000"},
 };
