@@ -15,9 +15,15 @@ struct preset {
 /* A manifest may override these. */
 static const struct preset defaults[] = {
     /* A megabyte of each of four partitions: half the broker's time of answers that hold one. */
-    {"fetch.max.bytes", "4000000"},   {"fetch.error.backoff.ms", "100"},
-    {"socket.nagle.disable", "true"}, {"socket.keepalive.enable", "true"},
-    {"socket.timeout.ms", "30000"},   {"reconnect.backoff.max.ms", "2000"},
+    {"fetch.max.bytes", "4000000"},
+    /* While a broker waits for records it answers nothing else: not the group's offsets at the end.
+     */
+    {"fetch.wait.max.ms", "100"},
+    {"fetch.error.backoff.ms", "100"},
+    {"socket.nagle.disable", "true"},
+    {"socket.keepalive.enable", "true"},
+    {"socket.timeout.ms", "30000"},
+    {"reconnect.backoff.max.ms", "2000"},
 };
 
 /* And these not. */

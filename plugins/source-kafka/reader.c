@@ -181,11 +181,21 @@ static struct reader_slot *slot_for(struct reader *r, int32_t partition)
     return &r->slots[r->slot_of[number]];
 }
 
+/* A fetch that waits for records would hold up all that the broker is asked afterwards. */
+static void stop_fetching(struct reader *r, int32_t partition)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, r->client->settings->topic, partition);
+    (void)rd_kafka_pause_partitions(r->client->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 static void reach_end(struct reader *r, struct reader_slot *slot)
 {
     if (!slot->is_done && slot->next_offset >= slot->end_offset) {
         slot->is_done = true;
         r->done_count++;
+        stop_fetching(r, slot->partition);
     }
 }
 
