@@ -1,12 +1,14 @@
 /*
  * alloc-count.so: preloaded, counts calls of malloc, calloc, realloc and aligned_alloc by the
  * object that called, and writes "COUNT OBJECT" lines to $ALLOC_COUNT_FILE at the end. Memory that
- * libc takes for itself is counted as libc's.
+ * libc takes is counted as that of whoever called libc.
  */
 #include <errno.h>
+#include <execinfo.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 
 #define OBJECTS_MAX    256
 #define NAME_MAX_BYTES 256
+#define FRAMES_MAX     24
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
@@ -24,6 +27,7 @@ struct object {
     uintptr_t from;
     uintptr_t to;
     char name[NAME_MAX_BYTES];
+    bool is_libc;
     atomic_ulong calls;
 };
 
@@ -32,6 +36,8 @@ static struct object objects[OBJECTS_MAX];
 static atomic_size_t object_count;
 static pthread_mutex_t growing = PTHREAD_MUTEX_INITIALIZER;
 static atomic_ulong unknown_calls;
+/* backtrace() allocates when it is first called. */
+static _Thread_local bool is_tracing;
 
 static struct object *find(uintptr_t address)
 {
@@ -58,6 +64,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *opaque)
             objects[n].to = from + segment->p_memsz;
             snprintf(objects[n].name, sizeof objects[n].name, "%s",
                      info->dlpi_name[0] ? info->dlpi_name : program_invocation_name);
+            objects[n].is_libc = strstr(objects[n].name, "/libc.so") != NULL;
             atomic_store_explicit(&object_count, n + 1, memory_order_release);
             return 1;
         }
@@ -65,7 +72,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *opaque)
     return 0;
 }
 
-static void count(const void *caller)
+static struct object *object_of(const void *caller)
 {
     uintptr_t address = (uintptr_t)caller;
     struct object *object = find(address);
@@ -76,6 +83,29 @@ static void count(const void *caller)
             object = find(address);
         }
         pthread_mutex_unlock(&growing);
+    }
+    return object;
+}
+
+/* Whoever called libc, where libc called; frames 0 to 2 are in here. */
+static struct object *behind_libc(struct object *libc)
+{
+    void *frames[FRAMES_MAX];
+    struct object *object = libc;
+    is_tracing = true;
+    int n = backtrace(frames, FRAMES_MAX);
+    for (int i = 3; i < n && object == libc; i++) {
+        object = object_of(frames[i]);
+    }
+    is_tracing = false;
+    return object;
+}
+
+static void count(const void *caller)
+{
+    struct object *object = object_of(caller);
+    if (object && object->is_libc && !is_tracing) {
+        object = behind_libc(object);
     }
     atomic_fetch_add_explicit(object ? &object->calls : &unknown_calls, 1, memory_order_relaxed);
 }
