@@ -104,9 +104,6 @@ calculate() { awk "BEGIN { printf \"${2:-%.2f}\", $1 }"; }
 BENCH_FEW=40000
 BENCH_MANY=140000
 
-# Objects whose work is not ours, as an extended regular expression.
-BENCH_FOREIGN='/(librdkafka|libc|libm|ld-linux|libpq|libcurl|libssl|libcrypto|libz|liblz4|libzstd|libresolv|libnss|libsasl|libgssapi|libkrb5|libldap|libgnutls)[-_.0-9a-z]*\.so'
-
 # bench_two_topics: the input of both runs.
 bench_two_topics() {
     bench_topic "bench-$BENCH_FEW" "$BENCH_FEW"
