@@ -14,13 +14,14 @@ enum field {
     FIELD_DEFAULT,
     FIELD_GENERATED,
     FIELD_INSERT,
-    FIELD_RELATION
+    FIELD_RELATION,
+    FIELD_TYPE_ID
 };
 
 static const char query[] =
     "SELECT a.attname, y.typname, format_type(a.atttypid, a.atttypmod), a.atttypmod, a.attnotnull,"
     " a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',"
-    " has_column_privilege(c.oid, a.attnum, 'INSERT'), c.relname"
+    " has_column_privilege(c.oid, a.attnum, 'INSERT'), c.relname, a.atttypid"
     " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type y ON y.oid = "
     "a.atttypid"
     " WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -134,6 +135,7 @@ static void read_target(const PGresult *r, int row, struct plan_target *target)
     (void)snprintf(target->type, sizeof target->type, "%s", PQgetvalue(r, row, FIELD_TYPE));
     (void)snprintf(target->sql_type, sizeof target->sql_type, "%s",
                    PQgetvalue(r, row, FIELD_SQL_TYPE));
+    target->type_id = (uint32_t)strtoul(PQgetvalue(r, row, FIELD_TYPE_ID), NULL, 10);
     target->type_modifier = (int32_t)strtol(PQgetvalue(r, row, FIELD_MODIFIER), NULL, 10);
     target->is_not_null = is_true(r, row, FIELD_NOT_NULL);
     target->has_default = is_true(r, row, FIELD_DEFAULT);
@@ -259,5 +261,42 @@ int32_t catalog_check(struct sink_task *t, struct ph_error *err)
     }
     int32_t result = make_plan(t, r, err);
     PQclear(r);
+    return result;
+}
+
+void catalog_add_match(const struct sink_task *t, struct sql *sql)
+{
+    sql_add(sql, "(SELECT count(*) FROM pg_attribute a JOIN (VALUES ");
+    for (uint32_t i = 0; i < t->plan.count; i++) {
+        const struct plan_target *target = &t->plan.columns[i].target;
+        sql_add(sql, "%s(", i == 0 ? "" : ", ");
+        sql_add_literal(sql, target->name);
+        sql_add(sql, "::name, %u::oid, %d)", target->type_id, target->type_modifier);
+    }
+    sql_add(sql, ") AS c(name, type, modifier) ON a.attname = c.name AND a.atttypid = c.type AND "
+                 "a.atttypmod = c.modifier WHERE NOT a.attisdropped AND a.attrelid = to_regclass(");
+    sql_add_literal(sql, sql_text(&t->sink->table));
+    sql_add(sql, ")) = %u", t->plan.count);
+}
+
+int32_t catalog_check_same(struct sink_task *t, struct ph_error *err)
+{
+    struct sql sql = {0};
+    PGresult *r = NULL;
+    sql_add(&sql, "SELECT ");
+    catalog_add_match(t, &sql);
+    const char *text = sql_text(&sql);
+    int32_t result = text == NULL ? ph_error_set(err, PH_ERR_FATAL, "no memory")
+                                  : session_query(&t->session, text, 0, NULL,
+                                                  "looking up the table again", &r, err);
+    if (result == PH_OK && PQgetvalue(r, 0, 0)[0] != 't') {
+        result = ph_error_set(err, PH_ERR_RETRIABLE,
+                              "table %s was altered since it was looked up: its rows were not "
+                              "committed and are written again for its new columns",
+                              sql_text(&t->sink->table));
+        connect_close(t); /* the next connection plans anew */
+    }
+    PQclear(r);
+    sql_fini(&sql);
     return result;
 }

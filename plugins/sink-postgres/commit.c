@@ -76,14 +76,15 @@ static int32_t end_copy(struct sink_task *t, struct ph_error *err)
     return PH_OK;
 }
 
-static int32_t blame_move(struct sink_task *t, struct ph_error *err)
+/* Fails where the table was altered: then it says nothing about the rows that it refused them. */
+static int32_t check_table(struct sink_task *t, struct ph_error *err)
 {
     struct session *s = &t->session;
     if (PQtransactionStatus(s->conn) != PQTRANS_IDLE &&
         session_run(s, "ROLLBACK", "rolling back", err) != PH_OK) {
         return PH_ERROR;
     }
-    return positions_blame(t, err);
+    return catalog_check_same(t, err);
 }
 
 /* What a failure among the answers means depends on the statement that it hit. */
@@ -102,11 +103,14 @@ static int32_t judge(struct sink_task *t, const struct answers *a, struct ph_err
     }
     uint32_t flags = errors_classify(sqlstate);
     if (is_in_copy) {
+        if ((flags & (PH_ERR_POISON | PH_ERR_FATAL)) != 0 && check_table(t, err) != PH_OK) {
+            return PH_ERROR;
+        }
         return flags == PH_ERR_POISON ? poison_blame(t, r, err)
                                       : errors_set(err, t->session.conn, r, "writing an epoch");
     }
     if (!a->is_moved && strcmp(sqlstate, SQLSTATE_DIVISION_BY_ZERO) == 0) {
-        return blame_move(t, err);
+        return check_table(t, err) != PH_OK ? PH_ERROR : positions_blame(t, err);
     }
     (void)errors_set(err, t->session.conn, r, a->is_moved ? "at COMMIT" : "moving the positions");
     if (!a->is_moved && err != NULL && (err->flags & PH_ERR_POISON) != 0) {

@@ -13,6 +13,7 @@ struct plan_target {
     char name[PLAN_NAME_SIZE];
     char type[PLAN_NAME_SIZE]; /**< pg_type.typname: "varchar", "int4", … */
     char sql_type[128];        /**< as format_type says it: "character varying(20)" */
+    uint32_t type_id;          /**< its oid */
     int32_t type_modifier;     /**< -1 = none */
     bool is_not_null;
     bool has_default; /**< or is an identity */

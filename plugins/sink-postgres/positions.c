@@ -153,7 +153,8 @@ static void add_held(struct sql *sql, const struct sink_task *t)
 /*
  * The statement fails (22012) unless it moves every row: the rows must have the fence of this
  * owner's claim and the offset that its last epoch left. They are locked in the key's order, as
- * the claim does, so that two owners cannot deadlock.
+ * the claim does, so that two owners cannot deadlock. It also fails where the table is no longer
+ * the one that the rows were encoded for; the lock that COPY holds on it makes that exact.
  */
 int32_t positions_prepare(struct sink_task *t, struct ph_error *err)
 {
@@ -176,9 +177,10 @@ int32_t positions_prepare(struct sink_task *t, struct ph_error *err)
             "(UPDATE %s p SET next_offset = m.next, updated_at = now() FROM moved m WHERE ",
             table);
     add_key_match(&sql, t, "m");
-    sql_add(&sql,
-            " AND p.fence = m.fence AND p.next_offset = m.was AND (SELECT count(*) FROM "
-            "locked) > 0 RETURNING 1) SELECT 1 / (count(*) = cardinality($1))::int FROM done");
+    sql_add(&sql, " AND p.fence = m.fence AND p.next_offset = m.was AND (SELECT count(*) FROM "
+                  "locked) > 0 RETURNING 1) SELECT 1 / (count(*) = cardinality($1) AND ");
+    catalog_add_match(t, &sql);
+    sql_add(&sql, ")::int FROM done");
     int32_t result = session_run(&t->session, sql_text(&sql), "preparing to move positions", err);
     sql_fini(&sql);
     t->is_prepared = result == PH_OK;

@@ -99,6 +99,12 @@ void connect_close(struct sink_task *t);
 
 /* catalog.c: makes t->plan and t->copy from what the table is now */
 int32_t catalog_check(struct sink_task *t, struct ph_error *err);
+/** Adds an expression that is true where the table has the columns written, of the planned types.
+ */
+void catalog_add_match(const struct sink_task *t, struct sql *sql);
+/** Fails, retriable and without a connection, where that is no longer true. Outside of a
+ * transaction. */
+int32_t catalog_check_same(struct sink_task *t, struct ph_error *err);
 
 /* positions.c */
 int32_t positions_ensure_table(struct sink_task *t, struct ph_error *err);

@@ -182,6 +182,72 @@ START_TEST(a_table_dropped_while_running_ends_the_epoch_with_its_name)
 }
 END_TEST
 
+/* A table of (ip text, at timestamp) is altered behind the sink's back; then `count` rows of value
+ * ip. Leaves the sink after the commit that noticed. */
+static void alter_and_write(struct rig *r, const char *alter, const char *ip, uint32_t count)
+{
+    struct ph_position p;
+    struct harness_cell *cells = calloc(2 * count, sizeof *cells);
+    ck_assert_ptr_nonnull(cells);
+    for (uint32_t i = 0; i < count; i++) {
+        cells[2 * i] = (struct harness_cell)CELL_TEXT(ip);
+        cells[2 * i + 1] = (struct harness_cell)CELL_INT(86400000);
+    }
+    rig_sql("DROP TABLE IF EXISTS live, pipehost_positions; CREATE TABLE live (ip text, at "
+            "timestamp)");
+    rig_settings(r, "live");
+    rig_open(r, fields, 2);
+    assert_ok(r, rig_claim(r, 1, &p));
+    rig_sql("ALTER TABLE live %s", alter);
+    struct ph_batch *b = harness_batch(&r->schema, cells, count);
+    assert_ok(r, rig_write(r, b));
+    ck_assert_int_eq(rig_commit(r, 0, count), PH_ERROR);
+    assert_error(r, PH_ERR_RETRIABLE, "table \"live\" was altered since it was looked up");
+    ck_assert_uint_eq(r->task->reject_count, 0);
+    ck_assert_str_eq(rig_value("SELECT count(*) FROM live"), "0");
+    rig_abort(r);
+    if (rig_claim(r, 1, &p) == PH_OK) {
+        assert_ok(r, rig_write(r, b));
+        (void)rig_commit(r, 0, count);
+    }
+    harness_batch_release(b);
+    free(cells);
+}
+
+START_TEST(a_column_altered_while_running_to_a_type_of_the_same_size_gets_no_wrong_values)
+{
+    struct rig r;
+    alter_and_write(&r, "ALTER at TYPE bigint USING 0", "1.2.3.4", 1);
+    assert_error(&r, PH_ERR_CONFIG, "is bigint, which takes no timestamp(3)");
+    rig_close(&r);
+    alter_and_write(&r, "ALTER at TYPE bigint USING 0", "1.2.3.4", 5000);
+    assert_error(&r, PH_ERR_CONFIG, "is bigint, which takes no timestamp(3)");
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_column_altered_while_running_to_a_type_that_fits_goes_on)
+{
+    struct rig r;
+    alter_and_write(&r, "ALTER at TYPE date", "1.2.3.4", 1);
+    ck_assert_str_eq(rig_value("SELECT ip || ' ' || at FROM live"), "1.2.3.4 1970-01-02");
+    rig_close(&r);
+    alter_and_write(&r, "ALTER ip TYPE varchar(20)", "1.2.3.4", 5000);
+    ck_assert_str_eq(rig_value("SELECT count(*) FROM live WHERE ip = '1.2.3.4'"), "5000");
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_column_altered_while_running_blames_no_row)
+{
+    struct rig r;
+    alter_and_write(&r, "ALTER ip TYPE json USING NULL", "no json", 1);
+    ck_assert_uint_eq(r.task->reject_count, 1); /* by a sink that knew the type */
+    ck_assert_str_eq(r.task->rejects[0].code, "22P02");
+    rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_jdbc_url_works)
 {
     struct rig r;
@@ -216,6 +282,10 @@ TCase *refusal_tests(void)
     tcase_add_test(c, a_user_without_the_right_to_make_tables_gets_what_to_run);
     tcase_add_test(c, a_positions_table_that_is_something_else_is_refused);
     tcase_add_test(c, a_table_dropped_while_running_ends_the_epoch_with_its_name);
+    tcase_add_test(c,
+                   a_column_altered_while_running_to_a_type_of_the_same_size_gets_no_wrong_values);
+    tcase_add_test(c, a_column_altered_while_running_to_a_type_that_fits_goes_on);
+    tcase_add_test(c, a_column_altered_while_running_blames_no_row);
     tcase_add_test(c, a_jdbc_url_works);
     return c;
 }
