@@ -109,11 +109,45 @@ static int32_t assign(struct reader *r, const struct reader_slot *slot, struct p
     return PH_ERROR;
 }
 
+static int32_t out_of_range(struct reader *r, int32_t partition, int64_t wanted,
+                            const struct offsets_range *range, struct ph_error *err)
+{
+    return errors_set(
+        err, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, ERRORS_WHILE_READING,
+        "topic \"%s\", partition %d: offset %lld is not there, Kafka has %lld to %lld: "
+        "%s; to go on without the missing records, set this partition's position to "
+        "one that is there",
+        r->client->settings->topic, partition, (long long)wanted, (long long)range->low,
+        (long long)range->high,
+        wanted < range->low ? "the records were deleted before they were read (see the topic's "
+                              "retention)"
+                            : "the topic was made anew or lost its end");
+}
+
+/* Where a bounded run ends. A position that is not in the log would end it at once, as if all had
+ * been read. */
+static int32_t find_end(struct reader *r, int32_t partition, int64_t next_offset, int64_t *end,
+                        struct ph_error *err)
+{
+    struct offsets_range range;
+    *end = INT64_MAX;
+    if (!r->client->settings->is_bounded) {
+        return PH_OK;
+    }
+    if (offsets_query(r->client, partition, &range, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    *end = range.high;
+    return next_offset < range.low || next_offset > range.high
+               ? out_of_range(r, partition, next_offset, &range, err)
+               : PH_OK;
+}
+
 int32_t reader_start(struct reader *r, const struct ph_partition *partition, int64_t next_offset,
                      struct ph_error *err)
 {
     int32_t number = partition->partition;
-    struct offsets_range range = {0, INT64_MAX};
+    int64_t end;
     if (number < 0 || number >= PARTITION_MAX || next_offset < 0) {
         return ph_error_set(err, PH_ERR_FATAL,
                             "topic \"%s\", partition %d: cannot begin at offset %lld",
@@ -126,12 +160,11 @@ int32_t reader_start(struct reader *r, const struct ph_partition *partition, int
         return ph_error_set(err, PH_ERR_FATAL, "topic \"%s\", partition %d is being read already",
                             partition->topic, number);
     }
-    if (r->client->settings->is_bounded && offsets_query(r->client, number, &range, err) != PH_OK) {
+    if (find_end(r, number, next_offset, &end, err) != PH_OK) {
         return PH_ERROR;
     }
     struct reader_slot *slot = &r->slots[r->slot_count];
-    *slot = (struct reader_slot){partition->id, number, next_offset, range.high,
-                                 next_offset >= range.high};
+    *slot = (struct reader_slot){partition->id, number, next_offset, end, next_offset >= end};
     if (!slot->is_done && assign(r, slot, err) != PH_OK) {
         return PH_ERROR;
     }
@@ -211,24 +244,15 @@ static void pass_hole(struct reader *r, struct reader_slot *slot, int64_t next_o
     }
 }
 
-static int32_t out_of_range(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
+/* The fetch that Kafka refused. */
+static int32_t refuse_fetch(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
 {
-    struct reader_slot *slot = slot_for(r, m->partition);
-    long long wanted = (long long)(slot != NULL ? slot->next_offset : m->offset);
+    const struct reader_slot *slot = slot_for(r, m->partition);
     struct offsets_range range;
     if (offsets_query(r->client, m->partition, &range, NULL) != PH_OK) {
         range = (struct offsets_range){-1, -1};
     }
-    return errors_set(
-        err, m->err, ERRORS_WHILE_READING,
-        "topic \"%s\", partition %d: offset %lld is not there, Kafka has %lld to %lld: "
-        "%s; to go on without the missing records, set this partition's position to "
-        "one that is there",
-        r->client->settings->topic, m->partition, wanted, (long long)range.low,
-        (long long)range.high,
-        wanted < range.low ? "the records were deleted before they were read (see the topic's "
-                             "retention)"
-                           : "the topic was made anew or lost its end");
+    return out_of_range(r, m->partition, slot != NULL ? slot->next_offset : m->offset, &range, err);
 }
 
 /* An error about one partition. Only what means that records are lost or never come ends the
@@ -239,7 +263,7 @@ static int32_t partition_error(struct reader *r, const rd_kafka_message_t *m, st
     char text[CLIENT_TEXT_SIZE];
     (void)snprintf(text, sizeof text, "%s", rd_kafka_message_errstr(m));
     if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
-        return out_of_range(r, m, err);
+        return refuse_fetch(r, m, err);
     }
     r->client->error_count++;
     if (flags == PH_ERR_RETRIABLE) {

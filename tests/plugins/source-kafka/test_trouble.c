@@ -15,7 +15,8 @@
 static struct mock mock;
 static struct feed feed;
 
-static void open_feed(const char *brokers, const char *topic, const char *group)
+static void open_bounded(const char *brokers, const char *topic, const char *group,
+                         const char *bounded_mode)
 {
     static const struct harness_item properties[] = {{"fetch.wait.max.ms", "10"},
                                                      {"reconnect.backoff.max.ms", "200"}};
@@ -23,12 +24,18 @@ static void open_feed(const char *brokers, const char *topic, const char *group)
         {.key = "brokers", .text = brokers},
         {.key = "topic", .text = topic},
         {.key = "startup_mode", .text = "earliest"},
+        {.key = "bounded_mode", .text = bounded_mode},
         {.key = "rdkafka", .items = properties, .item_count = 2},
         {.key = group == NULL ? NULL : "group", .text = group},
         {0},
     };
     ck_assert_msg(feed_open(&feed, settings), "%s", feed_error(&feed));
     feed.check = mock_made;
+}
+
+static void open_feed(const char *brokers, const char *topic, const char *group)
+{
+    open_bounded(brokers, topic, group, "none");
 }
 
 static void start_feed(void)
@@ -216,6 +223,30 @@ START_TEST(an_offset_that_is_not_there_is_fatal_and_says_what_is)
 }
 END_TEST
 
+START_TEST(a_bounded_run_beyond_the_end_of_the_log_is_fatal_and_not_done)
+{
+    int64_t offsets[] = {101, 0};
+    mock_produce(&mock, 0, 100);
+    open_bounded(mock.brokers, MOCK_TOPIC, NULL, "latest");
+    ck_assert_int_eq(feed_start_at(&feed, offsets), PH_ERROR);
+    ck_assert_uint_eq(error()->flags, PH_ERR_FATAL);
+    ck_assert_msg(
+        error_has("topic \"events\", partition 0: offset 101 is not there, Kafka has 0 to "
+                  "100: the topic was made anew"),
+        "%s", feed_error(&feed));
+}
+END_TEST
+
+START_TEST(a_bounded_run_at_the_end_of_the_log_is_done)
+{
+    int64_t offsets[] = {100, 0};
+    mock_produce(&mock, 0, 100);
+    open_bounded(mock.brokers, MOCK_TOPIC, NULL, "latest");
+    ck_assert_int_eq(feed_start_at(&feed, offsets), PH_OK);
+    ck_assert_int_eq(feed_until(&feed, 1, WAIT_MS), PH_END);
+}
+END_TEST
+
 START_TEST(secrets_do_not_reach_the_log_or_an_error)
 {
     const struct harness_item properties[] = {{"security.protocol", "SASL_PLAINTEXT"},
@@ -254,6 +285,8 @@ int main(void)
     tcase_add_test(tcase, errors_of_a_fetch_that_pass_leave_no_gap);
     tcase_add_test(tcase, a_topic_that_becomes_forbidden_is_fatal);
     tcase_add_test(tcase, an_offset_that_is_not_there_is_fatal_and_says_what_is);
+    tcase_add_test(tcase, a_bounded_run_beyond_the_end_of_the_log_is_fatal_and_not_done);
+    tcase_add_test(tcase, a_bounded_run_at_the_end_of_the_log_is_done);
     tcase_add_test(tcase, secrets_do_not_reach_the_log_or_an_error);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
