@@ -35,7 +35,7 @@ static int32_t connect_poll(struct session *s, int64_t timeout_ms, struct ph_err
             events = PH_WAIT_WRITE;
             break;
         default:
-            return errors_set_connect(err, s->conn, s->address);
+            return errors_set_connect(err, s->conn, s->address, s->was_connected);
         }
     }
 }
@@ -47,7 +47,7 @@ static int32_t connect_start(struct sink_task *t, struct ph_error *err)
     s->conn =
         PQconnectStartParams((const char *const *)d->keywords, (const char *const *)d->values, 0);
     if (s->conn == NULL || PQstatus(s->conn) == CONNECTION_BAD) {
-        return errors_set_connect(err, s->conn, s->address);
+        return errors_set_connect(err, s->conn, s->address, s->was_connected);
     }
     (void)PQsetNoticeReceiver(s->conn, on_notice, s);
     /* Only the verbose form of a refusal shows its SQLSTATE. */
@@ -55,6 +55,7 @@ static int32_t connect_start(struct sink_task *t, struct ph_error *err)
     if (connect_poll(s, t->sink->connect_timeout_ms, err) != PH_OK) {
         return PH_ERROR;
     }
+    s->was_connected = true;
     (void)PQsetErrorVerbosity(s->conn, PQERRORS_DEFAULT);
     if (PQsetnonblocking(s->conn, 1) != 0) {
         return errors_set(err, s->conn, NULL, "setting up the connection");

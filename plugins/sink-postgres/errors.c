@@ -141,26 +141,40 @@ int32_t errors_set(struct ph_error *err, const PGconn *conn, const PGresult *res
     return PH_ERROR;
 }
 
-/* Without a SQLSTATE the failure is libpq's own: a TLS setting that cannot hold is worth no retry.
- */
-static bool is_hopeless(const char *message)
+bool errors_is_setting(const char *message)
 {
-    static const char *const signs[] = {"does not support SSL",
-                                        "certificate verify failed",
-                                        "root certificate file",
-                                        "does not match host name",
-                                        "could not load private key",
-                                        "certificate file",
-                                        "invalid "};
-    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
-        if (strstr(message, signs[i]) != NULL) {
+    static const char *const phrases[] = {
+        "server does not support SSL, but SSL was required",
+        "SSL error: certificate verify failed",
+        "root certificate file \"",
+        "to locate root certificate file",
+        "does not match host name \"",
+        "could not load private key file \"",
+        "could not load private key \"",
+        "private key file \"",
+        "could not open certificate file \"",
+        "could not read certificate file \"",
+        "invalid SSL protocol version range",
+        "invalid port number: \"",
+        "invalid integer value \"",
+        "invalid connection option \"",
+        "invalid sslmode value: \"",
+        "invalid ssl_min_protocol_version value: \"",
+        "invalid ssl_max_protocol_version value: \"",
+        "invalid channel_binding value: \"",
+        "invalid gssencmode value: \"",
+        "invalid target_session_attrs value: \"",
+    };
+    for (size_t i = 0; i < sizeof phrases / sizeof phrases[0]; i++) {
+        if (strstr(message, phrases[i]) != NULL) {
             return true;
         }
     }
     return false;
 }
 
-int32_t errors_set_connect(struct ph_error *err, const PGconn *conn, const char *address)
+int32_t errors_set_connect(struct ph_error *err, const PGconn *conn, const char *address,
+                           bool was_connected)
 {
     char message[MESSAGE_SIZE];
     char sqlstate[6];
@@ -170,7 +184,8 @@ int32_t errors_set_connect(struct ph_error *err, const PGconn *conn, const char 
     uint32_t flags = PH_ERR_RETRIABLE;
     if (sqlstate[0] != '\0') {
         flags = errors_classify(sqlstate);
-    } else if ((conn != NULL && PQconnectionNeedsPassword(conn)) || is_hopeless(text)) {
+    } else if (!was_connected &&
+               ((conn != NULL && PQconnectionNeedsPassword(conn)) || errors_is_setting(text))) {
         flags = PH_ERR_CONFIG;
     }
     if (!ph_error_is_set(err)) {

@@ -24,8 +24,14 @@ uint32_t errors_classify(const char *sqlstate);
 int32_t errors_set(struct ph_error *err, const PGconn *conn, const PGresult *result,
                    const char *doing);
 
-/** The same for an attempt to connect to `address` that failed. */
-int32_t errors_set_connect(struct ph_error *err, const PGconn *conn, const char *address);
+/** The same for an attempt to connect to `address` that failed. was_connected: the same settings
+ * have led to a connection before, so libpq's complaints about them will pass. */
+int32_t errors_set_connect(struct ph_error *err, const PGconn *conn, const char *address,
+                           bool was_connected);
+
+/** Whether libpq itself (version 13 to 17) says that a setting or a certificate cannot do, which
+ * is worth no retry. Its messages have no code: these are its words. */
+bool errors_is_setting(const char *message);
 
 /** The SQLSTATE of a failed attempt to connect, out of libpq's verbose message; "" = the server did
  * not say one. */

@@ -33,6 +33,35 @@ START_TEST(each_sqlstate_has_its_meaning)
 }
 END_TEST
 
+START_TEST(only_libpqs_own_words_about_settings_are_worth_no_retry)
+{
+    static const char *const settings[] = {
+        "server at \"h\", port 1 failed: server does not support SSL, but SSL was required\n",
+        "SSL error: certificate verify failed\n",
+        "server certificate for \"a\" does not match host name \"b\"\n",
+        "root certificate file \"/no\" does not exist\n",
+        "could not read root certificate file \"/no\": No such file or directory\n",
+        "invalid port number: \"x\"\n",
+        "invalid sslmode value: \"maybe\"\n",
+    };
+    static const char *const passing[] = {
+        "received invalid response to SSL negotiation: H\n",
+        "received invalid response to GSSAPI negotiation: H\n",
+        "invalid connection state, probably indicative of memory corruption\n",
+        "malformed SCRAM message (invalid server signature)\n",
+        "expected authentication request from server, but received H: invalid \n",
+        "SSL error: unexpected eof while reading\n",
+        "could not connect to server: Connection refused\n",
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        ck_assert_msg(errors_is_setting(settings[i]), "%s", settings[i]);
+    }
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
+        ck_assert_msg(!errors_is_setting(passing[i]), "%s", passing[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_refused_connection_shows_its_code_and_one_line)
 {
     static const char message[] =
@@ -222,6 +251,7 @@ int main(void)
     Suite *suite = suite_create("sink-postgres parts");
     TCase *parts = tcase_create("parts");
     tcase_add_test(parts, each_sqlstate_has_its_meaning);
+    tcase_add_test(parts, only_libpqs_own_words_about_settings_are_worth_no_retry);
     tcase_add_test(parts, a_refused_connection_shows_its_code_and_one_line);
     tcase_add_test(parts, each_form_of_a_dsn_is_read);
     tcase_add_test(parts, a_dsn_that_cannot_be_read_is_refused_without_showing_it);
