@@ -267,6 +267,56 @@ static int32_t claim_held(struct sink_task *t, const struct ph_partition *partit
     return result == PH_OK ? positions_prepare(t, err) : PH_ERROR;
 }
 
+/* Of a query whose failure matters to nobody: false. */
+static bool ask(struct sink_task *t, const struct sql *sql)
+{
+    struct ph_error err;
+    PGresult *r = NULL;
+    ph_error_clear(&err);
+    const char *text = sql_text(sql);
+    bool is_true = text != NULL &&
+                   session_query(&t->session, text, 0, NULL, "asking", &r, &err) == PH_OK &&
+                   PQntuples(r) == 1 && PQgetvalue(r, 0, 0)[0] == 't';
+    PQclear(r);
+    return is_true;
+}
+
+/* Rows without any position are another pipeline's, or the positions are gone. */
+static bool is_first_start_over_rows(struct sink_task *t)
+{
+    struct sql sql = {0};
+    sql_add(&sql, "SELECT has_table_privilege(to_regclass(");
+    sql_add_literal(&sql, sql_text(&t->sink->table));
+    sql_add(&sql, "), 'SELECT') AND NOT EXISTS (SELECT 1 FROM %s WHERE (pipeline, sink) = (",
+            sql_text(&t->sink->positions_table));
+    add_owner_key(&sql, t);
+    sql_add(&sql, ") AND next_offset >= 0)");
+    bool is_true = ask(t, &sql);
+    if (is_true) {
+        sql_clear(&sql);
+        sql_add(&sql, "SELECT EXISTS (SELECT 1 FROM %s)", sql_text(&t->sink->table));
+        is_true = ask(t, &sql);
+    }
+    sql_fini(&sql);
+    return is_true;
+}
+
+static void warn_of_rows(struct sink_task *t, const struct ph_position *positions, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (positions[i].next_offset >= 0) {
+            return;
+        }
+    }
+    if (count > 0 && is_first_start_over_rows(t) &&
+        !atomic_exchange(&t->sink->has_warned_of_rows, true)) {
+        session_log(&t->session, PH_LOG_WARNING,
+                    "table %s has rows, but %s has no position of this pipeline: this is its first "
+                    "start, and what the rows hold already may come again",
+                    sql_text(&t->sink->table), sql_text(&t->sink->positions_table));
+    }
+}
+
 int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partitions, uint32_t count,
                          struct ph_position *positions, struct ph_error *err)
 {
@@ -287,5 +337,6 @@ int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partiti
         positions[i].partition_id = partitions[i].id;
         positions[i].next_offset = positions_find(t, partitions[i].id)->next_offset;
     }
+    warn_of_rows(t, positions, count);
     return PH_OK;
 }

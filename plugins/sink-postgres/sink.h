@@ -7,6 +7,8 @@
 #include "encode.h"
 #include "session.h"
 
+#include <stdatomic.h>
+
 /** One for each node of the graph. */
 struct sink {
     const struct ph_host *host;
@@ -28,6 +30,7 @@ struct sink {
     uint32_t column_count;
     uint32_t *inputs; /**< the input column of each, after bind */
     const struct ph_schema *schema;
+    _Atomic bool has_warned_of_rows; /**< that a first start finds the table filled */
 };
 
 /** A partition whose position this task owns. */

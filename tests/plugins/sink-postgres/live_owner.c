@@ -99,6 +99,38 @@ START_TEST(an_epoch_is_rows_and_positions_at_once)
 }
 END_TEST
 
+static uint32_t times_logged(const struct rig *r, const char *text)
+{
+    uint32_t times = 0;
+    for (uint32_t i = 0; i < r->host->log_count; i++) {
+        times += strstr(r->host->log_lines[i], text) != NULL;
+    }
+    return times;
+}
+
+START_TEST(a_first_start_over_rows_is_said_once)
+{
+    static const char says[] =
+        "table \"live\" has rows, but \"pipehost_positions\" has no position "
+        "of this pipeline: this is its first start";
+    struct rig r;
+    rig_sql("CREATE TABLE live (id bigint, v text)");
+    open_at(&r, NULL);
+    ck_assert_int_eq(claimed(&r), -1);
+    ck_assert_uint_eq(times_logged(&r, says), 0);
+    rig_sql("INSERT INTO live VALUES (-1, 'from before')");
+    ck_assert_int_eq(claimed(&r), -1);
+    ck_assert_int_eq(claimed(&r), -1);
+    ck_assert_uint_eq(times_logged(&r, says), 1);
+    write_epoch(&r, 0, 1);
+    rig_close(&r);
+    open_at(&r, NULL);
+    ck_assert_int_eq(claimed(&r), 1);
+    ck_assert_uint_eq(times_logged(&r, says), 0);
+    rig_close(&r);
+}
+END_TEST
+
 static void take_over(uint32_t count)
 {
     struct rig a;
@@ -391,6 +423,7 @@ TCase *owner_tests(void)
     TCase *c = tcase_create("owner");
     tcase_add_test(c, positions_begin_unknown_and_outlive_the_task);
     tcase_add_test(c, an_epoch_is_rows_and_positions_at_once);
+    tcase_add_test(c, a_first_start_over_rows_is_said_once);
     tcase_add_test(c, an_owner_that_was_replaced_writes_no_more);
     tcase_add_test(c, an_owner_that_was_replaced_in_the_middle_of_copy_writes_no_more);
     tcase_add_test(c, a_position_that_somebody_moved_is_claimed_again);
