@@ -21,8 +21,9 @@ struct batch_writer {
     struct ph_writer pub; /* first, so that a ph_writer is a batch_writer */
     /* The way of each record. capacity is 0 while no batch is open. */
     uint32_t row;
-    uint32_t used;     /* bytes of the arena */
-    uint32_t capacity; /* bytes, without padding */
+    uint32_t used;      /* bytes of the arena */
+    uint32_t capacity;  /* bytes, without padding */
+    uint32_t row_limit; /* rows that the open batch may have */
     uint32_t position_count;
     uint32_t partition_id; /* of the record before, when position is set */
     uint32_t stamp;        /* of the open batch; never 0 */
@@ -32,6 +33,7 @@ struct batch_writer {
     struct batch_writer_options options;
     struct place *places; /* by partition id */
     uint32_t place_count;
+    uint32_t bad;    /* records of the open batch that are not among its rows */
     bool full;       /* an append was refused since open */
     bool paused;     /* appends are refused whatever room there is */
     bool was_large;  /* the batch before outgrew the small tier */
@@ -91,10 +93,18 @@ struct ph_writer *batch_writer_pub(struct batch_writer *w)
     return &w->pub;
 }
 
+/* Bad records fill a batch as rows do: so many of them end a poll, and their positions go on. */
+static uint32_t row_limit_of(const struct batch_writer *w)
+{
+    uint32_t left = w->options.max_rows - w->bad;
+    return left < w->tier.max_rows ? left : w->tier.max_rows;
+}
+
 /* The per-record copies of what the tier says. */
 static void use_tier(struct batch_writer *w)
 {
     w->capacity = w->tier.capacity;
+    w->row_limit = row_limit_of(w);
     w->target.columns = w->tier.columns;
     w->target.arena = w->tier.arena.data;
     w->target.text_capacity = w->tier.capacity;
@@ -103,7 +113,9 @@ static void use_tier(struct batch_writer *w)
 static void begin_batch(struct batch_writer *w)
 {
     w->row = 0;
+    w->bad = 0;
     w->used = 0;
+    w->row_limit = row_limit_of(w);
     w->position_count = 0;
     w->position = NULL;
     w->full = false;
@@ -200,6 +212,14 @@ static int32_t no_position(struct batch_writer *w)
     return w->full ? PH_MORE : PH_ERROR;
 }
 
+static void pass_bad(struct batch_writer *w, const struct ph_record *r,
+                     const struct row_fault *fault)
+{
+    w->bad++;
+    w->row_limit = row_limit_of(w);
+    w->options.bad_record(w->options.arg, r, fault);
+}
+
 static int32_t refuse(struct batch_writer *w, const struct ph_record *r, const char *code,
                       const char *reason)
 {
@@ -211,7 +231,7 @@ static int32_t refuse(struct batch_writer *w, const struct ph_record *r, const c
     position->next_offset = r->offset + 1;
     (void)snprintf(fault.code, sizeof fault.code, "%s", code);
     (void)snprintf(fault.reason, sizeof fault.reason, "%s", reason);
-    w->options.bad_record(w->options.arg, r, &fault);
+    pass_bad(w, r, &fault);
     return PH_OK;
 }
 
@@ -232,6 +252,10 @@ static int32_t append_rarely(struct batch_writer *w, const struct ph_record *r, 
     if (w->tier.head.data == NULL || w->paused) {
         return PH_MORE;
     }
+    if (w->row + w->bad >= w->options.max_rows) {
+        w->full = true;
+        return PH_MORE;
+    }
     if (r->value == NULL) {
         return refuse(w, r, "tombstone", "the record has no value");
     }
@@ -243,8 +267,7 @@ static int32_t append_rarely(struct batch_writer *w, const struct ph_record *r, 
                        w->options.record_max_bytes);
         return refuse(w, r, "too_large", reason);
     }
-    if (w->row < w->options.max_rows && !w->tier.large &&
-        need_of(w, r) + w->used + TARGET_PADDING <= w->options.max_bytes &&
+    if (!w->tier.large && need_of(w, r) + w->used + TARGET_PADDING <= w->options.max_bytes &&
         tier_grow(&w->tier, &w->options, w->row, w->used, w->position_count)) {
         use_tier(w);
         w->position = NULL;
@@ -261,8 +284,7 @@ static int32_t pub_append(struct ph_writer *pub, const struct ph_record *r)
     struct batch_writer *w = (struct batch_writer *)(void *)pub;
     struct row_fault fault;
     bool again = false;
-    while (r->value == NULL || w->row >= w->tier.max_rows ||
-           need_of(w, r) > w->capacity - w->used ||
+    while (r->value == NULL || w->row >= w->row_limit || need_of(w, r) > w->capacity - w->used ||
            (uint64_t)r->value_length + r->key_length > w->options.record_max_bytes) {
         int32_t result = append_rarely(w, r, &again);
         if (!again) {
@@ -287,7 +309,7 @@ static int32_t pub_append(struct ph_writer *pub, const struct ph_record *r)
     position->next_offset = r->offset + 1;
     if (w->options.decode(w->options.decoder, &w->target, value, r->value_length, &fault) !=
         PH_OK) {
-        w->options.bad_record(w->options.arg, r, &fault);
+        pass_bad(w, r, &fault);
         return PH_OK;
     }
     w->tier.partition_ids[w->row] = r->partition_id;

@@ -46,7 +46,8 @@ __attribute__((warn_unused_result)) int32_t batch_writer_open(struct batch_write
 void batch_writer_pause(struct batch_writer *w, bool paused);
 /** True where close would give a batch: rows or positions are in it. */
 bool batch_writer_has_content(const struct batch_writer *w);
-/** True after append answered PH_MORE to a batch with content: close it. */
+/** True after append answered PH_MORE to a batch with content: close it. A batch takes max_rows
+ * records, good and bad. */
 bool batch_writer_is_full(const struct batch_writer *w);
 uint32_t batch_writer_row_count(const struct batch_writer *w);
 /** Publishes the open batch: the caller owns the one reference. Null: nothing is in it; it stays

@@ -412,6 +412,9 @@ enum sink_step sink_driver_step(struct sink_driver *d)
 void sink_driver_reject(struct sink_driver *d, const struct ph_batch *batch, uint32_t row,
                         const char *code, const char *reason)
 {
+    if ((d->error.flags & PH_ERR_FATAL) != 0) {
+        return; /* the pipeline stops: its next start reads this one again */
+    }
     struct epoch_entry *entry = epoch_find(d->epoch, batch);
     if (entry == NULL || row >= batch->row_count) {
         (void)ph_error_set(&d->error, PH_ERR_FATAL,

@@ -72,7 +72,6 @@ static enum task_step offer(struct task *t)
     if (rc == PH_MORE) {
         return TASK_IDLE;
     }
-    breaker_seen(&t->breaker, u->current->row_count);
     push(&u->offered, u->current);
     u->current = NULL;
     trouble_end(t, &u->trouble);
@@ -92,6 +91,7 @@ static enum task_step complete(struct task *t)
     if (u->rejects.count > 0) {
         rejects_forget(&u->rejects, oldest(&u->offered));
     }
+    breaker_seen(&t->breaker, oldest(&u->offered)->row_count);
     pop(&u->offered);
     u->completing = false;
     trouble_end(t, &u->trouble);
@@ -109,11 +109,16 @@ static enum task_step drained(struct task *t)
     if (u->held != NULL) {
         return udf_out_flush(t) == PH_OK ? TASK_PROGRESS : udf_wait(t);
     }
-    if (u->ended && u->current == NULL) {
-        task_end(t);
-        return TASK_PROGRESS;
+    if (!u->ended || u->current != NULL) {
+        return TASK_IDLE;
     }
-    return TASK_IDLE;
+    struct ph_error err;
+    ph_error_clear(&err);
+    if (breaker_end(&t->breaker, 0, &err) != PH_OK) {
+        return udf_failed(t, &err);
+    }
+    task_end(t);
+    return TASK_PROGRESS;
 }
 
 static enum task_step next(struct task *t)

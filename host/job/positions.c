@@ -7,6 +7,7 @@
 #include "job/tasks.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Every partition was added in the name of one of the job's sources. */
@@ -166,6 +167,22 @@ static int32_t list_unknown(struct task *source, struct ph_partition *unknown, u
     return PH_OK;
 }
 
+static void log_starts(const struct task *source, uint32_t known, uint32_t unknown)
+{
+    char text[128] = "there are no partitions";
+    size_t length = 0;
+    if (known > 0) {
+        length = (size_t)snprintf(text, sizeof text, "%u %s stand", known,
+                                  known == 1 ? "partition goes on where its sinks"
+                                             : "partitions go on where their sinks");
+    }
+    if (unknown > 0) {
+        (void)snprintf(text + length, sizeof text - length, "%s%u %s anew", known > 0 ? ", " : "",
+                       unknown, unknown == 1 ? "partition begins" : "partitions begin");
+    }
+    log_write(PH_LOG_INFO, source->node->manifest->name, "%s", text);
+}
+
 int32_t positions_resolve(struct task *source, struct ph_error *err)
 {
     struct ph_partition *unknown = calloc(source->job->partitions.count + 1u, sizeof *unknown);
@@ -179,9 +196,7 @@ int32_t positions_resolve(struct task *source, struct ph_error *err)
         rc = ask_source(source, unknown, count, err);
     }
     if (rc == PH_OK) {
-        log_write(PH_LOG_INFO, source->node->manifest->name,
-                  "%u partitions: %u go on where their sinks stand, %u begin by the startup mode",
-                  total, total - count, count);
+        log_starts(source, total - count, count);
     }
     free(unknown);
     return rc;

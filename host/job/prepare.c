@@ -48,6 +48,19 @@ static void check_ways(struct node *n, struct manifest_errors *errs)
                         node_input(n, b)->manifest->name);
 }
 
+static bool is_read(const struct node *n)
+{
+    for (uint32_t i = 0; i < n->job->node_count; i++) {
+        const struct node *reader = &n->job->nodes[i];
+        for (uint32_t input = 0; input < reader->manifest->input_count; input++) {
+            if (node_input(reader, input) == n) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void check_kind(struct node *n, struct manifest_errors *errs)
 {
     uint32_t inputs = n->manifest->input_count;
@@ -66,6 +79,12 @@ static void check_kind(struct node *n, struct manifest_errors *errs)
         n->plugin->descriptor.delivery != PH_DELIVERY_TRANSACTIONAL) {
         manifest_errors_add(errs, n->job->manifest, pointer,
                             "\"exactly_once\" is true, but %s keeps no positions with its rows",
+                            n->manifest->name);
+    }
+    if (kind != PH_KIND_SINK && !is_read(n)) {
+        manifest_errors_add(errs, n->job->manifest, pointer,
+                            "nothing reads %s: name it as the \"input\" of another operator, or "
+                            "take it out",
                             n->manifest->name);
     }
     check_ways(n, errs);

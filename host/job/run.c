@@ -180,7 +180,8 @@ static void end_process(struct control *c)
     const struct task *stuck = find_stuck(c);
     log_write(PH_LOG_ERROR, stuck != NULL ? stuck->node->manifest->name : NULL,
               "the plugin does not return from a call: the process ends without it");
-    _exit(exit_status(c, false));
+    (void)exit_status(c, false); /* says why it was to stop */
+    _exit(JOB_EXIT_FAILURE);
 }
 
 static void on_time(struct control *c)

@@ -8,6 +8,7 @@
 
 struct sink_part {
     struct sink_driver *driver;
+    uint64_t set_aside; /* rows since the last commit */
     struct trouble trouble;
 };
 
@@ -64,13 +65,22 @@ static int32_t env_set_aside(void *arg, const struct ph_batch *batch, uint32_t r
 {
     struct task *t = arg;
     struct task_row r = task_row_of(t, batch, row);
-    breaker_place(&t->breaker, rows_before(t->sink->driver->epoch, batch) + row);
-    return task_set_aside(t, r.partition, r.offset, code, reason, r.value, err);
+    const struct epoch *e = t->sink->driver->epoch;
+    uint64_t left_out = t->sink->set_aside - e->dead_count; /* they are in the epoch no more */
+    breaker_place(&t->breaker, left_out + rows_before(e, batch) + row);
+    int32_t rc = task_set_aside(t, r.partition, r.offset, code, reason, r.value, err);
+    t->sink->set_aside += rc == PH_OK;
+    return rc;
 }
 
 static int32_t env_sync(void *arg, struct ph_error *err)
 {
     struct task *t = arg;
+    const struct sink_driver *d = t->sink->driver;
+    uint64_t running = d->epoch->row_count - d->epoch->dead_count + t->sink->set_aside;
+    if (d->input_ended && breaker_end(&t->breaker, running, err) != PH_OK) {
+        return PH_ERROR;
+    }
     return dead_letters_sync(t->job->dead_letters, err);
 }
 
@@ -84,7 +94,8 @@ static void env_committed(void *arg, const struct ph_position *positions, uint32
                               positions[i].next_offset, memory_order_relaxed);
     }
     count_add(&t->counts.rows_out, row_count);
-    breaker_seen(&t->breaker, row_count);
+    breaker_seen(&t->breaker, row_count + t->sink->set_aside);
+    t->sink->set_aside = 0;
 }
 
 static void env_trouble(void *arg, const struct ph_error *err, int64_t retry_in_ns)
@@ -143,6 +154,18 @@ void sink_task_fini(struct task *t)
     }
 }
 
+/* An epoch whose rows were all refused is followed by no commit. */
+static enum task_step judge_end(struct task *t)
+{
+    struct ph_error err;
+    ph_error_clear(&err);
+    if (breaker_end(&t->breaker, t->sink->set_aside, &err) == PH_OK) {
+        return TASK_PROGRESS;
+    }
+    job_fail(t->job, t, &err);
+    return TASK_FAILED;
+}
+
 enum task_step sink_task_step(struct task *t)
 {
     struct sink_driver *d = t->sink->driver;
@@ -153,7 +176,7 @@ enum task_step sink_task_step(struct task *t)
         return TASK_IDLE;
     case SINK_DONE:
         t->done = true;
-        return TASK_PROGRESS;
+        return judge_end(t);
     default:
         job_fail(t->job, t, &d->error);
         return TASK_FAILED;

@@ -41,14 +41,17 @@ static void bad_record(void *arg, const struct ph_record *record, const struct r
     if (!is_partition(t, record->partition_id)) {
         return; /* told when the batch is closed */
     }
+    if (ph_error_is_set(&s->record_error)) {
+        return; /* the pipeline stops: its next start reads this one again */
+    }
     breaker_place(&t->breaker, batch_writer_row_count(s->writer) - s->rows_before + s->bad);
     s->bad++;
     if (letters_add(t, &s->letters, t->job->partitions.items[record->partition_id], record->offset,
-                    fault->code, fault->reason, value, &s->record_error) != PH_OK) {
-        return; /* the poll that is running looks at record_error */
-    }
-    if (letters_are_waiting(&s->letters)) {
-        batch_writer_pause(s->writer, true); /* nothing more before this one is set aside */
+                    fault->code, fault->reason, value, &s->record_error) != PH_OK ||
+        letters_are_waiting(&s->letters)) {
+        /* Nothing more before this one is set aside; the poll that is running looks at
+         * record_error. */
+        batch_writer_pause(s->writer, true);
     }
 }
 
@@ -249,12 +252,12 @@ static enum task_step poll_source(struct task *t)
     s->bad = 0;
     s->rows_before = batch_writer_row_count(s->writer);
     int32_t rc = t->node->plugin->source.poll(t->object, batch_writer_pub(s->writer), &err);
-    if (ph_error_is_set(&s->record_error)) {
-        return failed(t, &s->record_error);
-    }
     uint32_t records = batch_writer_row_count(s->writer) - s->rows_before + s->bad;
     count_add(&t->counts.rows_in, records);
     breaker_seen(&t->breaker, records);
+    if (ph_error_is_set(&s->record_error)) {
+        return failed(t, &s->record_error);
+    }
     if (rc == PH_ERROR) {
         return poll_failed(t, &err);
     }
@@ -270,7 +273,7 @@ static enum task_step poll_source(struct task *t)
         return on_idle(t);
     case PH_END:
         s->at_end = true;
-        return TASK_PROGRESS;
+        return breaker_end(&t->breaker, 0, &err) == PH_OK ? TASK_PROGRESS : failed(t, &err);
     default:
         (void)ph_error_set(&err, PH_ERR_FATAL, "poll gave an answer that it does not have: %d",
                            (int)rc);

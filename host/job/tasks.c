@@ -104,44 +104,6 @@ void task_end(struct task *t)
 
 /* ---- rows that cannot go on ---- */
 
-/* By the operator's policy; place is where the record came from. */
-static int32_t apply_policy(struct task *t, const struct dead_letter *letter, const char *place,
-                            struct ph_error *err)
-{
-    switch (t->node->manifest->on_error) {
-    case MANIFEST_SKIP:
-        return PH_OK;
-    case MANIFEST_FAIL:
-        return ph_error_set(err, PH_ERR_FATAL,
-                            "the record at %s was refused (%s: %s) and on_error is \"fail\"", place,
-                            letter->code, letter->reason);
-    default:
-        return dead_letters_add(t->job->dead_letters, letter, err);
-    }
-}
-
-int32_t task_set_aside(struct task *t, const struct ph_partition *partition, int64_t offset,
-                       const char *code, const char *reason, struct ph_bytes value,
-                       struct ph_error *err)
-{
-    struct dead_letter letter = {.operator_name = t->node->manifest->name,
-                                 .partition = partition,
-                                 .offset = offset,
-                                 .code = code,
-                                 .reason = reason,
-                                 .value = value};
-    char place[320] = "no source record";
-    if (partition != NULL) {
-        (void)snprintf(place, sizeof place, "%s/%d offset %lld", partition->topic,
-                       partition->partition, (long long)offset);
-    }
-    if (apply_policy(t, &letter, place, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    count_add(&t->counts.set_aside, 1);
-    return breaker_bad(&t->breaker, code, reason, place, err);
-}
-
 struct task_row task_row_of(const struct task *t, const struct ph_batch *batch, uint32_t row)
 {
     struct task_row r = {.offset = -1, .value = batch_raw(batch, row)};

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "job/job.h"
 
+#include <stdio.h>
+
 #define LOG_INTERVAL_NS (10 * CLOCK_NS_PER_S)
 
 static double seconds(int64_t ns)
@@ -16,11 +18,17 @@ void trouble_tell(struct task *t, struct trouble *r, const struct ph_error *why,
     int64_t now_ns = clock_monotonic_ns();
     r->since_ns = r->since_ns == 0 ? now_ns : r->since_ns;
     r->retry_ns = now_ns + wait_ns;
+    if (atomic_load(&t->job->cancelled)) {
+        return; /* there is no next try: the call was ended */
+    }
     if (r->told_ns == 0 || now_ns - r->told_ns >= LOG_INTERVAL_NS) {
+        char since[32] = "";
+        if (now_ns > r->since_ns) {
+            (void)snprintf(since, sizeof since, "for %.1f s, ", seconds(now_ns - r->since_ns));
+        }
         r->told_ns = now_ns;
-        log_write(PH_LOG_WARNING, t->node->manifest->name,
-                  "waiting: %s (for %.1f s, next try in %.1f s)", why->text,
-                  seconds(now_ns - r->since_ns), seconds(wait_ns));
+        log_write(PH_LOG_WARNING, t->node->manifest->name, "waiting: %s (%snext try in %.1f s)",
+                  why->text, since, seconds(wait_ns));
     }
 }
 

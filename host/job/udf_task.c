@@ -43,6 +43,9 @@ void udf_task_reject(struct task *t, const struct ph_batch *batch, uint32_t row,
                      const char *reason)
 {
     struct udf_part *u = t->udf;
+    if (ph_error_is_set(&u->row_error)) {
+        return; /* the pipeline stops: its next start reads this one again */
+    }
     if (row >= batch->row_count || batch->offsets == NULL) {
         (void)ph_error_set(&u->row_error, PH_ERR_FATAL,
                            "a row was rejected that stems from no record (row %u)", row);
@@ -221,6 +224,9 @@ static enum task_step finish(struct task *t)
         }
         if (rc == PH_MORE) {
             return u->moved ? TASK_PROGRESS : udf_wait(t);
+        }
+        if (breaker_end(&t->breaker, 0, &err) != PH_OK) {
+            return udf_failed(t, &err);
         }
         u->finished = true;
     }

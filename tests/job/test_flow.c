@@ -420,6 +420,18 @@ START_TEST(a_durable_sink_gets_every_row_at_least_once_whatever_kills_the_proces
 }
 END_TEST
 
+START_TEST(records_that_nobody_would_get_are_an_error_at_start)
+{
+    run_expect(&r, PIPELINE("", SOURCE(0, "") "," SINK("k", 1, "s0", "") "," UDF("u", 2, "s0", "")),
+               78);
+    ck_assert_msg(run_has_logged(&r, ": /operators/2: nothing reads u: name it as the \"input\" of "
+                                     "another operator, or take it out"),
+                  "%s", r.log);
+    run_expect(&r, PIPELINE("", SOURCE(0, "")), 78);
+    ck_assert_msg(run_has_logged(&r, ": /operators/0: nothing reads s0: "), "%s", r.log);
+}
+END_TEST
+
 START_TEST(a_hundred_partitions_in_two_lanes_are_all_told)
 {
     run_expect(&r,
@@ -455,6 +467,7 @@ int main(void)
     tcase_add_test(tc, an_ephemeral_sink_gets_everything_from_where_the_startup_mode_says);
     tcase_add_test(tc, positions_of_a_durable_sink_are_kept_for_it);
     tcase_add_test(tc, a_durable_sink_gets_every_row_at_least_once_whatever_kills_the_process);
+    tcase_add_test(tc, records_that_nobody_would_get_are_an_error_at_start);
     tcase_add_test(tc, a_hundred_partitions_in_two_lanes_are_all_told);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

@@ -127,10 +127,10 @@ static int64_t n_of(const struct ph_batch *b, uint32_t row)
     return ph_column_int64(ph_batch_column(b, 0), row);
 }
 
-/* Rows with 3 as the rest of n by every are not to the sink's taste. */
+/* Rows with 3 as the rest of n by every are not to the sink's taste; every 1: no row is. */
 static bool is_refused(const struct lane *l, const struct ph_batch *b, uint32_t row)
 {
-    return n_of(b, row) % l->op->part.every == 3;
+    return n_of(b, row) % l->op->part.every == 3 % l->op->part.every;
 }
 
 static int32_t write_batch(void *self, const struct ph_batch *b, struct ph_error *err)

@@ -118,6 +118,24 @@ START_TEST(a_batch_of_bad_records_travels_without_rows)
 }
 END_TEST
 
+START_TEST(bad_records_fill_a_batch_as_rows_do)
+{
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    for (int64_t i = 0; i < BATCH_MAX_ROWS; i++) { /* good ones, two kinds of bad ones */
+        ck_assert_int_eq(rig_append(&r, 1, i, i % 3 == 0 ? "x" : i % 3 == 1 ? "!" : NULL), PH_OK);
+    }
+    ck_assert_int_eq(rig_append(&r, 1, BATCH_MAX_ROWS, _i == 0 ? "x" : "!"), PH_MORE);
+    ck_assert(batch_writer_is_full(r.writer));
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->row_count, (BATCH_MAX_ROWS + 2) / 3);
+    ck_assert_uint_eq(r.bad_count, BATCH_MAX_ROWS - b->row_count);
+    ck_assert_int_eq(b->positions[0].next_offset, BATCH_MAX_ROWS);
+    batch_release(b);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, BATCH_MAX_ROWS, "x"), PH_OK);
+}
+END_TEST
+
 START_TEST(a_full_batch_says_so_and_keeps_nothing_of_the_record)
 {
     rig_fini(&r);
@@ -287,6 +305,7 @@ static Suite *suite(void)
     tcase_add_test(c, each_partition_has_one_position);
     tcase_add_test(c, bad_records_are_told_and_passed);
     tcase_add_test(c, a_batch_of_bad_records_travels_without_rows);
+    tcase_add_loop_test(c, bad_records_fill_a_batch_as_rows_do, 0, 2);
     tcase_add_test(c, a_full_batch_says_so_and_keeps_nothing_of_the_record);
     tcase_add_test(c, a_batch_grows_from_small_to_full_size);
     tcase_add_test(c, records_have_a_largest_size);

@@ -38,8 +38,71 @@ START_TEST(a_share_at_the_limit_passes_and_one_above_it_trips)
     ck_assert_str_eq(
         err.text,
         "501 of the last 1000 records were set aside, more than dead_letter.stop_above_percent "
-        "(50) allows; most "
-        "often (type): does not fit; the last ones: t/0 offset 7, t/0 offset 7, t/0 offset 7");
+        "(50) allows; most often (type): does not fit; such as t/0 offset 7; t/0 offset 7; "
+        "t/0 offset 7");
+}
+END_TEST
+
+START_TEST(the_reason_and_the_examples_are_those_of_the_window)
+{
+    struct breaker b;
+    struct ph_error err;
+    char code[16];
+    ph_error_clear(&err);
+    breaker_init(&b, 50);
+    for (uint32_t i = 0; i < 5000; i++) { /* long ago, and of more codes than there is room for */
+        (void)snprintf(code, sizeof code, "old%u", i % 20);
+        ck_assert_int_eq(bad(&b, i % 3 == 0 ? code : "old", NULL), PH_OK);
+        breaker_seen(&b, 2);
+    }
+    breaker_seen(&b, 2 * BREAKER_WINDOW);
+    int32_t rc = PH_OK;
+    for (uint32_t i = 0; rc == PH_OK && i < BREAKER_WINDOW; i++) {
+        (void)snprintf(code, sizeof code, "example %u", i);
+        rc = breaker_bad(&b, i % 3 == 0 ? "rare" : "new", "is new", code, &err);
+        breaker_seen(&b, 1);
+    }
+    ck_assert_int_eq(rc, PH_ERROR);
+    ck_assert_ptr_nonnull(strstr(
+        err.text, "most often (new): is new; such as example 500; example 497; example 499"));
+}
+END_TEST
+
+START_TEST(an_input_shorter_than_the_window_is_judged_at_its_end)
+{
+    struct breaker b;
+    struct ph_error err;
+    ph_error_clear(&err);
+    breaker_init(&b, 50);
+    for (uint32_t i = 0; i < BREAKER_LEAST; i++) {
+        ck_assert_int_eq(breaker_end(&b, 0, NULL), PH_OK); /* too few to say anything */
+        ck_assert_int_eq(bad(&b, "type", NULL), PH_OK);
+    }
+    ck_assert_int_eq(breaker_end(&b, BREAKER_LEAST, NULL), PH_OK); /* as many that are good */
+    ck_assert_int_eq(breaker_end(&b, BREAKER_LEAST - 1, &err), PH_ERROR);
+    ck_assert_ptr_nonnull(strstr(err.text, "100 of all 199 records were set aside"));
+}
+END_TEST
+
+START_TEST(the_longest_examples_leave_the_sentence_whole)
+{
+    struct breaker b;
+    struct ph_error err;
+    char example[BREAKER_EXAMPLE_SIZE];
+    char reason[1000];
+    ph_error_clear(&err);
+    memset(example, 'x', sizeof example);
+    memset(reason, 'y', sizeof reason);
+    example[sizeof example - 1] = '\0';
+    reason[sizeof reason - 1] = '\0';
+    breaker_init(&b, 0);
+    for (uint32_t i = 0; i < BREAKER_WINDOW; i++) {
+        bool last = i + 1 == BREAKER_WINDOW;
+        ck_assert_int_eq(breaker_bad(&b, "a_code_of_23_characters", reason, example, &err),
+                         last ? PH_ERROR : PH_OK);
+        breaker_seen(&b, 1);
+    }
+    ck_assert_str_eq(err.text + strlen(err.text) - strlen(example), example);
 }
 END_TEST
 
@@ -94,6 +157,9 @@ int main(void)
     TCase *tc = tcase_create("breaker");
     tcase_add_test(tc, nothing_happens_before_a_whole_window_was_seen);
     tcase_add_test(tc, a_share_at_the_limit_passes_and_one_above_it_trips);
+    tcase_add_test(tc, the_reason_and_the_examples_are_those_of_the_window);
+    tcase_add_test(tc, an_input_shorter_than_the_window_is_judged_at_its_end);
+    tcase_add_test(tc, the_longest_examples_leave_the_sentence_whole);
     tcase_add_test(tc, what_the_window_has_passed_is_forgotten);
     tcase_add_test(tc, a_hundred_percent_never_trips);
     tcase_add_test(tc, bad_records_of_a_large_unit_count_where_they_stand);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows and records that cannot go on: what an operator's on_error makes of them. */
+#include "base/escape.h"
+#include "job/tasks.h"
+
+#include <stdio.h>
+
+#define PLACE_SIZE 320
+
+/* By the operator's policy; place is where the record came from. */
+static int32_t apply_policy(struct task *t, const struct dead_letter *letter, const char *place,
+                            struct ph_error *err)
+{
+    switch (t->node->manifest->on_error) {
+    case MANIFEST_SKIP:
+        return PH_OK;
+    case MANIFEST_FAIL:
+        return ph_error_set(err, PH_ERR_FATAL,
+                            "the record at %s was refused (%s: %s) and on_error is \"fail\"", place,
+                            letter->code, letter->reason);
+    default:
+        return dead_letters_add(t->job->dead_letters, letter, err);
+    }
+}
+
+/* The place and as much of the value as there is room for, as a JSON string. */
+static void describe(const char *place, struct ph_bytes value, char out[BREAKER_EXAMPLE_SIZE])
+{
+    static const char cut[] = "...";
+    size_t length = (size_t)snprintf(out, BREAKER_EXAMPLE_SIZE, "%.80s ", place);
+    if (value.data == NULL) {
+        (void)snprintf(out + length, BREAKER_EXAMPLE_SIZE - length, "without a value");
+        return;
+    }
+    const char *at = (const char *)value.data;
+    const char *end = at + value.length;
+    out[length++] = '"';
+    while (at < end && length + ESCAPE_JSON_MAX + sizeof cut < BREAKER_EXAMPLE_SIZE) {
+        length += escape_json(&at, end, out + length);
+    }
+    (void)snprintf(out + length, BREAKER_EXAMPLE_SIZE - length, "\"%s", at < end ? cut : "");
+}
+
+int32_t task_set_aside(struct task *t, const struct ph_partition *partition, int64_t offset,
+                       const char *code, const char *reason, struct ph_bytes value,
+                       struct ph_error *err)
+{
+    struct dead_letter letter = {.operator_name = t->node->manifest->name,
+                                 .partition = partition,
+                                 .offset = offset,
+                                 .code = code,
+                                 .reason = reason,
+                                 .value = value};
+    char place[PLACE_SIZE] = "no source record";
+    char example[BREAKER_EXAMPLE_SIZE];
+    if (partition != NULL) {
+        (void)snprintf(place, sizeof place, "%s/%d offset %lld", partition->topic,
+                       partition->partition, (long long)offset);
+    }
+    if (apply_policy(t, &letter, place, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    count_add(&t->counts.set_aside, 1);
+    describe(place, value, example);
+    return breaker_bad(&t->breaker, code, reason, example, err);
+}

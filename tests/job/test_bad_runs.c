@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs of bad records: the breaker stops them, and they stop nothing else. */
+#include "run.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#define BATCH_ROWS 4096u
+#define WINDOW     1000u
+
+static struct run r;
+
+static void set_up(void)
+{
+    run_init(&r);
+}
+
+static void tear_down(void)
+{
+    run_fini(&r);
+}
+
+static void expect_logged(const char *text)
+{
+    ck_assert_msg(run_has_logged(&r, text), "not logged: %s; log:\n%s", text, r.log);
+}
+
+#define ALL_BAD(RECORDS) ",'records':" RECORDS ",'per_poll':1000000000,'bad_every':1"
+
+START_TEST(a_source_of_bad_records_alone_is_stopped_within_a_batch)
+{
+    run_expect(&r, PIPELINE("", SOURCE(0, ALL_BAD("100000")) "," SINK("k", 1, "s0", "")), 1);
+    expect_logged("error: s0: 1000 of the last 1000 records were set aside, more than "
+                  "dead_letter.stop_above_percent (50) allows; most often (");
+    ck_assert_uint_ge(run_letters(&r, ""), WINDOW);
+    ck_assert_uint_le(run_letters(&r, ""), WINDOW + BATCH_ROWS);
+    ck_assert_int_le(run_position(&r, 1, 0, 0), 0);
+}
+END_TEST
+
+START_TEST(a_bad_record_under_fail_is_the_only_one_and_it_is_counted)
+{
+    run_expect(
+        &r, PIPELINE("'on_error':'fail',", SOURCE(0, ALL_BAD("100000")) "," SINK("k", 1, "s0", "")),
+        1);
+    expect_logged("error: s0: the record at topic/0 offset 0 was refused (");
+    expect_logged("; 1 records in, 0 rows committed, 0 set aside");
+}
+END_TEST
+
+static bool has_read(struct run *run, void *arg)
+{
+    return atomic_load(&run->stage->read[0][0]) >= *(int64_t *)arg;
+}
+
+START_TEST(an_endless_run_of_skipped_records_is_committed_and_can_be_stopped)
+{
+    int64_t many = 20 * (int64_t)BATCH_ROWS;
+    run_write_manifest(&r,
+                       PIPELINE("'on_error':'skip','drain':{'timeout_ms':20000},"
+                                "'dead_letter':{'stop_above_percent':100},",
+                                SOURCE(0, ALL_BAD("1000000000000")) "," SINK("k", 1, "s0", "")));
+    run_start(&r, NULL);
+    run_until(&r, has_read, &many, "bad records were read");
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
+    ck_assert_int_eq(run_position(&r, 1, 0, 0), atomic_load(&r.stage->read[0][0]));
+    ck_assert_int_ge(run_position(&r, 1, 0, 0), many);
+}
+END_TEST
+
+START_TEST(a_short_input_is_judged_when_it_ends)
+{
+    run_expect(&r,
+               PIPELINE("'dead_letter':{'stop_above_percent':10},",
+                        SOURCE(0, ALL_BAD("900")) "," SINK("k", 1, "s0", "")),
+               1);
+    expect_logged("error: s0: 900 of all 900 records were set aside, more than "
+                  "dead_letter.stop_above_percent (10) allows");
+    ck_assert_int_le(run_position(&r, 1, 0, 0), 0);
+}
+END_TEST
+
+START_TEST(a_few_bad_records_that_are_all_there_is_stop_nothing)
+{
+    run_expect(&r, PIPELINE("", SOURCE(0, ALL_BAD("99")) "," SINK("k", 1, "s0", "")), 0);
+    ck_assert_uint_eq(run_letters(&r, ""), 99);
+    ck_assert_int_eq(run_position(&r, 1, 0, 0), 99);
+}
+END_TEST
+
+static bool is_committed_or_stopped(struct run *run, void *arg)
+{
+    return run_position(run, 1, 0, 0) >= *(int64_t *)arg || run_has_logged(run, "error: k: ");
+}
+
+/* All rows of each of its epochs are refused: no commit tells how many there were. */
+START_TEST(a_sink_that_refuses_every_row_of_small_epochs_is_stopped)
+{
+    int64_t limit = 0;
+    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':2000,'limit':true") "," SINK(
+                                            "k", 1, "s0", ",'mode':'write','every':1")));
+    run_start(&r, NULL);
+    while (!run_has_logged(&r, "error: k: ") && limit < 2000) {
+        limit += 50;
+        atomic_store(&r.stage->limit[0], limit);
+        run_until(&r, is_committed_or_stopped, &limit, "a small epoch");
+    }
+    run_ends(&r, 1);
+    expect_logged("error: k: ");
+    expect_logged(" of the last 1000 records were set aside");
+    ck_assert_uint_ge(run_letters(&r, ""), WINDOW / 2);
+    ck_assert_uint_le(run_letters(&r, ""), WINDOW);
+}
+END_TEST
+
+START_TEST(a_short_input_is_judged_by_the_operator_that_refuses_it)
+{
+    static const char *const manifests[] = {
+        PIPELINE("", SOURCE(0, ",'records':900") "," UDF(
+                         "u", 2, "s0", ",'mode':'reject','every':1") "," SINK("k", 1, "u", "")),
+        PIPELINE("", SOURCE(0, ",'records':900") "," ASYNC(
+                         "u", 2, "s0", ",'mode':'reject','every':1") "," SINK("k", 1, "u", "")),
+        PIPELINE("",
+                 SOURCE(0, ",'records':900") "," SINK("u", 1, "s0", ",'mode':'write','every':1"))};
+    run_expect(&r, manifests[_i], 1);
+    expect_logged("error: u: ");
+    expect_logged("900 of all 900 records were set aside");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("bad runs");
+    TCase *tc = tcase_create("bad runs");
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, a_source_of_bad_records_alone_is_stopped_within_a_batch);
+    tcase_add_test(tc, a_bad_record_under_fail_is_the_only_one_and_it_is_counted);
+    tcase_add_test(tc, an_endless_run_of_skipped_records_is_committed_and_can_be_stopped);
+    tcase_add_test(tc, a_short_input_is_judged_when_it_ends);
+    tcase_add_test(tc, a_few_bad_records_that_are_all_there_is_stop_nothing);
+    tcase_add_test(tc, a_sink_that_refuses_every_row_of_small_epochs_is_stopped);
+    tcase_add_loop_test(tc, a_short_input_is_judged_by_the_operator_that_refuses_it, 0, 3);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
