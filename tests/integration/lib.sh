@@ -46,6 +46,7 @@ case_begin() {
 # ENVIRONMENT: the variables that the example's manifest names, what a sanitizer is told, and nothing else of ours.
 set_environment() {
     ENVIRONMENT=(env -i PATH="$PATH" HOME="$HOME" KAFKA_URL="$KAFKA_SSL_URL" KAFKA_TOPIC="$TOPIC"
+        ${KAFKA_GROUP:+"KAFKA_GROUP=$KAFKA_GROUP"}
         KAFKA_WEB_TRAFFIC_KEY="$KAFKA_WEB_TRAFFIC_KEY"
         KAFKA_WEB_TRAFFIC_SECRET="${KAFKA_SECRET:-$KAFKA_WEB_TRAFFIC_SECRET}" POSTGRES_URL="$POSTGRES_URL"
         POSTGRES_USER="$POSTGRES_USER" POSTGRES_PASSWORD="${PG_PASSWORD:-$POSTGRES_PASSWORD}" IP_CODING_KEY=secret-key-1234

@@ -68,7 +68,7 @@ for section in "$@"; do
     sdk) use_sdk ;;
     run) use_host ;;
     documents)
-        for document in README sdk/docs/first-plugin sdk/docs/abi; do
+        for document in README docs/from-pyflink sdk/docs/first-plugin sdk/docs/abi; do
             "$source/tests/sdk/run-snippets" "$source/$document.md" || fail "$document.md is not true"
         done
         ;;

@@ -1,0 +1,17 @@
+# shellcheck shell=bash
+# What the documents show, run.
+
+# The first file block of a document with that name.
+snippet() { awk -v want="<!-- file: $2 -->" '$0 == want { found = 1; next } found && /^```/ { if (inside) { exit } inside = 1; next } inside' "$1"; }
+
+case_from_pyflink() {
+    api_stop && api_start
+    case_begin from-pyflink
+    snippet docs/from-pyflink.md process-events.json >"$STATE/process-events.json"
+    ARGS[0]=$STATE/process-events.json
+    KAFKA_GROUP=web-events-lab
+    produce --count 20000 --distinct 500
+    expect 'the page is the whole job' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'every row is there once and right' rows_exact 20000 --distinct 500
+    unset KAFKA_GROUP
+}
