@@ -4,6 +4,7 @@
 # The first file block of a document with that name.
 snippet() { awk -v want="<!-- file: $2 -->" '$0 == want { found = 1; next } found && /^```/ { if (inside) { exit } inside = 1; next } inside' "$1"; }
 
+# shellcheck disable=SC2034 # lib.sh reads them
 case_from_pyflink() {
     api_stop && api_start
     case_begin from-pyflink
