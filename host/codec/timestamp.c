@@ -225,10 +225,27 @@ bool timestamp_parse_unix(const uint8_t *text, uint32_t length, int64_t scale, i
     return c.at == length && in_range(*us);
 }
 
+/* value in exactly `digits` digits. */
+static char *write_digits(char *at, uint32_t value, uint32_t digits)
+{
+    for (uint32_t i = digits; i-- > 0; value /= 10) {
+        at[i] = (char)('0' + value % 10);
+    }
+    return at + digits;
+}
+
+static char *write_three(char *at, char mark, uint32_t first, uint32_t second, uint32_t third)
+{
+    at = write_digits(at, first, 2);
+    *at++ = mark;
+    at = write_digits(at, second, 2);
+    *at++ = mark;
+    return write_digits(at, third, 2);
+}
+
 uint32_t timestamp_format(int64_t us, enum timestamp_style style, uint32_t digits,
                           char text[TIMESTAMP_TEXT_SIZE])
 {
-    static const int64_t units[] = {TIMESTAMP_US_PER_S, TIMESTAMP_US_PER_MS, 1};
     int32_t year;
     int32_t month;
     int32_t day;
@@ -237,20 +254,21 @@ uint32_t timestamp_format(int64_t us, enum timestamp_style style, uint32_t digit
         return 0;
     }
     int64_t second = (us - TIMESTAMP_MIN_US) / TIMESTAMP_US_PER_S;
-    int64_t fraction = (us - TIMESTAMP_MIN_US) % TIMESTAMP_US_PER_S;
-    int32_t of_day = (int32_t)(second % S_PER_DAY);
+    uint32_t fraction = (uint32_t)((us - TIMESTAMP_MIN_US) % TIMESTAMP_US_PER_S);
+    uint32_t of_day = (uint32_t)(second % S_PER_DAY);
     civil_from_days(second / S_PER_DAY + TIMESTAMP_MIN_US / TIMESTAMP_US_PER_S / S_PER_DAY, &year,
                     &month, &day);
-    int length =
-        snprintf(text, TIMESTAMP_TEXT_SIZE, "%04d-%02d-%02d%c%02d:%02d:%02d", year, month, day,
-                 style == TIMESTAMP_SQL ? ' ' : 'T', of_day / 3600, of_day / 60 % 60, of_day % 60);
+    char *at = write_digits(text, (uint32_t)year / 100, 2);
+    at = write_three(at, '-', (uint32_t)year % 100, (uint32_t)month, (uint32_t)day);
+    *at++ = style == TIMESTAMP_SQL ? ' ' : 'T';
+    at = write_three(at, ':', of_day / 3600, of_day / 60 % 60, of_day % 60);
     if (digits > 0) {
-        length += snprintf(text + length, TIMESTAMP_TEXT_SIZE - (size_t)length, ".%0*d",
-                           digits <= 3 ? 3 : 6, (int)(fraction / units[digits <= 3 ? 1 : 2]));
+        *at++ = '.';
+        at = digits <= 3 ? write_digits(at, fraction / 1000, 3) : write_digits(at, fraction, 6);
     }
     if (style == TIMESTAMP_ISO8601) {
-        text[length++] = 'Z';
-        text[length] = '\0';
+        *at++ = 'Z';
     }
-    return (uint32_t)length;
+    *at = '\0';
+    return (uint32_t)(at - text);
 }

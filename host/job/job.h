@@ -48,6 +48,7 @@ struct node {
     struct ph_host host;
     void *op; /**< the plugin's operator object */
     bool has_op;
+    bool takes_format; /**< a sink that asked for an encoder */
     struct output outputs[JOB_OUTPUTS_MAX];
     uint32_t output_count;
     struct decode_field *fields; /**< of a source's format */

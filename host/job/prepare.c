@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "job/bind.h"
+#include "job/encoding.h"
 #include "job/plan.h"
 #include "job/reach.h"
 #include "job/services.h"
@@ -137,6 +138,10 @@ static bool prepare_operator(struct node *n, struct manifest_errors *errs)
     }
     if (node_bind(n, &err) != PH_OK) {
         add_error(n, node_kind(n) == PH_KIND_SOURCE ? "" : "/config", &err, errs);
+        return false;
+    }
+    if (encoding_check(n, &err) != PH_OK) {
+        add_error(n, "", &err, errs);
         return false;
     }
     return true;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "job/encoding.h"
 #include "job/tasks.h"
 
 #include <errno.h>
@@ -142,7 +143,8 @@ static const void *get_service(const struct ph_host *host, const char *id)
         const void *table;
     } services[] = {{PH_SERVICE_LOG, &log_service},         {PH_SERVICE_CLOCK, &clock_service},
                     {PH_SERVICE_WAIT, &wait_service},       {PH_SERVICE_BATCHES, &batch_service},
-                    {PH_SERVICE_METRICS, &metrics_service}, {PH_SERVICE_EPOCHS, &epochs_service}};
+                    {PH_SERVICE_METRICS, &metrics_service}, {PH_SERVICE_EPOCHS, &epochs_service},
+                    {PH_SERVICE_ENCODE, &encoding_service}};
     (void)host;
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
         if (strcmp(services[i].id, id) == 0) {

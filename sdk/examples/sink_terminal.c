@@ -3,7 +3,6 @@
  * sink-terminal: writes each row to standard output as one line of JSON. Rows are written when the
  * host ends an epoch; nothing is kept of what was written before.
  */
-#include "pipehost/json_writer.h"
 #include "pipehost/pipehost.h"
 
 #include <errno.h>
@@ -15,7 +14,17 @@
 /* What a pipe that is ready takes without blocking: PIPE_BUF of Linux. */
 #define CHUNK ((size_t)4096)
 
+/* One for each node of the graph: what makes the rows of each of its inputs into text. */
+struct format {
+    const struct ph_host *host;
+    const struct ph_encode *encode;
+    const struct ph_schema **schemas;
+    void **encoders;
+    uint32_t count;
+};
+
 struct terminal {
+    const struct format *format;
     const struct ph_task *task;
     const struct ph_wait *wait;
     const struct ph_batch **batches; /* of the open epoch; the host's until it ends */
@@ -26,6 +35,63 @@ struct terminal {
     size_t used;
     bool is_file; /* never blocks: written without asking */
 };
+
+static void destroy(void *op)
+{
+    struct format *f = (struct format *)op;
+    for (uint32_t i = 0; i < f->count; i++) {
+        f->encode->destroy(f->encoders[i]);
+    }
+    free((void *)f->schemas);
+    free(f->encoders);
+    free(f);
+}
+
+static void *create(const struct ph_host *host, struct ph_error *err)
+{
+    struct format *f = (struct format *)calloc(1, sizeof *f);
+    if (f == NULL) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "out of memory");
+        return NULL;
+    }
+    f->host = host;
+    f->encode = (const struct ph_encode *)host->get_service(host, PH_SERVICE_ENCODE);
+    if (f->encode == NULL) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "this pipehost has no %s", PH_SERVICE_ENCODE);
+        destroy(f);
+        return NULL;
+    }
+    return f;
+}
+
+static int32_t bind(void *op, struct ph_binding *binding, struct ph_error *err)
+{
+    struct format *f = (struct format *)op;
+    struct ph_encode_options options = {.size = (uint32_t)sizeof options, .form = PH_ENCODE_ROW};
+    f->schemas = (const struct ph_schema **)calloc(binding->input_count + 1u, sizeof *f->schemas);
+    f->encoders = (void **)calloc(binding->input_count + 1u, sizeof *f->encoders);
+    if (f->schemas == NULL || f->encoders == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory");
+    }
+    for (; f->count < binding->input_count; f->count++) {
+        f->schemas[f->count] = binding->inputs[f->count];
+        f->encoders[f->count] =
+            f->encode->create(f->host, binding->inputs[f->count], &options, err);
+        if (f->encoders[f->count] == NULL) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
+static const void *encoder_of(const struct format *f, const struct ph_batch *batch)
+{
+    uint32_t i = 0;
+    while (i + 1 < f->count && f->schemas[i] != batch->schema) {
+        i++;
+    }
+    return f->encoders[i];
+}
 
 static void task_destroy(void *self)
 {
@@ -39,7 +105,6 @@ static void *task_create(void *op, const struct ph_task *task, struct ph_error *
 {
     struct terminal *t = (struct terminal *)calloc(1, sizeof *t);
     struct stat s;
-    (void)op;
     if (t == NULL || (t->data = (char *)malloc(BUFFER_FIRST)) == NULL) {
         free(t);
         (void)ph_error_set(err, PH_ERR_FATAL, "out of memory");
@@ -47,6 +112,7 @@ static void *task_create(void *op, const struct ph_task *task, struct ph_error *
     }
     t->capacity = BUFFER_FIRST;
     t->task = task;
+    t->format = (const struct format *)op;
     t->wait = (const struct ph_wait *)task->host->get_service(task->host, PH_SERVICE_WAIT);
     t->is_file = fstat(STDOUT_FILENO, &s) == 0 && S_ISREG(s.st_mode);
     if (t->wait == NULL) {
@@ -106,21 +172,24 @@ static int32_t flush(struct terminal *t, struct ph_error *err)
     return PH_OK;
 }
 
-static bool encode(struct terminal *t, const struct ph_batch *batch, uint32_t row)
+/* Appends a line; answers how much room it would have needed, 0 where it is there. */
+static size_t encode(struct terminal *t, const struct ph_batch *batch, uint32_t row)
 {
-    struct ph_json json;
-    ph_json_init(&json, t->data + t->used, t->capacity - t->used);
-    ph_json_row(&json, batch, row);
-    ph_json_raw(&json, "\n", 1);
-    t->used += json.is_full ? 0 : json.length;
-    return !json.is_full;
+    uint32_t room = t->used < t->capacity ? (uint32_t)(t->capacity - t->used - 1) : 0;
+    uint32_t length =
+        t->format->encode->row(encoder_of(t->format, batch), batch, row, t->data + t->used, room);
+    if (length > room) {
+        return (size_t)length + 1;
+    }
+    t->used += length;
+    t->data[t->used++] = '\n';
+    return 0;
 }
 
 static int32_t write_row(struct terminal *t, const struct ph_batch *batch, uint32_t row,
                          struct ph_error *err)
 {
-    while (!encode(t, batch, row)) {
-        size_t capacity = t->capacity * 2 + CHUNK;
+    for (size_t need = encode(t, batch, row); need > 0; need = encode(t, batch, row)) {
         char *data;
         if (t->used > 0) {
             if (flush(t, err) != PH_OK) {
@@ -128,12 +197,12 @@ static int32_t write_row(struct terminal *t, const struct ph_batch *batch, uint3
             }
             continue;
         }
-        data = (char *)realloc(t->data, capacity);
+        data = (char *)realloc(t->data, need);
         if (data == NULL) {
             return ph_error_set(err, PH_ERR_FATAL, "out of memory for a row");
         }
         t->data = data;
-        t->capacity = capacity;
+        t->capacity = need;
     }
     return PH_OK;
 }
@@ -163,8 +232,12 @@ static int32_t commit(void *self, const struct ph_epoch *epoch, struct ph_error 
     return PH_OK;
 }
 
-static const struct ph_operator_ops ops = {
-    .size = sizeof ops, .task_create = task_create, .task_destroy = task_destroy};
+static const struct ph_operator_ops ops = {.size = sizeof ops,
+                                           .create = create,
+                                           .destroy = destroy,
+                                           .bind = bind,
+                                           .task_create = task_create,
+                                           .task_destroy = task_destroy};
 
 static const struct ph_sink_ops sink = {
     .size = sizeof sink, .write = write_batch, .commit = commit, .abort = forget};

@@ -231,6 +231,18 @@ static void print_sink(void)
     MEMBER(ph_sink_ops, write);
     MEMBER(ph_sink_ops, commit);
     MEMBER(ph_sink_ops, abort);
+    SIZE(ph_encode_options);
+    MEMBER(ph_encode_options, size);
+    MEMBER(ph_encode_options, form);
+    MEMBER(ph_encode_options, columns);
+    MEMBER(ph_encode_options, column_count);
+    MEMBER(ph_encode_options, reserved);
+    SIZE(ph_encode);
+    MEMBER(ph_encode, size);
+    MEMBER(ph_encode, reserved);
+    MEMBER(ph_encode, create);
+    MEMBER(ph_encode, destroy);
+    MEMBER(ph_encode, row);
     SIZE(ph_epochs);
     MEMBER(ph_epochs, size);
     MEMBER(ph_epochs, reserved);
@@ -418,6 +430,8 @@ static void print_constants(void)
     CONSTANT(PH_LOG_WARNING);
     CONSTANT(PH_LOG_INFO);
     CONSTANT(PH_LOG_DEBUG);
+    CONSTANT(PH_ENCODE_ROW);
+    CONSTANT(PH_ENCODE_SPLICE);
     CONSTANT(PH_WAIT_READ);
     CONSTANT(PH_WAIT_WRITE);
     CONSTANT(PH_WAIT_ERROR);

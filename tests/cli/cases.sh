@@ -98,6 +98,12 @@ check validate-typo 78 '' 'typo.json:2:90: /operators/0/config/rekords: unknown 
     validate typo.json --plugin-dir "$PLUGINS"
 check run-typo 78 '' 'typo.json:2:90: /operators/0/config/rekords: unknown key "rekords", did you mean "records"[?]*' \
     typo.json --plugin-dir "$PLUGINS"
+sed 's/"input": "s0"/&, "format": { "json": { "timestamps": "sql" } }/' good.json >format.json
+check format-of-a-sink-without-text 78 '' 'format.json:*: /operators/1/format: k: this sink writes no text and takes no format: leave it out*' \
+    validate format.json --plugin-dir "$PLUGINS"
+sed 's/"fields": {/"timestamps": "sql", &/' good.json >format.json
+check format-of-a-sink-at-a-source 78 '' 'format.json:*: /operators/0/format/json: s0: timestamps and json_columns are for sinks*' \
+    validate format.json --plugin-dir "$PLUGINS"
 check validate-syntax 78 '' 'cut.json:*' validate cut.json
 check no-such-manifest 78 '' 'cannot read the manifest "none.json": No such file or directory' none.json
 check no-such-plugin 78 '' '*/operators/0/plugin: *stage*' validate good.json

@@ -35,6 +35,13 @@ run "$source/examples/try.json"
 check 0 'try.json'
 same 'try.json' "$golden/try.out" "$work/out"
 
+sed 's/"plugin": "sink-terminal"/&, "format": { "json": { "timestamps": "sql" } }/' "$source/examples/try.json" >"$work/sql.json"
+cp "$source/examples/try.jsonl" "$work"
+run "$work/sql.json"
+check 0 'a format of the sink'
+sed -E 's/("seen":"[0-9-]*)T([0-9:.]*)Z/\1 \2/' "$golden/try.out" >"$work/expected"
+same 'a format of the sink' "$work/expected" "$work/out"
+
 run "$source/examples/try.json" --set /parallelism=3
 check 0 'try.json in three lanes'
 same 'try.json in three lanes' "$golden/try.out" "$work/out"

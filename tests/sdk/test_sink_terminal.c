@@ -28,6 +28,8 @@ static void open_on(struct terminal *t, int fd)
     t->harness = harness_open(SINK_TERMINAL_SO, NULL, "pipeline", "terminal");
     ck_assert_ptr_nonnull(t->harness);
     ck_assert_int_eq(harness_init(t->harness, NULL, 0), PH_OK);
+    ck_assert_int_eq(harness_bind(t->harness, (const struct ph_schema *const[]){&t->schema}, 1),
+                     PH_OK);
     t->task = harness_task_create(t->harness, 0);
     ck_assert_ptr_nonnull(t->task);
 }

@@ -241,6 +241,7 @@ HARNESS_CALL struct harness_config *harness_config_create(const struct ph_descri
 HARNESS_CALL void harness_config_destroy(struct harness_config *c);
 HARNESS_CALL const struct ph_config *harness_config_view(struct harness_config *c);
 HARNESS_CALL const void *harness_service(const struct ph_host *host, const char *id);
+extern HARNESS_CALL const struct ph_encode harness_encode;
 HARNESS_CALL void harness_row_reject(const struct ph_task *task, const struct ph_batch *batch,
                                      uint32_t row, const char *code, const char *reason);
 /** An all-null batch whose columns from `first` on are its own and to be filled. */

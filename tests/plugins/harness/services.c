@@ -255,9 +255,13 @@ const void *harness_service(const struct ph_host *host, const char *id)
     static const struct {
         const char *id;
         const void *table;
-    } services[] = {{PH_SERVICE_LOG, &log},         {PH_SERVICE_CLOCK, &clock},
-                    {PH_SERVICE_WAIT, &wait},       {PH_SERVICE_BATCHES, &batches},
-                    {PH_SERVICE_METRICS, &metrics}, {PH_SERVICE_EPOCHS, &epochs}};
+    } services[] = {{PH_SERVICE_LOG, &log},
+                    {PH_SERVICE_CLOCK, &clock},
+                    {PH_SERVICE_WAIT, &wait},
+                    {PH_SERVICE_BATCHES, &batches},
+                    {PH_SERVICE_METRICS, &metrics},
+                    {PH_SERVICE_EPOCHS, &epochs},
+                    {PH_SERVICE_ENCODE, &harness_encode}};
     (void)host;
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {
         if (strcmp(services[i].id, id) == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 
+#include "batch/batch.h"
 #include "codec/encode.h"
 #include "rig.h"
 
@@ -16,8 +17,10 @@ static const struct decode_field fields[] = {
 static struct rig r;
 static struct ph_field columns[FIELDS];
 static struct ph_schema schema;
-static struct ph_batch batch;
-static struct buf out;
+static struct encoder *encoder;
+static struct batch holder; /* what a spliced row stems from */
+static char text[4096];
+static const char *at; /* the text of the last row */
 
 static void init(void)
 {
@@ -25,18 +28,43 @@ static void init(void)
     decoder_list_columns(fields, FIELDS, columns);
     schema = (struct ph_schema){
         .size = (uint32_t)sizeof schema, .field_count = FIELDS, .fields = columns};
-    batch = (struct ph_batch){.size = (uint32_t)sizeof batch,
-                              .row_count = 1,
-                              .column_count = FIELDS,
-                              .schema = &schema,
-                              .columns = r.views};
-    buf_init(&out, 4096);
+    holder = (struct batch){0};
+    holder.pub = (struct ph_batch){.size = (uint32_t)sizeof holder.pub,
+                                   .row_count = 1,
+                                   .column_count = FIELDS,
+                                   .schema = &schema,
+                                   .columns = r.views};
 }
 
 static void fini(void)
 {
-    buf_fini(&out);
+    encoder_destroy(encoder);
+    encoder = NULL;
     rig_fini(&r);
+}
+
+static uint32_t encode(const struct encode_options *options, uint32_t capacity)
+{
+    encoder_destroy(encoder);
+    encoder = encoder_create(&schema, options);
+    ck_assert_ptr_nonnull(encoder);
+    return encoder_row(encoder, &holder.pub, 0, text, capacity);
+}
+
+static void encode_all(const struct encode_options *options)
+{
+    uint32_t length = encode(options, sizeof text - 1);
+    ck_assert_uint_lt(length, sizeof text);
+    text[length] = '\0';
+    at = text;
+}
+
+/* Row 0 stems from this record. */
+static void stem_from(const char *record, struct batch_origin *origin)
+{
+    *origin = (struct batch_origin){.value_length = (uint32_t)strlen(record)};
+    holder.arena = (const uint8_t *)record;
+    holder.origins = origin;
 }
 
 #define RECORD                                                                                     \
@@ -47,8 +75,8 @@ static void fini(void)
 START_TEST(a_row_is_one_object)
 {
     rig_accept(&r, RECORD);
-    encode_row(&out, &batch, 0, &(struct encode_options){0});
-    ck_assert_str_eq(out.data,
+    encode_all(&(struct encode_options){0});
+    ck_assert_str_eq(at,
                      "{\"s\":\"q\\\"\xc3\xa9\\n\",\"y\":\"bGlnaHQgdw==\",\"j\":{\"k\": [1]},"
                      "\"b\":true,\"i\":-7,\"l\":9007199254740993,\"f\":0.1,"
                      "\"ms\":\"2024-05-01T00:00:00.123Z\",\"us\":\"2024-05-01T00:00:00.123456Z\"}");
@@ -59,27 +87,24 @@ START_TEST(timestamps_and_json_are_written_as_asked)
 {
     static const uint32_t some[] = {8, 7, 2};
     rig_accept(&r, RECORD);
-    encode_row(&out, &batch, 0,
-               &(struct encode_options){.timestamps = ENCODE_SQL,
+    encode_all(&(struct encode_options){.timestamps = ENCODE_SQL,
                                         .json_columns = ENCODE_STRING,
                                         .columns = some,
                                         .column_count = 3});
-    ck_assert_str_eq(out.data, "{\"us\":\"2024-05-01 00:00:00.123456\",\"ms\":\"2024-05-01 "
-                               "00:00:00.123\",\"j\":\"{\\\"k\\\": [1]}\"}");
-    buf_clear(&out);
-    encode_row(
-        &out, &batch, 0,
+    ck_assert_str_eq(at, "{\"us\":\"2024-05-01 00:00:00.123456\",\"ms\":\"2024-05-01 "
+                         "00:00:00.123\",\"j\":\"{\\\"k\\\": [1]}\"}");
+    encode_all(
         &(struct encode_options){.timestamps = ENCODE_UNIX_MS, .columns = some, .column_count = 2});
-    ck_assert_str_eq(out.data, "{\"us\":1714521600123,\"ms\":1714521600123}");
+    ck_assert_str_eq(at, "{\"us\":1714521600123,\"ms\":1714521600123}");
 }
 END_TEST
 
 START_TEST(nulls_are_null)
 {
     rig_accept(&r, "{}");
-    encode_row(&out, &batch, 0, &(struct encode_options){0});
-    ck_assert_str_eq(out.data, "{\"s\":null,\"y\":null,\"j\":null,\"b\":null,\"i\":null,\"l\":null,"
-                               "\"f\":null,\"ms\":null,\"us\":null}");
+    encode_all(&(struct encode_options){0});
+    ck_assert_str_eq(at, "{\"s\":null,\"y\":null,\"j\":null,\"b\":null,\"i\":null,\"l\":null,"
+                         "\"f\":null,\"ms\":null,\"us\":null}");
 }
 END_TEST
 
@@ -89,8 +114,8 @@ START_TEST(what_json_does_not_have_is_null)
     rig_accept(&r, RECORD);
     ((double *)r.columns[6].values)[0] = (double)INFINITY;
     ((int64_t *)r.columns[8].values)[0] = INT64_MAX;
-    encode_row(&out, &batch, 0, &(struct encode_options){.columns = some, .column_count = 2});
-    ck_assert_str_eq(out.data, "{\"f\":null,\"us\":null}");
+    encode_all(&(struct encode_options){.columns = some, .column_count = 2});
+    ck_assert_str_eq(at, "{\"f\":null,\"us\":null}");
 }
 END_TEST
 
@@ -102,22 +127,115 @@ START_TEST(floats_read_back_as_they_were)
     rig_accept(&r, RECORD);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         ((double *)r.columns[6].values)[0] = values[i];
-        buf_clear(&out);
-        encode_row(&out, &batch, 0, &(struct encode_options){.columns = f, .column_count = 1});
+        encode_all(&(struct encode_options){.columns = f, .column_count = 1});
         r.target.row = 1;
-        rig_accept(&r, out.data);
+        rig_accept(&r, at);
         double back = ph_column_float64(&r.views[6], 1);
-        ck_assert_msg(memcmp(&back, &values[i], sizeof back) == 0, "%s", out.data);
+        ck_assert_msg(memcmp(&back, &values[i], sizeof back) == 0, "%s", at);
     }
 }
 END_TEST
 
-START_TEST(a_row_that_does_not_fit_says_so)
+START_TEST(a_row_that_does_not_fit_says_what_is_enough)
 {
     rig_accept(&r, RECORD);
-    out.limit = 20;
-    encode_row(&out, &batch, 0, &(struct encode_options){0});
-    ck_assert(out.failed);
+    memset(text, '#', sizeof text);
+    uint32_t need = encode(&(struct encode_options){0}, 20);
+    ck_assert_uint_gt(need, 20);
+    ck_assert_int_eq(text[0], '#');
+    ck_assert_uint_le(encode(&(struct encode_options){0}, need), need);
+}
+END_TEST
+
+START_TEST(every_byte_of_a_string_reads_back)
+{
+    static const uint32_t s[] = {0};
+    static const char *const texts[] = {
+        "",
+        "plain",
+        "exactly8",
+        "one \\\" quote behind twelve",
+        "\\u0001\\u001f\\t\\n\\\\ in the second word",
+        "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 not ASCII at all \x7f",
+        "1234567\\\"",
+        "12345678\\\""};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char record[256];
+        (void)snprintf(record, sizeof record, "{\"s\":\"%s\"}", texts[i]);
+        r.target.row = 0;
+        rig_accept(&r, record);
+        encode_all(&(struct encode_options){.columns = s, .column_count = 1});
+        ck_assert_str_eq(at, record);
+    }
+}
+END_TEST
+
+START_TEST(bytes_that_are_no_utf8_are_replaced)
+{
+    static const uint32_t s[] = {0};
+    rig_accept(&r, "{\"s\":\"0123456789abcdef\"}");
+    r.target.arena[strlen("{\"s\":\"") + 3] = 0xff;
+    encode_all(&(struct encode_options){.columns = s, .column_count = 1});
+    ck_assert_str_eq(at, "{\"s\":\"012\xef\xbf\xbd"
+                         "456789abcdef\"}");
+}
+END_TEST
+
+START_TEST(a_nested_value_stays_in_one_line)
+{
+    static const uint32_t j[] = {2};
+    rig_accept(&r, "{\"j\":{\n\t\"k\": 1\n}}");
+    encode_all(&(struct encode_options){.columns = j, .column_count = 1});
+    ck_assert_str_eq(at, "{\"j\":{  \"k\": 1 }}");
+}
+END_TEST
+
+START_TEST(columns_are_spliced_before_the_last_brace)
+{
+    static const struct {
+        const char *record;
+        const char *spliced;
+    } cases[] = {{"{\"a\":1}", "{\"a\":1,\"i\":5,\"b\":true}"},
+                 {" {\"a\": {\"b\": {}} } \n", " {\"a\": {\"b\": {}} ,\"i\":5,\"b\":true}"},
+                 {"{}", "{\"i\":5,\"b\":true}"},
+                 {"{ \t}", "{ \t\"i\":5,\"b\":true}"},
+                 {"{\"a\":\"}\"}", "{\"a\":\"}\",\"i\":5,\"b\":true}"}};
+    static const uint32_t some[] = {4, 3};
+    struct batch_origin origin;
+    rig_accept(&r, "{\"i\":5,\"b\":true}");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        stem_from(cases[i].record, &origin);
+        encode_all(&(struct encode_options){.is_splice = true, .columns = some, .column_count = 2});
+        ck_assert_str_eq(at, cases[i].spliced);
+    }
+}
+END_TEST
+
+START_TEST(without_columns_a_record_stays_as_it_is)
+{
+    static const uint32_t none[] = {0};
+    struct batch_origin origin;
+    rig_accept(&r, "{}");
+    stem_from("{\"a\": 1}", &origin);
+    encode_all(&(struct encode_options){.is_splice = true, .columns = none, .column_count = 0});
+    ck_assert_str_eq(at, "{\"a\": 1}");
+}
+END_TEST
+
+START_TEST(what_is_no_object_is_not_spliced_into)
+{
+    static const char *const records[] = {"", "[1]", "}", " }", "\"}", "7", "  "};
+    static const uint32_t some[] = {4};
+    const struct encode_options options = {.is_splice = true, .columns = some, .column_count = 1};
+    struct batch_origin origin;
+    rig_accept(&r, "{\"i\":5}");
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        stem_from(records[i], &origin);
+        ck_assert_msg(encode(&options, sizeof text) == 0, "%s", records[i]);
+    }
+    holder.origins = NULL;
+    holder.arena = NULL;
+    ck_assert_uint_eq(encode(&options, sizeof text), 0);
 }
 END_TEST
 
@@ -131,7 +249,13 @@ static Suite *suite(void)
     tcase_add_test(c, nulls_are_null);
     tcase_add_test(c, what_json_does_not_have_is_null);
     tcase_add_test(c, floats_read_back_as_they_were);
-    tcase_add_test(c, a_row_that_does_not_fit_says_so);
+    tcase_add_test(c, a_row_that_does_not_fit_says_what_is_enough);
+    tcase_add_test(c, every_byte_of_a_string_reads_back);
+    tcase_add_test(c, bytes_that_are_no_utf8_are_replaced);
+    tcase_add_test(c, a_nested_value_stays_in_one_line);
+    tcase_add_test(c, columns_are_spliced_before_the_last_brace);
+    tcase_add_test(c, without_columns_a_record_stays_as_it_is);
+    tcase_add_test(c, what_is_no_object_is_not_spliced_into);
     suite_add_tcase(s, c);
     return s;
 }
