@@ -24,8 +24,14 @@ struct member_value {
 };
 
 static bool read_member(struct json *json, const struct json_string *name,
-                        struct member_value values[MEMBER_COUNT])
+                        struct member_value values[MEMBER_COUNT], bool *is_error)
 {
+    if (json_string_is(name, "error")) {
+        if (json_take_null(json)) {
+            return true;
+        }
+        *is_error = true;
+    }
     for (uint32_t i = 0; i < MEMBER_COUNT; i++) {
         if (json_string_is(name, members[i].name)) {
             values[i].is_null = json_take_null(json);
@@ -35,7 +41,7 @@ static bool read_member(struct json *json, const struct json_string *name,
     return json_skip_value(json, JSON_DEPTH_MAX);
 }
 
-static bool read_object(struct json *json, struct member_value values[MEMBER_COUNT])
+static bool read_object(struct json *json, struct member_value values[MEMBER_COUNT], bool *is_error)
 {
     struct json_string name;
     if (!json_take(json, '{')) {
@@ -46,7 +52,7 @@ static bool read_object(struct json *json, struct member_value values[MEMBER_COU
     }
     do {
         if (!json_take_string(json, &name) || !json_take(json, ':') ||
-            !read_member(json, &name, values)) {
+            !read_member(json, &name, values, is_error)) {
             return false;
         }
     } while (json_take(json, ','));
@@ -59,7 +65,8 @@ bool answer_read(const char *body, size_t length, struct answer *out)
     struct member_value values[MEMBER_COUNT];
     struct json_output text = {out->text, sizeof out->text, 0, false};
     memset(values, 0, sizeof values);
-    if (length == 0 || !read_object(&json, values)) {
+    out->is_error = false;
+    if (length == 0 || !read_object(&json, values, &out->is_error) || out->is_error) {
         return false;
     }
     for (uint32_t i = 0; i < MEMBER_COUNT; i++) {
@@ -93,4 +100,10 @@ bool answer_blames_quota(const char *body, size_t length)
     return holds_word(body, length, "credit") || holds_word(body, length, "quota") ||
            holds_word(body, length, "limit exceeded") || holds_word(body, length, "daily limit") ||
            holds_word(body, length, "monthly limit");
+}
+
+bool answer_blames_key(const char *body, size_t length)
+{
+    return holds_word(body, length, "api key") || holds_word(body, length, "apikey") ||
+           holds_word(body, length, "api_key") || holds_word(body, length, "access key");
 }

@@ -3,54 +3,24 @@
 
 #include <stdlib.h>
 
-#define TRIES_MAX        3u
-#define REST_MIN_NS      (INT64_C(50) * 1000 * 1000)
-#define REST_FACTOR      4
-#define BODY_FIRST_BYTES 2048u
+#define REST_MIN_NS (INT64_C(50) * 1000 * 1000)
+#define REST_FACTOR 4
+#define REST_MAX_NS (INT64_C(10) * 1000 * 1000 * 1000)
+
+/* Times that an address may be refused with a plea for patience, which is no failed attempt. */
+#define PLEAS_MAX 20u
 
 struct call {
-    CURL *easy;
-    struct calls *owner;
+    struct handle handle;
     struct place *place; /* a reference; null = free */
-    char *body;
-    size_t body_length;
-    size_t body_capacity;
-    bool too_large;
-    bool no_memory;
     uint32_t tries;
+    uint32_t pleas;
+    uint32_t epoch; /* of the gate */
     int64_t due_ns; /* when a resting call goes on, 0 = it does not rest */
     struct call *next_free;
 };
 
 /* ---- libcurl's callbacks */
-
-static size_t on_body(char *data, size_t size, size_t count, void *context)
-{
-    struct call *call = context;
-    size_t length = size * count;
-    size_t limit = call->owner->settings->answer_max_bytes;
-    size_t capacity = call->body_capacity == 0 ? BODY_FIRST_BYTES : call->body_capacity;
-    char *body = call->body;
-    if (length > limit - call->body_length) {
-        call->too_large = true;
-        return 0;
-    }
-    while (capacity < call->body_length + length) {
-        capacity *= 2;
-    }
-    if (capacity != call->body_capacity) {
-        body = realloc(call->body, capacity);
-        if (body == NULL) {
-            call->no_memory = true;
-            return 0;
-        }
-        call->body = body;
-        call->body_capacity = capacity;
-    }
-    memcpy(body + call->body_length, data, length);
-    call->body_length += length;
-    return length;
-}
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *socket_context)
 {
@@ -70,38 +40,6 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context)
 
 /* ---- opening and closing */
 
-static bool set_up_tls(CURL *easy, const struct settings *settings)
-{
-    return curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-           (settings->ca_file == NULL ||
-            curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file) == CURLE_OK);
-}
-
-static bool set_up_easy(struct call *call, const struct settings *settings, const char *user_agent)
-{
-    CURL *easy = call->easy;
-    return curl_easy_setopt(easy, CURLOPT_PRIVATE, call) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PROXY, settings->proxy) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_USERAGENT, user_agent) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, settings->timeout_ms) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, settings->timeout_ms) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_MAXFILESIZE, (long)settings->answer_max_bytes) ==
-               CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEDATA, call) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, sockets_open) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &call->owner->sockets) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, sockets_close) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &call->owner->sockets) == CURLE_OK &&
-           set_up_tls(easy, settings);
-}
-
 static bool set_up_multi(struct calls *calls)
 {
     long count = (long)calls->count;
@@ -115,18 +53,12 @@ static bool set_up_multi(struct calls *calls)
 
 static bool make_calls(struct calls *calls)
 {
-    char user_agent[64];
-    (void)snprintf(user_agent, sizeof user_agent, "pipehost/%s", calls->task->host->host_version);
+    (void)snprintf(calls->user_agent, sizeof calls->user_agent, "pipehost/%s",
+                   calls->task->host->host_version);
     calls->all = calloc(calls->count, sizeof *calls->all);
-    for (uint32_t i = 0; calls->all != NULL && i < calls->count; i++) {
-        struct call *call = &calls->all[i];
-        call->owner = calls;
-        call->easy = curl_easy_init();
-        if (call->easy == NULL || !set_up_easy(call, calls->settings, user_agent)) {
-            return false;
-        }
-        call->next_free = calls->free_calls;
-        calls->free_calls = call;
+    for (uint32_t i = calls->all == NULL ? 0 : calls->count; i > 0; i--) {
+        calls->all[i - 1].next_free = calls->free_calls;
+        calls->free_calls = &calls->all[i - 1];
     }
     return calls->all != NULL;
 }
@@ -163,15 +95,24 @@ static struct place *take_asked(struct calls *calls)
 static void close_call(struct calls *calls, struct call *call,
                        void (*abandon)(void *context, struct place *place))
 {
-    if (call->easy != NULL) {
-        (void)curl_multi_remove_handle(calls->multi, call->easy);
-        curl_easy_cleanup(call->easy);
+    if (call->handle.easy != NULL) {
+        (void)curl_multi_remove_handle(calls->multi, call->handle.easy);
     }
+    handle_close(&call->handle);
     if (call->place != NULL) {
         abandon(calls->context, call->place);
         place_release(call->place);
     }
-    free(call->body);
+}
+
+/* What was under way leaves room for other lanes. */
+static void leave_gate(struct calls *calls)
+{
+    uint32_t lane = calls->task->lane;
+    for (; calls->on_wire > 0; calls->on_wire--) {
+        gate_leave(calls->gate, lane);
+    }
+    calls->events->wake(calls->context, gate_settle(calls->gate, lane, false));
 }
 
 void calls_close(struct calls *calls, void (*abandon)(void *context, struct place *place))
@@ -186,6 +127,7 @@ void calls_close(struct calls *calls, void (*abandon)(void *context, struct plac
     }
     if (calls->multi != NULL) {
         (void)curl_multi_cleanup(calls->multi);
+        leave_gate(calls);
         calls->wait->deadline(calls->task, 0);
     }
     sockets_fini(&calls->sockets);
@@ -221,18 +163,26 @@ static void write_url(struct calls *calls, const struct address *address)
 
 static void finish_try(struct calls *calls, struct call *call, CURLcode code);
 
+static bool prepare(struct calls *calls, struct call *call)
+{
+    write_url(calls, &call->place->address);
+    if (call->handle.easy == NULL &&
+        !handle_open(&call->handle, calls->settings, &calls->sockets, calls->user_agent, call)) {
+        handle_close(&call->handle);
+        return false;
+    }
+    return handle_prepare(&call->handle, calls->url);
+}
+
+/* The gate has let it in. */
 static void start_try(struct calls *calls, struct call *call)
 {
-    call->body_length = 0;
-    call->too_large = false;
-    call->no_memory = false;
     call->due_ns = 0;
     call->tries++;
     calls->on_wire++;
     ph_counter_add(calls->requests, 1);
-    write_url(calls, &call->place->address);
-    if (curl_easy_setopt(call->easy, CURLOPT_URL, calls->url) != CURLE_OK ||
-        curl_multi_add_handle(calls->multi, call->easy) != CURLM_OK) {
+    if (!prepare(calls, call) ||
+        curl_multi_add_handle(calls->multi, call->handle.easy) != CURLM_OK) {
         finish_try(calls, call, CURLE_OUT_OF_MEMORY);
     }
 }
@@ -255,36 +205,56 @@ static void ask_first(struct calls *calls, struct place *place)
     }
 }
 
-/* 50 to 100 ms after the first try, four times that after the second. */
-static void rest(struct calls *calls, struct call *call)
+/* 50 to 100 ms after the first try, four times that after the second, and no sooner than the API
+ * asks for. */
+static void rest(struct calls *calls, struct call *call, int64_t retry_after_ns)
 {
     int64_t rest_ns = REST_MIN_NS;
-    for (uint32_t i = 1; i < call->tries; i++) {
+    for (uint32_t i = 1; i < call->tries && rest_ns < REST_MAX_NS; i++) {
         rest_ns *= REST_FACTOR;
     }
     rest_ns += (int64_t)(calls->clock->random(calls->task->host) % (uint64_t)rest_ns);
-    call->due_ns = calls->now_ns + rest_ns;
+    call->due_ns = calls->now_ns + retry_after_ns + rest_ns;
     calls->resting++;
     if (calls->rest_ns == 0 || call->due_ns < calls->rest_ns) {
         calls->rest_ns = call->due_ns;
     }
 }
 
+/* True where the same request is made again later. */
+static bool tries_again(struct calls *calls, struct call *call, const struct verdict *verdict)
+{
+    if (!outcome_is_transient(verdict->outcome)) {
+        return false;
+    }
+    if (outcome_is_plea(verdict->outcome, &verdict->transfer)) {
+        calls->events->pleaded(calls->context, verdict);
+        if (verdict->outcome == OUTCOME_STATUS_429 && call->pleas < PLEAS_MAX) {
+            call->pleas++;
+            call->tries--;
+        }
+    }
+    return call->tries < calls->settings->attempts;
+}
+
 static void finish_try(struct calls *calls, struct call *call, CURLcode code)
 {
-    struct verdict verdict = {
-        OUTCOME_OK,
-        {code, 0, call->too_large, call->no_memory, call->body, call->body_length},
-        call->tries};
+    struct verdict verdict = {.tries = call->tries, .epoch = call->epoch};
+    handle_read(&call->handle, code, &verdict.transfer);
     calls->on_wire--;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &verdict.transfer.status);
-    (void)curl_multi_remove_handle(calls->multi, call->easy);
+    gate_leave(calls->gate, calls->task->lane);
+    if (call->handle.easy != NULL) {
+        (void)curl_multi_remove_handle(calls->multi, call->handle.easy);
+    }
     verdict.outcome = outcome_of(&verdict.transfer);
-    if (outcome_is_transient(verdict.outcome) && call->tries < TRIES_MAX) {
-        rest(calls, call);
+    if (verdict.transfer.quota_left >= 0) {
+        calls->events->told_quota(calls->context, verdict.transfer.quota_left);
+    }
+    if (tries_again(calls, call, &verdict)) {
+        rest(calls, call, verdict.transfer.retry_after_ns);
         return;
     }
-    if (calls->finished(calls->context, call->place, &verdict) == CALLS_ASK_AGAIN) {
+    if (calls->events->finished(calls->context, call->place, &verdict) == CALLS_ASK_AGAIN) {
         ask_first(calls, call->place);
     }
     free_call(calls, call);
@@ -304,52 +274,83 @@ void calls_ask(struct calls *calls, struct place *place)
     calls->last_asked = place;
 }
 
-void calls_pause(struct calls *calls, int64_t until_ns)
+static bool enter(struct calls *calls, struct call *call)
 {
-    calls->paused_until_ns = until_ns;
+    switch (
+        gate_enter(calls->gate, calls->task->lane, calls->now_ns, &call->epoch, &calls->gate_ns)) {
+    case GATE_IN:
+        return true;
+    case GATE_FULL:
+        calls->is_refused = true;
+        return false;
+    case GATE_SHUT:
+    default:
+        return false;
+    }
 }
 
-void calls_resume(struct calls *calls)
+/* While the gate is shut. */
+static void give_up_asked(struct calls *calls)
 {
-    calls->paused_until_ns = 0;
-}
-
-static bool may_start(const struct calls *calls)
-{
-    return calls->paused_until_ns == 0 ||
-           (calls->now_ns >= calls->paused_until_ns && calls->on_wire == 0);
+    struct verdict verdict = {.outcome = OUTCOME_QUOTA, .transfer = {.quota_left = -1}};
+    struct place *place;
+    while ((place = take_asked(calls)) != NULL) {
+        (void)calls->events->finished(calls->context, place, &verdict);
+        place_release(place);
+    }
 }
 
 static void start_asked(struct calls *calls)
 {
-    while (calls->free_calls != NULL && calls->first_asked != NULL && may_start(calls)) {
+    while (calls->free_calls != NULL && calls->first_asked != NULL) {
         struct call *call = calls->free_calls;
+        if (!enter(calls, call)) {
+            break;
+        }
         calls->free_calls = call->next_free;
         call->place = take_asked(calls);
         call->tries = 0;
+        call->pleas = 0;
         start_try(calls, call);
+    }
+    if (calls->gate_ns != 0 && calls->first_asked != NULL &&
+        calls->events->gives_up(calls->context)) {
+        give_up_asked(calls);
     }
 }
 
 static void start_rested(struct calls *calls)
 {
-    if (calls->rest_ns == 0 || calls->rest_ns > calls->now_ns) {
+    if (!calls->has_rested && (calls->rest_ns == 0 || calls->rest_ns > calls->now_ns)) {
         return;
     }
     calls->rest_ns = 0;
+    calls->has_rested = false;
     for (uint32_t i = 0; i < calls->count && calls->resting > 0; i++) {
         struct call *call = &calls->all[i];
         if (call->due_ns == 0) {
             continue;
         }
-        if (call->due_ns <= calls->now_ns) {
+        if (call->due_ns > calls->now_ns) {
+            calls->rest_ns = calls->rest_ns == 0 || call->due_ns < calls->rest_ns ? call->due_ns
+                                                                                  : calls->rest_ns;
+        } else if (!calls->has_rested && enter(calls, call)) {
             calls->resting--;
             ph_counter_add(calls->retries, 1);
             start_try(calls, call);
-        } else if (calls->rest_ns == 0 || call->due_ns < calls->rest_ns) {
-            calls->rest_ns = call->due_ns;
+        } else {
+            calls->has_rested = true;
         }
     }
+}
+
+/* Those that have waited longest go first. */
+static void start_all(struct calls *calls)
+{
+    calls->gate_ns = 0;
+    calls->is_refused = false;
+    start_rested(calls);
+    start_asked(calls);
 }
 
 static void collect(struct calls *calls)
@@ -357,10 +358,9 @@ static void collect(struct calls *calls)
     int left = 0;
     CURLMsg *message;
     while ((message = curl_multi_info_read(calls->multi, &left)) != NULL) {
-        void *private_data = NULL;
-        if (message->msg == CURLMSG_DONE &&
-            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private_data) == CURLE_OK) {
-            finish_try(calls, private_data, message->data.result);
+        void *call = message->msg == CURLMSG_DONE ? handle_owner(message->easy_handle) : NULL;
+        if (call != NULL) {
+            finish_try(calls, call, message->data.result);
         }
     }
 }
@@ -388,9 +388,7 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
 static void set_deadline(struct calls *calls)
 {
     int64_t at_ns = earlier(calls->timer_ns, calls->rest_ns);
-    if (calls->paused_until_ns > calls->now_ns) {
-        at_ns = earlier(at_ns, calls->paused_until_ns);
-    }
+    at_ns = earlier(at_ns, calls->gate_ns);
     if (at_ns != calls->deadline_ns) {
         calls->deadline_ns = at_ns;
         calls->wait->deadline(calls->task, at_ns);
@@ -401,21 +399,22 @@ static void settle(struct calls *calls)
 {
     ph_gauge_set(calls->in_flight, calls->on_wire);
     set_deadline(calls);
+    calls->events->wake(calls->context,
+                        gate_settle(calls->gate, calls->task->lane, calls->is_refused));
 }
 
 static int32_t run(struct calls *calls, struct ph_error *err)
 {
     /* Each round that libcurl asks for at once moves some transfer on: a few for each call. */
     uint32_t rounds = 8 * calls->count;
-    start_rested(calls);
-    start_asked(calls);
+    start_all(calls);
     while (calls->timer_ns != 0 && calls->timer_ns <= calls->now_ns && rounds > 0) {
         rounds--;
         calls->timer_ns = 0;
         if (act(calls, CURL_SOCKET_TIMEOUT, 0, err) != PH_OK) {
             return PH_ERROR;
         }
-        start_asked(calls);
+        start_all(calls);
     }
     settle(calls);
     return PH_OK;
@@ -447,7 +446,7 @@ int32_t calls_ready(struct calls *calls, int fd, uint32_t events, struct ph_erro
     if (act(calls, fd, action, err) != PH_OK) {
         return PH_ERROR;
     }
-    start_asked(calls);
+    start_all(calls);
     settle(calls);
     return PH_OK;
 }

@@ -22,14 +22,23 @@ const struct ph_counter counters_table[COUNTER_COUNT] = {
         ROW(PH_COUNTER, "skipped_not_address", "rows whose text is no IP address"),
     [COUNTER_CACHE_EVICTIONS] =
         ROW(PH_COUNTER, "cache_evictions", "answers dropped because cache_entries was reached"),
-    [COUNTER_QUOTA_PAUSES] =
-        ROW(PH_COUNTER, "quota_pauses", "times the look-ups paused because of the API's quota"),
+    [COUNTER_QUOTA_PAUSES] = ROW(PH_COUNTER, "quota_pauses",
+                                 "times that look-ups paused because the API refused key or quota"),
+    [COUNTER_RATE_PAUSES] =
+        ROW(PH_COUNTER, "rate_pauses", "times that all lanes paused because of Retry-After"),
+    [COUNTER_PAUSED] =
+        ROW(PH_GAUGE, "paused", "1 while look-ups wait until the API takes them again"),
+    [COUNTER_QUOTA_LEFT] =
+        ROW(PH_GAUGE, "quota_left",
+            "look-ups left, as the API's last X-RateLimit-Remaining or RateLimit-Remaining header "
+            "said; -1 = it has not said"),
     OUTCOME_ROW(OUTCOME_OK, "answers_ok", "addresses that the API placed"),
     OUTCOME_ROW(OUTCOME_STATUS_4XX, "answers_empty_4xx", "addresses with {}: status 4xx"),
     OUTCOME_ROW(OUTCOME_STATUS_429, "answers_empty_429", "addresses with {}: too many requests"),
     OUTCOME_ROW(OUTCOME_STATUS_5XX, "answers_empty_5xx", "addresses with {}: status 5xx"),
     OUTCOME_ROW(OUTCOME_STATUS_OTHER, "answers_empty_other_status",
                 "addresses with {}: a redirect or another status that is not 200"),
+    OUTCOME_ROW(OUTCOME_KEY, "answers_empty_key", "addresses with {}: the API refused the key"),
     OUTCOME_ROW(OUTCOME_QUOTA, "answers_empty_quota", "addresses with {}: quota used up"),
     OUTCOME_ROW(OUTCOME_BAD_BODY, "answers_empty_bad_body", "addresses with {}: not an answer"),
     OUTCOME_ROW(OUTCOME_TOO_LARGE, "answers_empty_too_large",

@@ -44,6 +44,8 @@ void *geolocate_create(const struct ph_host *host, struct ph_error *err)
         return NULL;
     }
     op->host = host;
+    op->quota_left = -1;
+    atomic_init(&op->refusal, OUTCOME_QUOTA);
     make_constant_place(&op->reserved);
     make_constant_place(&op->invalid);
     if (!get_services(&op->services, host)) {
@@ -66,6 +68,7 @@ void geolocate_destroy(void *self)
         return;
     }
     places_fini(&op->places);
+    gate_fini(&op->gate);
     settings_fini(&op->settings);
     trouble_fini(&op->trouble);
     if (op->has_tasks_mutex) {
@@ -84,6 +87,10 @@ int32_t geolocate_init(void *self, const struct ph_config *config, struct ph_err
                      op->services.clock->random(op->host))) {
         (void)ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for a cache of %u addresses",
                            op->settings.cache_entries);
+        return PH_ERROR;
+    }
+    if (!gate_init(&op->gate, op->settings.max_in_flight)) {
+        (void)ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for a lock");
         return PH_ERROR;
     }
     return PH_OK;
@@ -137,10 +144,36 @@ int32_t geolocate_bind(void *self, struct ph_binding *binding, struct ph_error *
                         field->flags & PH_FIELD_REQUIRED, err);
 }
 
-void geolocate_set_task(struct geolocate *op, uint32_t lane, const struct ph_task *task)
+void geolocate_set_task(struct geolocate *op, uint32_t lane, const struct ph_task *task,
+                        int64_t *const *cells)
 {
     (void)pthread_mutex_lock(&op->tasks_mutex);
     op->tasks[lane] = task;
+    if (lane == 0) {
+        op->cells = cells;
+    }
+    if (lane == 0 && cells != NULL) {
+        ph_gauge_set(cells[COUNTER_QUOTA_LEFT], op->quota_left);
+    }
+    (void)pthread_mutex_unlock(&op->tasks_mutex);
+}
+
+void geolocate_show_quota(struct geolocate *op, int64_t quota_left)
+{
+    (void)pthread_mutex_lock(&op->tasks_mutex);
+    op->quota_left = quota_left;
+    if (op->cells != NULL) {
+        ph_gauge_set(op->cells[COUNTER_QUOTA_LEFT], quota_left);
+    }
+    (void)pthread_mutex_unlock(&op->tasks_mutex);
+}
+
+void geolocate_show_gate(struct geolocate *op, int64_t now_ns)
+{
+    (void)pthread_mutex_lock(&op->tasks_mutex);
+    if (op->cells != NULL) {
+        ph_gauge_set(op->cells[COUNTER_PAUSED], gate_is_shut(&op->gate, now_ns) ? 1 : 0);
+    }
     (void)pthread_mutex_unlock(&op->tasks_mutex);
 }
 

@@ -3,6 +3,8 @@
 #ifndef GEOLOCATE_GEOLOCATE_H
 #define GEOLOCATE_GEOLOCATE_H
 
+#include "counters.h"
+#include "gate.h"
 #include "place.h"
 #include "settings.h"
 #include "trouble.h"
@@ -22,16 +24,22 @@ struct geolocate {
     struct settings settings;
     int32_t column; /**< of the input */
     struct places places;
+    struct gate gate;
     struct trouble trouble;
     /* What rows share whose address needs no look-up. */
     struct place reserved;
     struct place invalid;
     pthread_mutex_t tasks_mutex;
     bool has_tasks_mutex;
-    const struct ph_task *tasks[PLACE_LANES_MAX]; /**< under tasks_mutex; null = no such task */
+    /* Under tasks_mutex. */
+    const struct ph_task *tasks[PLACE_LANES_MAX]; /**< null = no such task */
+    int64_t *const *cells; /**< lane 0's, which show what is the operator's; null = none */
+    int64_t quota_left;    /**< -1 = the API has not said */
     atomic_bool key_was_spoken_of;
-    atomic_bool quota_is_out;      /**< said in the log, and not yet said that it is back */
-    _Atomic int64_t quota_said_ns; /**< when, 0 = never */
+    _Atomic enum outcome refusal;    /**< the last one: OUTCOME_KEY or OUTCOME_QUOTA */
+    atomic_bool refusal_was_said;    /**< in the log, and not yet said that it is over */
+    _Atomic int64_t refusal_said_ns; /**< when, 0 = never */
+    _Atomic int64_t plea_said_ns;
 };
 
 void *geolocate_create(const struct ph_host *host, struct ph_error *err);
@@ -40,7 +48,14 @@ int32_t geolocate_init(void *op, const struct ph_config *config, struct ph_error
 int32_t geolocate_bind(void *op, struct ph_binding *binding, struct ph_error *err);
 
 /** Makes the task reachable for other lanes' wakes; null = no more. [control] */
-void geolocate_set_task(struct geolocate *op, uint32_t lane, const struct ph_task *task);
+void geolocate_set_task(struct geolocate *op, uint32_t lane, const struct ph_task *task,
+                        int64_t *const *cells);
+
+/** Shows how many look-ups the API says are left. [worker] */
+void geolocate_show_quota(struct geolocate *op, int64_t quota_left);
+
+/** Shows whether the gate is shut. [worker] */
+void geolocate_show_gate(struct geolocate *op, int64_t now_ns);
 
 /** Ends the sleep of those lanes, as bits. [worker] */
 void geolocate_wake(struct geolocate *op, uint64_t lanes);

@@ -21,7 +21,8 @@ static void set_up_calls(struct lane *lane)
     calls->task = lane->task;
     calls->wait = lane->op->services.wait;
     calls->clock = lane->op->services.clock;
-    calls->finished = lane_finish;
+    calls->gate = &lane->op->gate;
+    calls->events = &lane_events;
     calls->context = lane;
     calls->requests = lane->cells[COUNTER_REQUESTS];
     calls->retries = lane->cells[COUNTER_RETRIES];
@@ -42,7 +43,7 @@ void *lane_create(void *self, const struct ph_task *task, struct ph_error *err)
     lane->task = task;
     find_cells(lane);
     set_up_calls(lane);
-    geolocate_set_task(op, task->lane, task);
+    geolocate_set_task(op, task->lane, task, lane->cells);
     return lane;
 }
 
@@ -53,7 +54,7 @@ void lane_destroy(void *self)
         return;
     }
     lane_deactivate(lane);
-    geolocate_set_task(lane->op, lane->task->lane, NULL);
+    geolocate_set_task(lane->op, lane->task->lane, NULL, NULL);
     front_fini(&lane->front);
     holds_fini(&lane->holds);
     free(lane);
@@ -67,15 +68,6 @@ static void say_once_keyless(struct lane *lane)
     }
 }
 
-/* The lane's share of max_in_flight, at least one. */
-static uint32_t share_of_calls(const struct lane *lane)
-{
-    uint32_t lanes = lane->op->host->lane_count == 0 ? 1 : lane->op->host->lane_count;
-    uint32_t all = lane->op->settings.max_in_flight;
-    uint32_t share = all / lanes + (lane->task->lane < all % lanes ? 1 : 0);
-    return share == 0 ? 1 : share;
-}
-
 static void abandon(void *context, struct place *place)
 {
     struct lane *lane = context;
@@ -84,7 +76,7 @@ static void abandon(void *context, struct place *place)
 
 static int32_t open_calls(struct lane *lane, struct ph_error *err)
 {
-    if (calls_open(&lane->calls, share_of_calls(lane), err) != PH_OK) {
+    if (calls_open(&lane->calls, lane->op->settings.max_in_flight, err) != PH_OK) {
         calls_close(&lane->calls, abandon);
         return PH_ERROR;
     }

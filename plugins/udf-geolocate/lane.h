@@ -36,7 +36,7 @@ int32_t lane_hand_back(void *self, const struct ph_batch **batches, uint32_t cap
 bool lane_look_up(struct lane *lane, struct hold *hold, const struct ph_batch *batch,
                   int64_t now_ns) __attribute__((warn_unused_result));
 
-/** What a finished request means for its place: a calls_finished. In verdict.c */
-enum calls_answer lane_finish(void *self, struct place *place, const struct verdict *verdict);
+/** What finished requests mean for their places and for the API. In verdict.c */
+extern const struct calls_events lane_events;
 
 #endif

@@ -5,6 +5,16 @@
 
 #include <stdio.h>
 
+/* What the body of a refusal complains of; OUTCOME_STATUS_4XX where neither of quota nor key. */
+static enum outcome blame(const struct transfer *transfer)
+{
+    if (answer_blames_quota(transfer->body, transfer->body_length)) {
+        return OUTCOME_QUOTA;
+    }
+    return answer_blames_key(transfer->body, transfer->body_length) ? OUTCOME_KEY
+                                                                    : OUTCOME_STATUS_4XX;
+}
+
 static enum outcome outcome_of_status(const struct transfer *transfer)
 {
     long status = transfer->status;
@@ -14,12 +24,17 @@ static enum outcome outcome_of_status(const struct transfer *transfer)
     if (status == 402) {
         return OUTCOME_QUOTA;
     }
-    if ((status == 401 || status == 403 || status == 429) &&
-        answer_blames_quota(transfer->body, transfer->body_length)) {
-        return OUTCOME_QUOTA;
-    }
     if (status == 429) {
-        return OUTCOME_STATUS_429;
+        /* With a time it is no more than a plea for patience. */
+        return transfer->retry_after_ns == 0 && blame(transfer) == OUTCOME_QUOTA
+                   ? OUTCOME_QUOTA
+                   : OUTCOME_STATUS_429;
+    }
+    if (status == 401 || status == 403) {
+        return blame(transfer) == OUTCOME_QUOTA ? OUTCOME_QUOTA : OUTCOME_KEY;
+    }
+    if (status == 400) {
+        return blame(transfer);
     }
     if (status >= 400 && status < 500) {
         return OUTCOME_STATUS_4XX;
@@ -54,6 +69,24 @@ enum outcome outcome_of(const struct transfer *transfer)
     }
 }
 
+enum outcome outcome_of_body(const struct transfer *transfer, bool is_error)
+{
+    enum outcome outcome = is_error ? blame(transfer) : OUTCOME_BAD_BODY;
+    return outcome == OUTCOME_STATUS_4XX ? OUTCOME_BAD_BODY : outcome;
+}
+
+bool outcome_is_refusal(enum outcome outcome)
+{
+    return outcome == OUTCOME_QUOTA || outcome == OUTCOME_KEY;
+}
+
+bool outcome_is_plea(enum outcome outcome, const struct transfer *transfer)
+{
+    return transfer->retry_after_ns > 0 &&
+           (outcome == OUTCOME_STATUS_429 ||
+            (outcome == OUTCOME_STATUS_5XX && transfer->status == 503));
+}
+
 bool outcome_is_transient(enum outcome outcome)
 {
     return outcome == OUTCOME_STATUS_429 || outcome == OUTCOME_STATUS_5XX ||
@@ -73,11 +106,18 @@ const char *outcome_phrase(enum outcome outcome, const struct transfer *transfer
         return "no answer within timeout_ms";
     case OUTCOME_NO_MEMORY:
         return "out of memory";
+    case OUTCOME_KEY:
+    case OUTCOME_QUOTA:
+        if (transfer->status == 0) {
+            return "a refusal a moment ago";
+        }
+        break;
     case OUTCOME_UNREACHABLE:
     case OUTCOME_UNTRUSTED:
         return curl_easy_strerror(transfer->code);
     default:
-        (void)snprintf(buffer, size, "HTTP status %ld", transfer->status);
-        return buffer;
+        break;
     }
+    (void)snprintf(buffer, size, "HTTP status %ld", transfer->status);
+    return buffer;
 }

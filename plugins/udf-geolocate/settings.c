@@ -25,11 +25,22 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
     KEY(PH_CONFIG_SECRET, 0, "key", "the API's key; without one the API allows few look-ups a day",
         NULL, NULL, NULL, 0, 0),
     KEY(PH_CONFIG_ENUM, 0, "on_quota",
-        "when the API's quota is used up: wait until it answers again, give {}, or stop", NULL,
-        "empty", "pause|empty|fail", 0, 0),
+        "when the API refuses the key or the quota is used up: wait until it answers again, give "
+        "{}, "
+        "or stop",
+        NULL, "pause", "pause|empty|fail", 0, 0),
     KEY(PH_CONFIG_DURATION, 0, "quota_retry",
-        "with on_quota: pause, time between two look-ups that try whether the API answers again",
+        "time until one look-up tries whether the API takes them again; doubles with each try in "
+        "vain, up to 16 times this",
         "ms", "60s", NULL, 1, DAY_MS),
+    KEY(PH_CONFIG_ENUM, 0, "on_failure",
+        "when an address got no answer after all attempts, or one that is no place: give {}, or "
+        "stop",
+        NULL, "empty", "empty|fail", 0, 0),
+    KEY(PH_CONFIG_INT, 0, "attempts",
+        "requests for one address at most: 429, 5xx, time-outs and broken connections are tried "
+        "again, later where Retry-After says so",
+        "requests", "3", NULL, 1, 10),
     KEY(PH_CONFIG_INT, 0, "max_in_flight", "requests at one time, over all lanes", "requests", "64",
         NULL, 1, SETTINGS_IN_FLIGHT_MAX),
     KEY(PH_CONFIG_DURATION, 0, "timeout_ms", "longest time for a request, connecting included",
@@ -202,6 +213,8 @@ int32_t settings_read(struct settings *settings, const struct ph_config *config,
     settings->proxy = proxy != NULL ? proxy : "";
     settings->has_key = key != NULL && key[0] != '\0';
     settings->on_quota = (enum settings_on_quota)ph_config_integer(config, "on_quota");
+    settings->on_failure = (enum settings_on_failure)ph_config_integer(config, "on_failure");
+    settings->attempts = (uint32_t)ph_config_integer(config, "attempts");
     settings->max_in_flight = (uint32_t)ph_config_integer(config, "max_in_flight");
     settings->cache_entries = (uint32_t)ph_config_integer(config, "cache_entries");
     settings->answer_max_bytes = (uint32_t)ph_config_integer(config, "answer_max_bytes");

@@ -6,8 +6,9 @@
 #include "pipehost/pipehost.h"
 
 #define SETTINGS_IN_FLIGHT_MAX 512
-#define SETTINGS_KEY_COUNT     15
+#define SETTINGS_KEY_COUNT     17
 
+enum settings_on_failure { ON_FAILURE_EMPTY = 0, ON_FAILURE_FAIL = 1 };
 enum settings_on_quota { ON_QUOTA_PAUSE = 0, ON_QUOTA_EMPTY = 1, ON_QUOTA_FAIL = 2 };
 
 struct settings {
@@ -21,6 +22,8 @@ struct settings {
     char *host; /**< of the endpoint, for sentences */
     bool has_key;
     enum settings_on_quota on_quota;
+    enum settings_on_failure on_failure;
+    uint32_t attempts;      /**< for one address */
     uint32_t max_in_flight; /**< over all lanes */
     uint32_t cache_entries;
     uint32_t answer_max_bytes;

@@ -21,107 +21,212 @@ static void publish(struct lane *lane, struct place *place, char *text, uint32_t
     geolocate_wake(op, lanes);
 }
 
-/* The place gets {}, which is said and counted. */
+static void stop(struct lane *lane, struct place *place, const char *what)
+{
+    if (!ph_error_is_set(&lane->error)) {
+        (void)ph_error_set(&lane->error, PH_ERR_FATAL, "%s", what);
+    }
+    geolocate_wake(lane->op, places_abandon(&lane->op->places, place));
+}
+
+/* The place gets {}, which is said and counted, or the pipeline stops. */
 static void give_up(struct lane *lane, struct place *place, enum outcome outcome,
                     const struct verdict *verdict)
 {
+    const struct settings *settings = &lane->op->settings;
     char phrase[48];
     char reason[160];
     (void)snprintf(reason, sizeof reason, "%s from %s%s",
                    outcome_phrase(outcome, &verdict->transfer, phrase, sizeof phrase),
-                   lane->op->settings.host, verdict->tries > 1 ? ", after several tries" : "");
+                   settings->host, verdict->tries > 1 ? ", after several tries" : "");
     count(lane, outcome);
-    trouble_note(&lane->op->trouble, lane->calls.now_ns, reason);
-    publish(lane, place, NULL, 0, lane->op->settings.negative_ttl_ns);
-}
-
-static void resume(struct lane *lane)
-{
-    calls_resume(&lane->calls);
-    if (atomic_load(&lane->op->quota_is_out) && atomic_exchange(&lane->op->quota_is_out, false)) {
-        geolocate_log(lane->op, PH_LOG_INFO, "the API answers again: look-ups go on");
-    }
-}
-
-static void take_answer(struct lane *lane, struct place *place, const struct verdict *verdict)
-{
-    struct answer answer;
-    char *text = NULL;
-    resume(lane);
-    if (!answer_read(verdict->transfer.body, verdict->transfer.body_length, &answer)) {
-        give_up(lane, place, OUTCOME_BAD_BODY, verdict);
+    if (settings->on_failure == ON_FAILURE_FAIL && !outcome_is_refusal(outcome)) {
+        char text[320];
+        (void)snprintf(text, sizeof text,
+                       "an address could not be looked up (on_failure: fail): %s", reason);
+        stop(lane, place, text);
         return;
     }
-    text = malloc(answer.length);
+    trouble_note(&lane->op->trouble, lane->calls.now_ns, reason);
+    publish(lane, place, NULL, 0, settings->negative_ttl_ns);
+}
+
+static void resume(struct lane *lane, uint32_t epoch)
+{
+    struct geolocate *op = lane->op;
+    bool ended = gate_resume(&op->gate, epoch);
+    geolocate_show_gate(op, lane->calls.now_ns);
+    if (ended && atomic_exchange(&op->refusal_was_said, false)) {
+        geolocate_log(op, PH_LOG_INFO, "the API answers again: look-ups go on");
+    }
+}
+
+static void take_answer(struct lane *lane, struct place *place, const struct verdict *verdict,
+                        const struct answer *answer)
+{
+    char *text = malloc(answer->length);
     if (text == NULL) {
         give_up(lane, place, OUTCOME_NO_MEMORY, verdict);
         return;
     }
-    memcpy(text, answer.text, answer.length);
+    memcpy(text, answer->text, answer->length);
     count(lane, OUTCOME_OK);
-    publish(lane, place, text, answer.length, lane->op->settings.ttl_ns);
+    publish(lane, place, text, answer->length, lane->op->settings.ttl_ns);
     trouble_flush(&lane->op->trouble, lane->calls.now_ns, false);
 }
 
-static void say_quota(struct lane *lane, long status)
+/* At most once in ten seconds. */
+static bool is_time_to_say(_Atomic int64_t *said_ns, int64_t now_ns)
+{
+    int64_t last_ns = atomic_load(said_ns);
+    return (last_ns == 0 || now_ns - last_ns >= TROUBLE_INTERVAL_NS) &&
+           atomic_compare_exchange_strong(said_ns, &last_ns, now_ns);
+}
+
+/* ---- a refused key or an empty quota */
+
+static const char *refusal_phrase(const struct settings *settings, enum outcome outcome)
+{
+    if (outcome == OUTCOME_KEY) {
+        return settings->has_key ? "the key is not valid" : "no key is set";
+    }
+    return settings->has_key ? "the quota is used up or the key is not valid"
+                             : "the quota is used up, no key is set";
+}
+
+static void say_refusal(struct lane *lane, const struct verdict *verdict)
 {
     static const char *const actions[] = {
         [ON_QUOTA_PAUSE] = "look-ups pause and one at a time asks whether it answers again",
         [ON_QUOTA_EMPTY] = "addresses get {} meanwhile",
         [ON_QUOTA_FAIL] = "the pipeline stops",
     };
+    struct geolocate *op = lane->op;
     char text[320];
-    int64_t said_ns = atomic_load(&lane->op->quota_said_ns);
-    if ((said_ns != 0 && lane->calls.now_ns - said_ns < TROUBLE_INTERVAL_NS) ||
-        atomic_exchange(&lane->op->quota_is_out, true)) {
+    if (atomic_load(&op->refusal_was_said) ||
+        !is_time_to_say(&op->refusal_said_ns, lane->calls.now_ns)) {
         return;
     }
-    atomic_store(&lane->op->quota_said_ns, lane->calls.now_ns);
-    (void)snprintf(text, sizeof text,
-                   "%s refuses look-ups with status %ld: the quota is used up%s; %s (on_quota)",
-                   lane->op->settings.host, status,
-                   lane->op->settings.has_key ? " or the key is not valid" : ", no key is set",
-                   actions[lane->op->settings.on_quota]);
-    geolocate_log(lane->op, PH_LOG_WARNING, text);
+    atomic_store(&op->refusal_was_said, true);
+    (void)snprintf(text, sizeof text, "%s refuses look-ups with status %ld: %s; %s (on_quota)",
+                   op->settings.host, verdict->transfer.status,
+                   refusal_phrase(&op->settings, verdict->outcome), actions[op->settings.on_quota]);
+    geolocate_log(op, PH_LOG_WARNING, text);
 }
 
-static enum calls_answer take_quota(struct lane *lane, struct place *place,
-                                    const struct verdict *verdict)
+/* Whatever on_quota says, nothing is asked meanwhile. */
+static void pause_for_refusal(struct lane *lane, const struct verdict *verdict)
+{
+    struct geolocate *op = lane->op;
+    int64_t pause_ns = op->settings.quota_retry_ns;
+    if (verdict->transfer.retry_after_ns > pause_ns) {
+        pause_ns = verdict->transfer.retry_after_ns;
+    }
+    if (gate_pause(&op->gate, verdict->epoch, GATE_PAUSE_TRY, lane->calls.now_ns, &pause_ns)) {
+        atomic_store(&op->refusal, verdict->outcome);
+        ph_counter_add(lane->cells[COUNTER_QUOTA_PAUSES], 1);
+        geolocate_show_gate(op, lane->calls.now_ns);
+        say_refusal(lane, verdict);
+    }
+}
+
+static enum calls_answer take_refusal(struct lane *lane, struct place *place,
+                                      const struct verdict *verdict)
 {
     const struct settings *settings = &lane->op->settings;
-    say_quota(lane, verdict->transfer.status);
+    pause_for_refusal(lane, verdict);
     switch (settings->on_quota) {
     case ON_QUOTA_PAUSE:
-        /* Requests that were under way when the first one was refused change nothing. */
-        if (lane->calls.paused_until_ns <= lane->calls.now_ns) {
-            ph_counter_add(lane->cells[COUNTER_QUOTA_PAUSES], 1);
-            calls_pause(&lane->calls, lane->calls.now_ns + settings->quota_retry_ns);
-        }
         return CALLS_ASK_AGAIN;
-    case ON_QUOTA_FAIL:
-        (void)ph_error_set(&lane->error, PH_ERR_FATAL,
-                           "%s refuses look-ups because the quota is used up%s (on_quota: fail); "
-                           "start again when it is refilled",
-                           settings->host, settings->has_key ? " or the key is not valid" : "");
-        geolocate_wake(lane->op, places_abandon(&lane->op->places, place));
+    case ON_QUOTA_FAIL: {
+        char text[320];
+        (void)snprintf(text, sizeof text,
+                       "%s refuses look-ups with status %ld: %s (on_quota: fail); correct the key "
+                       "or wait until the quota is refilled, then start again",
+                       settings->host, verdict->transfer.status,
+                       refusal_phrase(settings, verdict->outcome));
+        stop(lane, place, text);
         return CALLS_DONE;
+    }
     case ON_QUOTA_EMPTY:
     default:
-        give_up(lane, place, OUTCOME_QUOTA, verdict);
+        give_up(lane, place, verdict->outcome, verdict);
         return CALLS_DONE;
     }
 }
 
-enum calls_answer lane_finish(void *self, struct place *place, const struct verdict *verdict)
+/* ---- what the calls tell */
+
+static enum calls_answer finished(void *self, struct place *place, const struct verdict *verdict)
 {
     struct lane *lane = self;
-    if (verdict->outcome == OUTCOME_QUOTA) {
-        return take_quota(lane, place, verdict);
+    struct verdict judged = *verdict;
+    struct answer answer;
+    if (verdict->epoch == 0) {
+        judged.outcome = atomic_load(&lane->op->refusal);
+        return take_refusal(lane, place, &judged);
     }
-    if (verdict->outcome == OUTCOME_OK) {
-        take_answer(lane, place, verdict);
+    if (verdict->outcome == OUTCOME_OK &&
+        !answer_read(verdict->transfer.body, verdict->transfer.body_length, &answer)) {
+        judged.outcome = outcome_of_body(&verdict->transfer, answer.is_error);
+    }
+    if (outcome_is_refusal(judged.outcome)) {
+        return take_refusal(lane, place, &judged);
+    }
+    /* A server that is broken says nothing of the quota. */
+    if (judged.outcome <= OUTCOME_STATUS_4XX || judged.outcome == OUTCOME_BAD_BODY) {
+        resume(lane, judged.epoch);
+    }
+    if (judged.outcome == OUTCOME_OK) {
+        take_answer(lane, place, &judged, &answer);
     } else {
-        give_up(lane, place, verdict->outcome, verdict);
+        give_up(lane, place, judged.outcome, &judged);
     }
     return CALLS_DONE;
 }
+
+static void pleaded(void *self, const struct verdict *verdict)
+{
+    struct lane *lane = self;
+    struct geolocate *op = lane->op;
+    int64_t pause_ns = verdict->transfer.retry_after_ns;
+    char text[256];
+    if (!gate_pause(&op->gate, verdict->epoch, GATE_PAUSE_ALL, lane->calls.now_ns, &pause_ns)) {
+        return;
+    }
+    ph_counter_add(lane->cells[COUNTER_RATE_PAUSES], 1);
+    geolocate_show_gate(op, lane->calls.now_ns);
+    if (is_time_to_say(&op->plea_said_ns, lane->calls.now_ns)) {
+        (void)snprintf(text, sizeof text,
+                       "%s asks for patience with status %ld: look-ups of all lanes pause for "
+                       "%" PRId64 " s",
+                       op->settings.host, verdict->transfer.status, pause_ns / 1000000000);
+        geolocate_log(op, PH_LOG_WARNING, text);
+    }
+}
+
+static void told_quota(void *self, int64_t quota_left)
+{
+    struct lane *lane = self;
+    geolocate_show_quota(lane->op, quota_left);
+}
+
+static bool gives_up(void *self)
+{
+    struct lane *lane = self;
+    return lane->op->settings.on_quota == ON_QUOTA_EMPTY && gate_is_trying(&lane->op->gate);
+}
+
+static void wake(void *self, uint64_t lanes)
+{
+    struct lane *lane = self;
+    geolocate_wake(lane->op, lanes);
+}
+
+const struct calls_events lane_events = {
+    .finished = finished,
+    .pleaded = pleaded,
+    .told_quota = told_quota,
+    .gives_up = gives_up,
+    .wake = wake,
+};

@@ -119,8 +119,8 @@ struct ph_error *harness_error(struct harness *h);
 
 /**
  * Sleeps until a watched fd, the deadline or wake(), at most timeout_ms, and tells the plugin by
- * ops->ready. Answers how many times ready was called plus one for a wake, 0 when the time is up,
- * negative when ready failed.
+ * ops->ready, the last two at once by fd -1. Answers how many times ready was called, 0 when the
+ * time is up, negative when ready failed.
  */
 int32_t harness_pump(struct harness_task *t, int timeout_ms);
 

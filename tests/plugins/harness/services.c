@@ -189,12 +189,13 @@ int32_t harness_pump(struct harness_task *t, int timeout_ms)
     }
     bool is_woken = read(t->wake_fd, &wakes, sizeof wakes) == (ssize_t)sizeof wakes;
     int32_t calls = pump_fds(t, fds, count);
-    if (calls >= 0 && t->deadline_ns != 0 && harness_now_ns() >= t->deadline_ns) {
-        t->deadline_ns = 0;
+    bool is_due = t->deadline_ns != 0 && harness_now_ns() >= t->deadline_ns;
+    if (calls >= 0 && (is_due || is_woken)) {
+        t->deadline_ns = is_due ? 0 : t->deadline_ns;
         int32_t result = pump_ready(t, -1, 0);
-        return result < 0 ? result : calls + 1 + is_woken;
+        return result < 0 ? result : calls + 1;
     }
-    return calls < 0 ? calls : calls + is_woken;
+    return calls;
 }
 
 static int64_t *metrics_cell(const struct ph_task *task, uint32_t index)

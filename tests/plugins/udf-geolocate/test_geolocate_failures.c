@@ -48,7 +48,6 @@ static bool is_faulty(const char *target)
 STATUS_SCRIPT(204)
 STATUS_SCRIPT(400)
 STATUS_SCRIPT(404)
-STATUS_SCRIPT(401)
 STATUS_SCRIPT(429)
 STATUS_SCRIPT(500)
 STATUS_SCRIPT(503)
@@ -57,7 +56,6 @@ START_TEST(a_refusal_gives_the_empty_object_at_once)
 {
     expect_empty(answer_400, "answers_empty_4xx", 1, NULL, 0);
     expect_empty(answer_404, "answers_empty_4xx", 1, NULL, 0);
-    expect_empty(answer_401, "answers_empty_4xx", 1, NULL, 0);
     expect_empty(answer_204, "answers_empty_other_status", 1, NULL, 0);
 }
 END_TEST

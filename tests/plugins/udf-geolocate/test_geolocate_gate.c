@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may start a request, and who is woken. */
+#include "gate.h"
+
+#include <check.h>
+
+#define MS INT64_C(1000000)
+
+static struct gate gate;
+static uint32_t epoch;
+static int64_t until_ns;
+
+static void set_up(void)
+{
+    ck_assert(gate_init(&gate, 4));
+    epoch = 0;
+    until_ns = 0;
+}
+
+static void tear_down(void)
+{
+    gate_fini(&gate);
+}
+
+static void enter(uint32_t lane, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_int_eq(gate_enter(&gate, lane, 0, &epoch, &until_ns), GATE_IN);
+    }
+}
+
+static void expect(uint32_t lane, int64_t now_ns, enum gate_answer answer)
+{
+    ck_assert_int_eq(gate_enter(&gate, lane, now_ns, &epoch, &until_ns), answer);
+}
+
+START_TEST(one_lane_may_use_all_room)
+{
+    enter(2, 4);
+    expect(2, 0, GATE_FULL);
+    expect(0, 0, GATE_FULL);
+}
+END_TEST
+
+START_TEST(a_lane_gives_way_to_a_poorer_one_that_waits)
+{
+    enter(0, 4);
+    expect(1, 0, GATE_FULL);
+    ck_assert_uint_eq(gate_settle(&gate, 1, true), 0);
+    gate_leave(&gate, 0);
+    expect(0, 0, GATE_FULL);
+    ck_assert_uint_eq(gate_settle(&gate, 0, true), 1u << 1);
+    expect(1, 0, GATE_IN);
+    ck_assert_uint_eq(gate_settle(&gate, 1, false), 0);
+    gate_leave(&gate, 1);
+    ck_assert_uint_eq(gate_settle(&gate, 1, false), 1u << 0);
+    expect(0, 0, GATE_IN);
+}
+END_TEST
+
+START_TEST(nobody_gives_way_to_a_lane_that_no_longer_waits)
+{
+    enter(0, 3);
+    ck_assert_uint_eq(gate_settle(&gate, 1, true), 0);
+    ck_assert_uint_eq(gate_settle(&gate, 1, false), 0);
+    expect(0, 0, GATE_IN);
+}
+END_TEST
+
+START_TEST(a_plea_shuts_it_for_all_lanes_and_for_its_time)
+{
+    int64_t pause_ns = 100 * MS;
+    enter(0, 2);
+    ck_assert(gate_pause(&gate, epoch, GATE_PAUSE_ALL, 10 * MS, &pause_ns));
+    expect(1, 109 * MS, GATE_SHUT);
+    ck_assert_int_eq(until_ns, 110 * MS);
+    ck_assert(gate_is_shut(&gate, 109 * MS));
+    expect(1, 110 * MS, GATE_IN);
+    expect(1, 110 * MS, GATE_IN);
+    ck_assert(!gate_is_shut(&gate, 110 * MS));
+}
+END_TEST
+
+START_TEST(what_was_under_way_neither_prolongs_a_pause_nor_ends_it)
+{
+    int64_t pause_ns = 100 * MS;
+    int64_t other_ns = 500 * MS;
+    enter(0, 2);
+    uint32_t before = epoch;
+    ck_assert(gate_pause(&gate, before, GATE_PAUSE_TRY, 0, &pause_ns));
+    ck_assert(!gate_pause(&gate, before, GATE_PAUSE_TRY, 50 * MS, &other_ns));
+    ck_assert(!gate_resume(&gate, before));
+    expect(0, 99 * MS, GATE_SHUT);
+    ck_assert_int_eq(until_ns, 100 * MS);
+}
+END_TEST
+
+START_TEST(after_a_refusal_one_request_at_a_time_tries)
+{
+    int64_t pause_ns = 100 * MS;
+    enter(0, 1);
+    ck_assert(gate_pause(&gate, epoch, GATE_PAUSE_TRY, 0, &pause_ns));
+    gate_leave(&gate, 0);
+    expect(1, 100 * MS, GATE_IN);
+    expect(0, 100 * MS, GATE_FULL);
+    ck_assert_uint_eq(gate_settle(&gate, 0, true), 0);
+    ck_assert(gate_is_trying(&gate));
+    gate_leave(&gate, 1);
+    ck_assert(gate_resume(&gate, epoch));
+    ck_assert(!gate_is_trying(&gate));
+    ck_assert_uint_eq(gate_settle(&gate, 1, false), 1u << 0);
+    expect(0, 100 * MS, GATE_IN);
+    expect(0, 100 * MS, GATE_IN);
+}
+END_TEST
+
+START_TEST(tries_in_vain_wait_longer_each_up_to_a_bound)
+{
+    const int64_t expected_ms[] = {100, 200, 400, 800, 1600, 1600};
+    int64_t now_ns = 0;
+    for (uint32_t i = 0; i < 6; i++) {
+        int64_t pause_ns = 100 * MS;
+        expect(0, now_ns, GATE_IN);
+        gate_leave(&gate, 0);
+        ck_assert(gate_pause(&gate, epoch, GATE_PAUSE_TRY, now_ns, &pause_ns));
+        ck_assert_int_eq(pause_ns, expected_ms[i] * MS);
+        now_ns += pause_ns;
+    }
+    expect(0, now_ns, GATE_IN);
+    ck_assert(gate_resume(&gate, epoch));
+    int64_t pause_ns = 100 * MS;
+    expect(0, now_ns, GATE_IN);
+    ck_assert(gate_pause(&gate, epoch, GATE_PAUSE_TRY, now_ns, &pause_ns));
+    ck_assert_int_eq(pause_ns, 100 * MS);
+}
+END_TEST
+
+START_TEST(no_pause_is_longer_than_a_day)
+{
+    int64_t pause_ns = INT64_C(30) * 24 * 3600 * 1000 * MS;
+    enter(0, 1);
+    ck_assert(gate_pause(&gate, epoch, GATE_PAUSE_ALL, 0, &pause_ns));
+    ck_assert_int_eq(pause_ns, INT64_C(24) * 3600 * 1000 * MS);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("geolocate gate");
+    TCase *tests = tcase_create("gate");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, one_lane_may_use_all_room);
+    tcase_add_test(tests, a_lane_gives_way_to_a_poorer_one_that_waits);
+    tcase_add_test(tests, nobody_gives_way_to_a_lane_that_no_longer_waits);
+    tcase_add_test(tests, a_plea_shuts_it_for_all_lanes_and_for_its_time);
+    tcase_add_test(tests, what_was_under_way_neither_prolongs_a_pause_nor_ends_it);
+    tcase_add_test(tests, after_a_refusal_one_request_at_a_time_tries);
+    tcase_add_test(tests, tries_in_vain_wait_longer_each_up_to_a_bound);
+    tcase_add_test(tests, no_pause_is_longer_than_a_day);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
