@@ -103,7 +103,7 @@ int64_t client_probe(struct client *c)
     c->probe_at_ns = now + PROBE_MS * NS_PER_MS;
     /* With a time-out of 0 this sends the request and does not wait: what matters is whether there
      * was a broker to send it to. */
-    rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, c->topic, &metadata, 0);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, c->topics[0], &metadata, 0);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_metadata_destroy(metadata);
     } else if (code != RD_KAFKA_RESP_ERR__TIMED_OUT) {
@@ -178,10 +178,12 @@ static int32_t client_create(struct client *c, struct ph_error *err)
                           reason);
     }
     c->events = rd_kafka_queue_get_main(c->rk);
-    c->topic = rd_kafka_topic_new(c->rk, c->settings->topic, NULL);
-    if (c->topic == NULL) {
-        return errors_set(err, rd_kafka_last_error(), ERRORS_AT_START, "topic \"%s\": %s",
-                          c->settings->topic, rd_kafka_err2str(rd_kafka_last_error()));
+    for (uint32_t i = 0; i < c->settings->topic_count; i++) {
+        c->topics[i] = rd_kafka_topic_new(c->rk, c->settings->topics[i], NULL);
+        if (c->topics[i] == NULL) {
+            return errors_set(err, rd_kafka_last_error(), ERRORS_AT_START, "topic \"%s\": %s",
+                              c->settings->topics[i], rd_kafka_err2str(rd_kafka_last_error()));
+        }
     }
     c->events_fd = client_watch(c, c->events, err);
     return c->events_fd < 0 ? PH_ERROR : PH_OK;
@@ -191,7 +193,8 @@ static int32_t client_create(struct client *c, struct ph_error *err)
  */
 static bool client_was_hung_up_on(const struct client *c)
 {
-    return c->trouble == RD_KAFKA_RESP_ERR__SSL &&
+    return (c->trouble == RD_KAFKA_RESP_ERR__SSL ||
+            strstr(c->trouble_text, "SSL_HANDSHAKE") != NULL) &&
            (strstr(c->trouble_text, "Disconnected") != NULL ||
             strstr(c->trouble_text, "unexpected eof") != NULL);
 }
@@ -202,18 +205,31 @@ static bool client_is_refused(const struct client *c)
     return errors_flags(c->trouble, ERRORS_AT_START) == PH_ERR_CONFIG && !client_was_hung_up_on(c);
 }
 
+/* Before 2.6.1 librdkafka's last message of SCRAM repeats a nonce, which Kafka 4 refuses like a
+ * wrong password (confluentinc/librdkafka pull request 4895). */
+static const char *client_scram_advice(const struct client *c)
+{
+    const char *mechanism =
+        properties_find(c->settings->properties, "sasl.mechanism", "sasl.mechanisms");
+    return c->trouble == RD_KAFKA_RESP_ERR__AUTHENTICATION && mechanism != NULL &&
+                   strncmp(mechanism, "SCRAM", 5) == 0 && rd_kafka_version() < 0x020601ff
+               ? "; is this Kafka 4? This librdkafka is older than 2.6.1, whose SCRAM Kafka 4 "
+                 "refuses even with the right password: use PLAIN, or a newer librdkafka"
+               : "";
+}
+
 static int32_t client_refused(const struct client *c, struct ph_error *err)
 {
     if (client_was_hung_up_on(c)) {
-        (void)errors_set(err, c->trouble, ERRORS_AT_START,
+        (void)errors_set(err, RD_KAFKA_RESP_ERR__SSL, ERRORS_AT_START,
                          "Kafka at %s ends the connection when TLS begins: is this a listener "
                          "without TLS? (%s)",
                          c->settings->brokers, c->trouble_text);
         ph_error_set_key(err, "/rdkafka/security.protocol");
         return PH_ERROR;
     }
-    return errors_set(err, c->trouble, ERRORS_AT_START, "Kafka at %s refuses the connection: %s",
-                      c->settings->brokers, c->trouble_text);
+    return errors_set(err, c->trouble, ERRORS_AT_START, "Kafka at %s refuses the connection: %s%s",
+                      c->settings->brokers, c->trouble_text, client_scram_advice(c));
 }
 
 static bool client_gives_up(const struct client *c, int64_t began_ns)
@@ -231,14 +247,14 @@ static int32_t client_unreachable(const struct client *c, struct ph_error *err)
         c->trouble_text[0] != '\0' ? c->trouble_text : "no answer within the time-out");
 }
 
-/* Asks for the topic's metadata until there is an answer, whatever it says. */
-static int32_t client_ask(struct client *c, const struct rd_kafka_metadata **metadata,
-                          struct ph_error *err)
+/* Asks for a topic's metadata until there is an answer, whatever it says. */
+static int32_t client_ask(struct client *c, rd_kafka_topic_t *topic,
+                          const struct rd_kafka_metadata **metadata, struct ph_error *err)
 {
     int64_t began_ns = now_ns(c);
     int slice_ms = SLICE_MIN_MS;
     for (;;) {
-        rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, c->topic, metadata, slice_ms);
+        rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, topic, metadata, slice_ms);
         client_serve(c);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
             return PH_OK;
@@ -260,11 +276,12 @@ static int32_t client_ask(struct client *c, const struct rd_kafka_metadata **met
     }
 }
 
-static int32_t client_no_topic(struct client *c, rd_kafka_resp_err_t code, struct ph_error *err)
+static int32_t client_no_topic(struct client *c, const char *topic, rd_kafka_resp_err_t code,
+                               struct ph_error *err)
 {
     const struct rd_kafka_metadata *all = NULL;
     struct nearest near;
-    nearest_init(&near, c->settings->topic);
+    nearest_init(&near, topic);
     if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART &&
         rd_kafka_metadata(c->rk, 1, NULL, &all, SLICE_MAX_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) {
         for (int i = 0; i < all->topic_cnt; i++) {
@@ -274,26 +291,27 @@ static int32_t client_no_topic(struct client *c, rd_kafka_resp_err_t code, struc
     if (near.best != NULL) {
         (void)errors_set(err, code, ERRORS_AT_START,
                          "Kafka at %s has no topic \"%s\", did you mean \"%s\"?",
-                         c->settings->brokers, c->settings->topic, near.best);
+                         c->settings->brokers, topic, near.best);
     } else if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
         (void)errors_set(err, code, ERRORS_AT_START, "Kafka at %s has no topic \"%s\"",
-                         c->settings->brokers, c->settings->topic);
+                         c->settings->brokers, topic);
     } else {
-        (void)errors_set(err, code, ERRORS_AT_START, "topic \"%s\" of Kafka at %s: %s",
-                         c->settings->topic, c->settings->brokers, rd_kafka_err2str(code));
+        (void)errors_set(err, code, ERRORS_AT_START, "topic \"%s\" of Kafka at %s: %s", topic,
+                         c->settings->brokers, rd_kafka_err2str(code));
     }
+    ph_error_set_key(err, c->settings->topic_key);
     if (all != NULL) {
         rd_kafka_metadata_destroy(all);
     }
     return PH_ERROR;
 }
 
-int32_t client_topic(struct client *c, const struct rd_kafka_metadata **metadata,
+int32_t client_topic(struct client *c, uint32_t index, const struct rd_kafka_metadata **metadata,
                      struct ph_error *err)
 {
     int64_t began_ns = now_ns(c);
     for (;;) {
-        if (client_ask(c, metadata, err) != PH_OK) {
+        if (client_ask(c, c->topics[index], metadata, err) != PH_OK) {
             return PH_ERROR;
         }
         rd_kafka_resp_err_t code = (*metadata)->topic_cnt == 1
@@ -305,7 +323,7 @@ int32_t client_topic(struct client *c, const struct rd_kafka_metadata **metadata
         rd_kafka_metadata_destroy(*metadata);
         *metadata = NULL;
         if (now_ns(c) - began_ns >= UNKNOWN_TOPIC_MS * NS_PER_MS) {
-            return client_no_topic(c, code, err);
+            return client_no_topic(c, c->settings->topics[index], code, err);
         }
         if (c->services->wait->block(c->task, c->events_fd, PH_WAIT_READ,
                                      now_ns(c) + SLICE_MIN_MS * NS_PER_MS) == PH_CANCELLED) {
@@ -317,12 +335,18 @@ int32_t client_topic(struct client *c, const struct rd_kafka_metadata **metadata
 
 int32_t client_open(struct client *c, struct ph_error *err)
 {
-    const struct rd_kafka_metadata *metadata = NULL;
-    if (client_create(c, err) != PH_OK || client_topic(c, &metadata, err) != PH_OK) {
+    int32_t result = client_create(c, err);
+    for (uint32_t i = 0; result == PH_OK && i < c->settings->topic_count; i++) {
+        const struct rd_kafka_metadata *metadata = NULL;
+        result = client_topic(c, i, &metadata, err);
+        if (result == PH_OK) {
+            rd_kafka_metadata_destroy(metadata);
+        }
+    }
+    if (result != PH_OK) {
         client_close(c);
         return PH_ERROR;
     }
-    rd_kafka_metadata_destroy(metadata);
     c->is_away = false;
     c->is_connected = true;
     c->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -338,8 +362,10 @@ void client_close(struct client *c)
         client_unwatch(c, c->events, c->events_fd);
         rd_kafka_queue_destroy(c->events);
     }
-    if (c->topic != NULL) {
-        rd_kafka_topic_destroy(c->topic);
+    for (uint32_t i = 0; i < c->settings->topic_count; i++) {
+        if (c->topics[i] != NULL) {
+            rd_kafka_topic_destroy(c->topics[i]);
+        }
     }
     /* Without leaving the group that nobody joined, which would wait for its coordinator. */
     rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);

@@ -24,7 +24,7 @@ struct client {
     const struct services *services;
     const struct ph_task *task;
     rd_kafka_t *rk;
-    rd_kafka_topic_t *topic;
+    rd_kafka_topic_t *topics[SETTINGS_TOPICS_MAX];
     rd_kafka_queue_t *events; /**< errors and answers; served by client_serve */
     int events_fd;            /**< readable when `events` has something; -1 = none */
 
@@ -42,14 +42,15 @@ struct client {
 /** Makes c empty: client_close may be called from now on. [control] */
 void client_init(struct client *c, const struct settings *settings, const struct services *services,
                  const struct ph_task *task);
-/** Connects, signs in, and sees to it that the topic is there. [worker] */
+/** Connects, signs in, and sees to it that the topics are there. [worker] */
 __attribute__((warn_unused_result)) int32_t client_open(struct client *c, struct ph_error *err);
 /** Ends at once, whether the brokers answer or not. Messages and queues of the client must be gone.
  * [worker] */
 void client_close(struct client *c);
 
-/** The topic's metadata, fresh; free with rd_kafka_metadata_destroy. [worker] */
-__attribute__((warn_unused_result)) int32_t client_topic(struct client *c,
+/** The metadata of one of the settings' topics, fresh; free with rd_kafka_metadata_destroy.
+ * [worker] */
+__attribute__((warn_unused_result)) int32_t client_topic(struct client *c, uint32_t index,
                                                          const struct rd_kafka_metadata **metadata,
                                                          struct ph_error *err);
 /** Runs librdkafka's callbacks. Never blocks. [worker] */

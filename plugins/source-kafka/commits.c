@@ -30,9 +30,8 @@ void commits_fini(struct commits *m)
     *m = (struct commits){.client = m->client};
 }
 
-void commits_note(struct commits *m, int32_t partition, int64_t next_offset)
+void commits_note(struct commits *m, const char *topic, int32_t partition, int64_t next_offset)
 {
-    const char *topic = m->client->settings->topic;
     rd_kafka_topic_partition_t *entry;
     if (m->offsets == NULL) {
         return;

@@ -25,8 +25,8 @@ struct commits {
 void commits_init(struct commits *m, struct client *client);
 /** Before the client is closed. [worker] */
 void commits_fini(struct commits *m);
-/** Everything of partition below next_offset is done with. [worker] */
-void commits_note(struct commits *m, int32_t partition, int64_t next_offset);
+/** Everything of a partition below next_offset is done with. [worker] */
+void commits_note(struct commits *m, const char *topic, int32_t partition, int64_t next_offset);
 /** Takes the answer, sends what is due. Answers when to call again, monotonic ns; 0 = no need.
  * Never blocks. [worker] */
 int64_t commits_step(struct commits *m);

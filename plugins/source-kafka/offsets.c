@@ -5,10 +5,9 @@
 
 #define QUERY_TIMEOUT_MS 5000
 
-int32_t offsets_query(struct client *c, int32_t partition, struct offsets_range *range,
-                      struct ph_error *err)
+int32_t offsets_query(struct client *c, const char *topic, int32_t partition,
+                      struct offsets_range *range, struct ph_error *err)
 {
-    const char *topic = c->settings->topic;
     rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
         c->rk, topic, partition, &range->low, &range->high, QUERY_TIMEOUT_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -25,7 +24,7 @@ static int32_t resolve_edges(struct client *c, const struct ph_partition *partit
 {
     for (uint32_t i = 0; i < count; i++) {
         struct offsets_range range;
-        if (offsets_query(c, partitions[i].partition, &range, err) != PH_OK) {
+        if (offsets_query(c, partitions[i].topic, partitions[i].partition, &range, err) != PH_OK) {
             return PH_ERROR;
         }
         next_offsets[i] = c->settings->startup_mode == STARTUP_LATEST ? range.high : range.low;
@@ -33,32 +32,30 @@ static int32_t resolve_edges(struct client *c, const struct ph_partition *partit
     return PH_OK;
 }
 
-static rd_kafka_topic_partition_list_t *list_of(const struct client *c,
-                                                const struct ph_partition *partitions,
+static rd_kafka_topic_partition_list_t *list_of(const struct ph_partition *partitions,
                                                 uint32_t count, int64_t offset)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t i = 0; i < count; i++) {
-        rd_kafka_topic_partition_list_add(list, c->settings->topic, partitions[i].partition)
+        rd_kafka_topic_partition_list_add(list, partitions[i].topic, partitions[i].partition)
             ->offset = offset;
     }
     return list;
 }
 
 /* The answer for a partition in an answered list. */
-static const rd_kafka_topic_partition_t *answer_for(const struct client *c,
-                                                    rd_kafka_topic_partition_list_t *list,
-                                                    int32_t partition)
+static const rd_kafka_topic_partition_t *answer_for(rd_kafka_topic_partition_list_t *list,
+                                                    const struct ph_partition *p)
 {
-    return rd_kafka_topic_partition_list_find(list, c->settings->topic, partition);
+    return rd_kafka_topic_partition_list_find(list, p->topic, p->partition);
 }
 
-static int32_t partition_failed(const struct client *c, int32_t partition, rd_kafka_resp_err_t code,
+static int32_t partition_failed(const struct ph_partition *p, rd_kafka_resp_err_t code,
                                 const char *what, struct ph_error *err)
 {
     return errors_set(err, code, ERRORS_AT_START,
-                      "topic \"%s\", partition %d: cannot ask for %s: %s", c->settings->topic,
-                      partition, what, rd_kafka_err2str(code));
+                      "topic \"%s\", partition %d: cannot ask for %s: %s", p->topic, p->partition,
+                      what, rd_kafka_err2str(code));
 }
 
 static int32_t take_timestamps(struct client *c, rd_kafka_topic_partition_list_t *list,
@@ -66,16 +63,16 @@ static int32_t take_timestamps(struct client *c, rd_kafka_topic_partition_list_t
                                int64_t *next_offsets, struct ph_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
-        int32_t partition = partitions[i].partition;
-        const rd_kafka_topic_partition_t *answer = answer_for(c, list, partition);
+        const struct ph_partition *p = &partitions[i];
+        const rd_kafka_topic_partition_t *answer = answer_for(list, p);
         struct offsets_range range;
         if (answer->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return partition_failed(c, partition, answer->err, "the offset of a time", err);
+            return partition_failed(p, answer->err, "the offset of a time", err);
         }
         next_offsets[i] = answer->offset;
         if (answer->offset < 0) {
             /* Nothing is that young: begin with what comes next. */
-            if (offsets_query(c, partition, &range, err) != PH_OK) {
+            if (offsets_query(c, p->topic, p->partition, &range, err) != PH_OK) {
                 return PH_ERROR;
             }
             next_offsets[i] = range.high;
@@ -88,13 +85,12 @@ static int32_t resolve_timestamp(struct client *c, const struct ph_partition *pa
                                  uint32_t count, int64_t *next_offsets, struct ph_error *err)
 {
     rd_kafka_topic_partition_list_t *list =
-        list_of(c, partitions, count, c->settings->startup_timestamp_ms);
+        list_of(partitions, count, c->settings->startup_timestamp_ms);
     rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(c->rk, list, QUERY_TIMEOUT_MS);
     int32_t result;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        result = errors_set(err, code, ERRORS_AT_START,
-                            "topic \"%s\": cannot ask for the offsets of a time: %s",
-                            c->settings->topic, rd_kafka_err2str(code));
+        result = errors_set(err, code, ERRORS_AT_START, "cannot ask for the offsets of a time: %s",
+                            rd_kafka_err2str(code));
     } else {
         result = take_timestamps(c, list, partitions, count, next_offsets, err);
     }
@@ -107,13 +103,13 @@ static int32_t take_committed(struct client *c, rd_kafka_topic_partition_list_t 
                               int64_t *next_offsets, struct ph_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
-        int32_t partition = partitions[i].partition;
-        const rd_kafka_topic_partition_t *answer = answer_for(c, list, partition);
+        const struct ph_partition *p = &partitions[i];
+        const rd_kafka_topic_partition_t *answer = answer_for(list, p);
         struct offsets_range range;
         if (answer->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return partition_failed(c, partition, answer->err, "its committed offset", err);
+            return partition_failed(p, answer->err, "its committed offset", err);
         }
-        if (offsets_query(c, partition, &range, err) != PH_OK) {
+        if (offsets_query(c, p->topic, p->partition, &range, err) != PH_OK) {
             return PH_ERROR;
         }
         next_offsets[i] = answer->offset;
@@ -122,7 +118,7 @@ static int32_t take_committed(struct client *c, rd_kafka_topic_partition_list_t 
             client_log(c, answer->offset < 0 ? PH_LOG_INFO : PH_LOG_WARNING,
                        "topic \"%s\", partition %d: group \"%s\" has %s: beginning at offset %lld, "
                        "the oldest",
-                       c->settings->topic, partition, c->settings->group,
+                       p->topic, p->partition, c->settings->group,
                        answer->offset < 0 ? "no offset"
                                           : "an offset whose records Kafka has deleted",
                        (long long)range.low);
@@ -134,7 +130,7 @@ static int32_t take_committed(struct client *c, rd_kafka_topic_partition_list_t 
 static int32_t resolve_group(struct client *c, const struct ph_partition *partitions,
                              uint32_t count, int64_t *next_offsets, struct ph_error *err)
 {
-    rd_kafka_topic_partition_list_t *list = list_of(c, partitions, count, RD_KAFKA_OFFSET_INVALID);
+    rd_kafka_topic_partition_list_t *list = list_of(partitions, count, RD_KAFKA_OFFSET_INVALID);
     rd_kafka_resp_err_t code = rd_kafka_committed(c->rk, list, QUERY_TIMEOUT_MS);
     int32_t result;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {

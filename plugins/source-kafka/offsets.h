@@ -14,7 +14,8 @@ struct offsets_range {
 };
 
 /** [worker] */
-__attribute__((warn_unused_result)) int32_t offsets_query(struct client *c, int32_t partition,
+__attribute__((warn_unused_result)) int32_t offsets_query(struct client *c, const char *topic,
+                                                          int32_t partition,
                                                           struct offsets_range *range,
                                                           struct ph_error *err);
 /** Where to begin in each partition by the startup mode: absolute offsets. [worker] */

@@ -176,6 +176,16 @@ int32_t properties_apply(const struct ph_value *map, rd_kafka_conf_t *conf, stru
     return check_sasl(map, err);
 }
 
+const char *properties_find(const struct ph_value *map, const char *name, const char *other)
+{
+    for (uint32_t i = 0; map != NULL && i < map->item_count; i++) {
+        if (strcmp(map->items[i].name, name) == 0 || strcmp(map->items[i].name, other) == 0) {
+            return map->items[i].text;
+        }
+    }
+    return NULL;
+}
+
 int32_t properties_check(const struct ph_value *map, struct ph_error *err)
 {
     rd_kafka_conf_t *scratch = rd_kafka_conf_new();

@@ -81,6 +81,8 @@
 /** Checks names and values, without a network and without a thread. [control] */
 __attribute__((warn_unused_result)) int32_t properties_check(const struct ph_value *map,
                                                              struct ph_error *err);
+/** The value of a property of map, by either of two names; null = it is not set. [any] */
+const char *properties_find(const struct ph_value *map, const char *name, const char *other);
 /** Sets all of map in conf. [any] */
 __attribute__((warn_unused_result)) int32_t properties_apply(const struct ph_value *map,
                                                              rd_kafka_conf_t *conf,

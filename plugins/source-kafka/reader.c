@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-#define NO_SLOT UINT32_MAX
-/* Kafka's own brokers carry no more partitions than this. */
-#define PARTITION_MAX 1000000
 /* Messages from the one at hand, and bytes. */
 #define PREFETCH_FRAMES 12u
 #define PREFETCH_BYTES  5u
@@ -17,6 +14,7 @@
 void reader_init(struct reader *r, struct client *client)
 {
     *r = (struct reader){.client = client, .queue_fd = -1};
+    slots_init(&r->slots, client->settings);
 }
 
 int32_t reader_open(struct reader *r, struct ph_error *err)
@@ -40,8 +38,7 @@ void reader_close(struct reader *r)
         client_unwatch(r->client, r->queue, r->queue_fd);
         rd_kafka_queue_destroy(r->queue);
     }
-    free(r->slots);
-    free(r->slot_of);
+    slots_fini(&r->slots);
     /* The totals go on counting over the next connection. */
     struct reader_totals totals = r->totals;
     reader_init(r, r->client);
@@ -51,65 +48,24 @@ void reader_close(struct reader *r)
 
 /* ---- partitions */
 
-static void *grow(void *array, uint32_t count, size_t element, struct ph_error *err)
+static int32_t assign(struct reader *r, const struct slot *slot, struct ph_error *err)
 {
-    void *bigger = realloc(array, (size_t)count * element);
-    if (bigger == NULL) {
-        (void)ph_error_set(err, PH_ERR_FATAL, "out of memory for %u partitions", count);
-    }
-    return bigger;
-}
-
-static int32_t reserve_slot(struct reader *r, struct ph_error *err)
-{
-    if (r->slot_count == r->slot_capacity) {
-        uint32_t capacity = r->slot_capacity == 0 ? 8 : r->slot_capacity * 2;
-        struct reader_slot *slots = grow(r->slots, capacity, sizeof *slots, err);
-        if (slots == NULL) {
-            return PH_ERROR;
-        }
-        r->slots = slots;
-        r->slot_capacity = capacity;
-    }
-    return PH_OK;
-}
-
-static int32_t reserve_number(struct reader *r, int32_t partition, struct ph_error *err)
-{
-    uint32_t count = (uint32_t)partition + 1;
-    if (count <= r->slot_of_count) {
-        return PH_OK;
-    }
-    uint32_t *slot_of = grow(r->slot_of, count, sizeof *slot_of, err);
-    if (slot_of == NULL) {
-        return PH_ERROR;
-    }
-    for (uint32_t i = r->slot_of_count; i < count; i++) {
-        slot_of[i] = NO_SLOT;
-    }
-    r->slot_of = slot_of;
-    r->slot_of_count = count;
-    return PH_OK;
-}
-
-static int32_t assign(struct reader *r, const struct reader_slot *slot, struct ph_error *err)
-{
-    const char *topic = r->client->settings->topic;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic, slot->partition)->offset = slot->next_offset;
+    rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition)->offset =
+        slot->next_offset;
     rd_kafka_error_t *failure = rd_kafka_incremental_assign(r->client->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (failure == NULL) {
         return PH_OK;
     }
     (void)errors_set(err, rd_kafka_error_code(failure), ERRORS_WHILE_READING,
-                     "topic \"%s\", partition %d: cannot begin at offset %lld: %s", topic,
+                     "topic \"%s\", partition %d: cannot begin at offset %lld: %s", slot->topic,
                      slot->partition, (long long)slot->next_offset, rd_kafka_error_string(failure));
     rd_kafka_error_destroy(failure);
     return PH_ERROR;
 }
 
-static int32_t out_of_range(struct reader *r, int32_t partition, int64_t wanted,
+static int32_t out_of_range(const char *topic, int32_t partition, int64_t wanted,
                             const struct offsets_range *range, struct ph_error *err)
 {
     return errors_set(
@@ -117,8 +73,7 @@ static int32_t out_of_range(struct reader *r, int32_t partition, int64_t wanted,
         "topic \"%s\", partition %d: offset %lld is not there, Kafka has %lld to %lld: "
         "%s; to go on without the missing records, set this partition's position to "
         "one that is there",
-        r->client->settings->topic, partition, (long long)wanted, (long long)range->low,
-        (long long)range->high,
+        topic, partition, (long long)wanted, (long long)range->low, (long long)range->high,
         wanted < range->low ? "the records were deleted before they were read (see the topic's "
                               "retention)"
                             : "the topic was made anew or lost its end");
@@ -126,74 +81,52 @@ static int32_t out_of_range(struct reader *r, int32_t partition, int64_t wanted,
 
 /* Where a bounded run ends. A position that is not in the log would end it at once, as if all had
  * been read. */
-static int32_t find_end(struct reader *r, int32_t partition, int64_t next_offset, int64_t *end,
-                        struct ph_error *err)
+static int32_t find_end(struct reader *r, struct slot *slot, struct ph_error *err)
 {
     struct offsets_range range;
-    *end = INT64_MAX;
+    slot->end_offset = INT64_MAX;
     if (!r->client->settings->is_bounded) {
         return PH_OK;
     }
-    if (offsets_query(r->client, partition, &range, err) != PH_OK) {
+    if (offsets_query(r->client, slot->topic, slot->partition, &range, err) != PH_OK) {
         return PH_ERROR;
     }
-    *end = range.high;
-    return next_offset < range.low || next_offset > range.high
-               ? out_of_range(r, partition, next_offset, &range, err)
+    slot->end_offset = range.high;
+    slot->is_done = slot->next_offset >= range.high;
+    return slot->next_offset < range.low || slot->next_offset > range.high
+               ? out_of_range(slot->topic, slot->partition, slot->next_offset, &range, err)
                : PH_OK;
 }
 
 int32_t reader_start(struct reader *r, const struct ph_partition *partition, int64_t next_offset,
                      struct ph_error *err)
 {
-    int32_t number = partition->partition;
-    int64_t end;
-    if (number < 0 || number >= PARTITION_MAX || next_offset < 0) {
+    if (next_offset < 0) {
         return ph_error_set(err, PH_ERR_FATAL,
                             "topic \"%s\", partition %d: cannot begin at offset %lld",
-                            partition->topic, number, (long long)next_offset);
+                            partition->topic, partition->partition, (long long)next_offset);
     }
-    if (reserve_slot(r, err) != PH_OK || reserve_number(r, number, err) != PH_OK) {
+    struct slot *slot = slots_add(&r->slots, partition, err);
+    if (slot == NULL) {
         return PH_ERROR;
     }
-    if (r->slot_of[number] != NO_SLOT) {
-        return ph_error_set(err, PH_ERR_FATAL, "topic \"%s\", partition %d is being read already",
-                            partition->topic, number);
-    }
-    if (find_end(r, number, next_offset, &end, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    struct reader_slot *slot = &r->slots[r->slot_count];
-    *slot = (struct reader_slot){partition->id, number, next_offset, end, next_offset >= end};
-    if (!slot->is_done && assign(r, slot, err) != PH_OK) {
+    slot->next_offset = next_offset;
+    if (find_end(r, slot, err) != PH_OK || (!slot->is_done && assign(r, slot, err) != PH_OK)) {
+        slots_remove_last(&r->slots);
         return PH_ERROR;
     }
     r->done_count += slot->is_done ? 1 : 0;
-    r->slot_of[number] = r->slot_count++;
     return PH_OK;
-}
-
-const struct reader_slot *reader_find(const struct reader *r, uint32_t partition_id, uint32_t *hint)
-{
-    for (uint32_t i = 0; i < r->slot_count; i++) {
-        uint32_t at = *hint + i < r->slot_count ? *hint + i : *hint + i - r->slot_count;
-        if (r->slots[at].partition_id == partition_id) {
-            *hint = at;
-            return &r->slots[at];
-        }
-    }
-    return NULL;
 }
 
 int64_t reader_lag(const struct reader *r)
 {
     int64_t lag = 0;
-    for (uint32_t i = 0; i < r->slot_count; i++) {
-        const struct reader_slot *slot = &r->slots[i];
+    for (uint32_t i = 0; i < r->slots.count; i++) {
+        const struct slot *slot = &r->slots.items[i];
         int64_t low;
         int64_t high;
-        if (rd_kafka_get_watermark_offsets(r->client->rk, r->client->settings->topic,
-                                           slot->partition, &low,
+        if (rd_kafka_get_watermark_offsets(r->client->rk, slot->topic, slot->partition, &low,
                                            &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
             high = high < slot->end_offset ? high : slot->end_offset;
             lag += high > slot->next_offset ? high - slot->next_offset : 0;
@@ -204,36 +137,26 @@ int64_t reader_lag(const struct reader *r)
 
 /* ---- the way of a record */
 
-/* Null for a partition that was never started. */
-static struct reader_slot *slot_for(struct reader *r, int32_t partition)
-{
-    uint32_t number = (uint32_t)partition;
-    if (number >= r->slot_of_count || r->slot_of[number] == NO_SLOT) {
-        return NULL;
-    }
-    return &r->slots[r->slot_of[number]];
-}
-
 /* A fetch that waits for records would hold up all that the broker is asked afterwards. */
-static void stop_fetching(struct reader *r, int32_t partition)
+static void stop_fetching(struct reader *r, const struct slot *slot)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, r->client->settings->topic, partition);
+    rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition);
     (void)rd_kafka_pause_partitions(r->client->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-static void reach_end(struct reader *r, struct reader_slot *slot)
+static void reach_end(struct reader *r, struct slot *slot)
 {
     if (!slot->is_done && slot->next_offset >= slot->end_offset) {
         slot->is_done = true;
         r->done_count++;
-        stop_fetching(r, slot->partition);
+        stop_fetching(r, slot);
     }
 }
 
 /* The position passes a hole: offsets of a compacted topic, or markers of transactions. */
-static void pass_hole(struct reader *r, struct reader_slot *slot, int64_t next_offset,
+static void pass_hole(struct reader *r, struct slot *slot, int64_t next_offset,
                       struct ph_writer *writer)
 {
     int64_t to = next_offset < slot->end_offset ? next_offset : slot->end_offset;
@@ -247,12 +170,14 @@ static void pass_hole(struct reader *r, struct reader_slot *slot, int64_t next_o
 /* The fetch that Kafka refused. */
 static int32_t refuse_fetch(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
 {
-    const struct reader_slot *slot = slot_for(r, m->partition);
+    const struct slot *slot = slots_of_message(&r->slots, m);
+    const char *topic = rd_kafka_topic_name(m->rkt);
     struct offsets_range range;
-    if (offsets_query(r->client, m->partition, &range, NULL) != PH_OK) {
+    if (offsets_query(r->client, topic, m->partition, &range, NULL) != PH_OK) {
         range = (struct offsets_range){-1, -1};
     }
-    return out_of_range(r, m->partition, slot != NULL ? slot->next_offset : m->offset, &range, err);
+    return out_of_range(topic, m->partition, slot != NULL ? slot->next_offset : m->offset, &range,
+                        err);
 }
 
 /* An error about one partition. Only what means that records are lost or never come ends the
@@ -269,11 +194,11 @@ static int32_t partition_error(struct reader *r, const rd_kafka_message_t *m, st
     if (flags == PH_ERR_RETRIABLE) {
         client_log(r->client, PH_LOG_INFO,
                    "topic \"%s\", partition %d, offset %lld: %s; trying again",
-                   r->client->settings->topic, m->partition, (long long)m->offset, text);
+                   rd_kafka_topic_name(m->rkt), m->partition, (long long)m->offset, text);
         return PH_OK;
     }
     return errors_set(err, m->err, ERRORS_WHILE_READING,
-                      "topic \"%s\", partition %d, offset %lld: %s", r->client->settings->topic,
+                      "topic \"%s\", partition %d, offset %lld: %s", rd_kafka_topic_name(m->rkt),
                       m->partition, (long long)m->offset, text);
 }
 
@@ -293,14 +218,17 @@ static int32_t client_error(struct reader *r, const rd_kafka_message_t *m, struc
 static int32_t take_event(struct reader *r, const rd_kafka_message_t *m, struct ph_writer *writer,
                           struct ph_error *err)
 {
+    if (m->rkt == NULL) {
+        return client_error(r, m, err);
+    }
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        struct reader_slot *slot = slot_for(r, m->partition);
+        struct slot *slot = slots_of_message(&r->slots, m);
         if (slot != NULL) {
             pass_hole(r, slot, m->offset, writer);
         }
         return PH_OK;
     }
-    return m->rkt == NULL ? client_error(r, m, err) : partition_error(r, m, err);
+    return partition_error(r, m, err);
 }
 
 /* PH_MORE: the writer is full. */
@@ -308,7 +236,7 @@ static int32_t take_record(struct reader *r, rd_kafka_message_t *m, struct ph_wr
                            struct ph_record *record)
 {
     rd_kafka_timestamp_type_t kind;
-    struct reader_slot *slot = slot_for(r, m->partition);
+    struct slot *slot = slots_of_message(&r->slots, m);
     if (slot == NULL || m->offset < slot->next_offset) {
         return PH_OK;
     }
@@ -385,10 +313,11 @@ static void nudge(struct reader *r)
         return;
     }
     r->nudged = r->totals;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->slot_count);
-    for (uint32_t i = 0; i < r->slot_count; i++) {
-        rd_kafka_topic_partition_list_add(list, r->client->settings->topic, r->slots[i].partition)
-            ->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->slots.count);
+    for (uint32_t i = 0; i < r->slots.count; i++) {
+        const struct slot *slot = &r->slots.items[i];
+        rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition)->offset =
+            RD_KAFKA_OFFSET_END;
     }
     (void)rd_kafka_offsets_for_times(r->client->rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);
@@ -407,7 +336,7 @@ int32_t reader_poll(struct reader *r, struct ph_writer *writer, struct ph_error 
 {
     bool has_taken = false;
     bool has_more = true;
-    if (r->client->settings->is_bounded && r->done_count == r->slot_count) {
+    if (r->client->settings->is_bounded && r->done_count == r->slots.count) {
         return PH_END;
     }
     while (has_more || r->at < r->count) {

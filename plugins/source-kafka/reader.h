@@ -15,19 +15,11 @@
 
 #include "client.h"
 #include "conf.h"
+#include "slots.h"
 
 #include "pipehost/source.h"
 
 #define READER_BATCH 1000
-
-/** One partition of this lane. */
-struct reader_slot {
-    uint32_t partition_id; /**< the host's number */
-    int32_t partition;     /**< Kafka's number */
-    int64_t next_offset;   /**< all below were given to the writer, or are not records */
-    int64_t end_offset;    /**< of a bounded run; INT64_MAX otherwise */
-    bool is_done;          /**< next_offset has reached end_offset */
-};
 
 struct reader_totals {
     int64_t records;
@@ -43,13 +35,8 @@ struct reader {
     uint32_t at;
     uint32_t count;
 
-    struct reader_slot *slots;
-    uint32_t slot_count;
-    uint32_t slot_capacity;
-    uint32_t done_count;
-    /** By Kafka's number: the slot, or UINT32_MAX. A second topic would get a table of its own. */
-    uint32_t *slot_of;
-    uint32_t slot_of_count;
+    struct slots slots;
+    uint32_t done_count; /**< of the slots */
 
     struct conf_prefetch prefetch;
     struct reader_totals totals;
@@ -70,9 +57,6 @@ __attribute__((warn_unused_result)) int32_t reader_start(struct reader *r,
 /** ph_source_ops.poll. [worker] */
 __attribute__((warn_unused_result)) int32_t reader_poll(struct reader *r, struct ph_writer *writer,
                                                         struct ph_error *err);
-/** The slot of the host's partition, looked for from *hint on; null = not of this lane. [worker] */
-const struct reader_slot *reader_find(const struct reader *r, uint32_t partition_id,
-                                      uint32_t *hint);
 /** Records between our positions and the ends that the last answers named. [worker] */
 int64_t reader_lag(const struct reader *r);
 

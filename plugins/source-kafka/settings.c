@@ -11,8 +11,12 @@
 const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
     {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "brokers",
      "Where to find the cluster: host:port, several separated by commas", NULL, NULL, NULL, 0, 0},
-    {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "topic", "The topic to read", NULL, NULL,
+    {KEY_SIZE, PH_CONFIG_STRING, 0, 0, "topic", "The topic to read; this or topics", NULL, NULL,
      NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_LIST, 0, 0, "topics",
+     "Several topics to read with the same format, at most 64; a lane reads the partitions of one "
+     "number of all of them",
+     NULL, NULL, NULL, 0, 0},
     {KEY_SIZE, PH_CONFIG_STRING, 0, 0, "group",
      "Consumer group whose offsets are written for lag monitors, about once a second; pipehost "
      "does not join it and does not start from it, except with startup_mode group",
@@ -56,22 +60,61 @@ static bool topic_is_legal(const char *topic)
                length;
 }
 
+static int32_t add_topic(struct settings *s, const char *topic, const char *pointer,
+                         struct ph_error *err)
+{
+    if (topic == NULL || topic[0] == '\0') {
+        return refuse(err, pointer, "the name of a topic is empty: write the topic to read");
+    }
+    if (!topic_is_legal(topic)) {
+        return refuse(err, pointer,
+                      "topic is no name that Kafka allows: up to 249 of a-z A-Z 0-9 . _ -");
+    }
+    for (uint32_t i = 0; i < s->topic_count; i++) {
+        if (strcmp(s->topics[i], topic) == 0) {
+            return refuse(err, pointer, "the topic is named twice");
+        }
+    }
+    s->topics[s->topic_count++] = topic;
+    return PH_OK;
+}
+
+static int32_t read_topics(struct settings *s, const struct ph_config *config, struct ph_error *err)
+{
+    const struct ph_value *one = config->get(config, "topic");
+    const struct ph_value *list = config->get(config, "topics");
+    bool is_list = list->is_set;
+    s->topic_key = is_list ? "/topics" : "/topic";
+    if (one->is_set == is_list) {
+        return refuse(err, s->topic_key,
+                      is_list ? "there is a topic and a list of topics: keep one of both"
+                              : "topic is missing: write the topic to read, or a list of them as "
+                                "topics");
+    }
+    if (!is_list) {
+        return add_topic(s, one->text, "/topic", err);
+    }
+    if (list->item_count == 0 || list->item_count > SETTINGS_TOPICS_MAX) {
+        return refuse(err, "/topics", "topics must name 1 to 64 topics");
+    }
+    for (uint32_t i = 0; i < list->item_count; i++) {
+        char pointer[24];
+        (void)snprintf(pointer, sizeof pointer, "/topics/%u", i);
+        if (add_topic(s, list->items[i].text, pointer, err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
 static int32_t read_place(struct settings *s, const struct ph_config *config, struct ph_error *err)
 {
     s->brokers = text_or_null(config, "brokers");
-    s->topic = text_or_null(config, "topic");
     s->group = text_or_null(config, "group");
     if (s->brokers == NULL) {
         return refuse(err, "/brokers", "brokers is empty: write host:port");
     }
-    if (s->topic == NULL) {
-        return refuse(err, "/topic", "topic is empty: write the name of the topic to read");
-    }
-    if (!topic_is_legal(s->topic)) {
-        return refuse(err, "/topic",
-                      "topic is no name that Kafka allows: up to 249 of a-z A-Z 0-9 . _ -");
-    }
-    return PH_OK;
+    return read_topics(s, config, err);
 }
 
 static int32_t read_startup(struct settings *s, const struct ph_config *config,

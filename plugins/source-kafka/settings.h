@@ -6,13 +6,17 @@
 #include "pipehost/config.h"
 #include "pipehost/error.h"
 
+#define SETTINGS_TOPICS_MAX 64u
+
 enum startup_mode { STARTUP_LATEST, STARTUP_EARLIEST, STARTUP_GROUP, STARTUP_TIMESTAMP };
 
 /** All pointers are borrowed from the host's values, which live as long as the operator. */
 struct settings {
     const char *brokers;
-    const char *topic;
-    const char *group; /**< null: no offsets are kept for monitors */
+    const char *topics[SETTINGS_TOPICS_MAX];
+    uint32_t topic_count;  /**< at least 1 */
+    const char *topic_key; /**< the config key that names them, as a JSON pointer */
+    const char *group;     /**< null: no offsets are kept for monitors */
     enum startup_mode startup_mode;
     bool is_bounded;
     int64_t startup_timestamp_ms;      /**< of STARTUP_TIMESTAMP */
@@ -20,7 +24,7 @@ struct settings {
     const struct ph_value *properties; /**< the rdkafka map */
 };
 
-#define SETTINGS_KEY_COUNT 8u
+#define SETTINGS_KEY_COUNT 9u
 extern const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT];
 
 /** [control] */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** source-kafka: reads the partitions of a topic that the host assigns. */
+/** source-kafka: reads the partitions of topics that the host assigns. */
 #include "pipehost/pipehost.h"
 
 #include "client.h"
@@ -188,27 +188,37 @@ static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *
 
 /* ---- the source */
 
+static int32_t list_topic(struct task *t, uint32_t index, const char *cluster,
+                          struct ph_partition_list *list, struct ph_error *err)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    const char *topic = t->op->settings.topics[index];
+    int32_t result = PH_OK;
+    if (client_topic(&t->client, index, &metadata, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    for (int i = 0; result == PH_OK && i < metadata->topics[0].partition_cnt; i++) {
+        result = list->add(list, topic, metadata->topics[0].partitions[i].id, cluster);
+    }
+    if (result != PH_OK) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "the host does not take all %d partitions of \"%s\"",
+                           metadata->topics[0].partition_cnt, topic);
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return result;
+}
+
 static int32_t source_partitions(void *self, struct ph_partition_list *list, struct ph_error *err)
 {
     struct task *t = self;
-    const struct rd_kafka_metadata *metadata = NULL;
-    if (client_topic(&t->client, &metadata, err) != PH_OK) {
-        return PH_ERROR;
-    }
     char *cluster = rd_kafka_clusterid(t->client.rk, 1000);
     int32_t result = PH_OK;
-    for (int i = 0; result == PH_OK && i < metadata->topics[0].partition_cnt; i++) {
-        result = list->add(list, t->op->settings.topic, metadata->topics[0].partitions[i].id,
-                           cluster != NULL ? cluster : "");
-    }
-    if (result != PH_OK) {
-        (void)ph_error_set(err, PH_ERR_FATAL, "the host takes no more than %d partitions of \"%s\"",
-                           metadata->topics[0].partition_cnt, t->op->settings.topic);
+    for (uint32_t i = 0; result == PH_OK && i < t->op->settings.topic_count; i++) {
+        result = list_topic(t, i, cluster != NULL ? cluster : "", list, err);
     }
     if (cluster != NULL) {
         rd_kafka_mem_free(t->client.rk, cluster);
     }
-    rd_kafka_metadata_destroy(metadata);
     return result;
 }
 
@@ -256,9 +266,9 @@ static int32_t source_committed(void *self, const struct ph_position *positions,
     uint32_t hint = 0;
     (void)err;
     for (uint32_t i = 0; i < count; i++) {
-        const struct reader_slot *slot = reader_find(&t->reader, positions[i].partition_id, &hint);
+        const struct slot *slot = slots_find(&t->reader.slots, positions[i].partition_id, &hint);
         if (slot != NULL && positions[i].next_offset >= 0) {
-            commits_note(&t->commits, slot->partition, positions[i].next_offset);
+            commits_note(&t->commits, slot->topic, slot->partition, positions[i].next_offset);
         }
     }
     int64_t due_ns = commits_step(&t->commits);
@@ -296,7 +306,7 @@ static const struct ph_descriptor descriptor = {
     .delivery = PH_DELIVERY_NONE,
     .id = "source-kafka",
     .version = PH_SDK_VERSION,
-    .summary = "Reads the records of a Kafka topic",
+    .summary = "Reads the records of Kafka topics",
     .config = settings_keys,
     .counters = counters,
     .config_count = SETTINGS_KEY_COUNT,

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A private Kafka broker (KRaft, one node) on loopback: a listener without and one with TLS and a password.
+# A private Kafka broker (KRaft, one node) on loopback: a listener without and one with TLS and a password (PLAIN or SCRAM).
 # Needs process.sh and KAFKA_JARS (the folder with the broker's jars). Its settings are in RUN_DIR/kafka.env.
 
 KAFKA_CLUSTER_ID=cGlwZWhvc3QtdGVzdHMtMQ
@@ -17,8 +17,10 @@ listeners=PLAINTEXT://127.0.0.1:$1,SASL_SSL://127.0.0.1:$2,CONTROLLER://127.0.0.
 advertised.listeners=PLAINTEXT://127.0.0.1:$1,SASL_SSL://127.0.0.1:$2
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=PLAIN
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_$KAFKA_WEB_TRAFFIC_KEY="$KAFKA_WEB_TRAFFIC_SECRET";
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_ssl.ssl.keystore.type=PEM
 listener.name.sasl_ssl.ssl.keystore.location=$RUN_DIR/kafka/server.pem
 log.dirs=$RUN_DIR/kafka/data
@@ -57,8 +59,9 @@ kafka_create() {
         plain=$(free_port) ssl=$(free_port) controller=$(free_port)
         (umask 077 && kafka_write_properties "$plain" "$ssl" "$controller")
         if [ "$try" = 1 ]; then
+            local user="[name=$KAFKA_WEB_TRAFFIC_KEY,password=$KAFKA_WEB_TRAFFIC_SECRET]"
             kafka_tool kafka.tools.StorageTool format -t "$KAFKA_CLUSTER_ID" \
-                -c "$RUN_DIR/kafka/server.properties" >"$RUN_DIR/logs/kafka-format.log" 2>&1 || return 1
+                --add-scram "SCRAM-SHA-256=$user" --add-scram "SCRAM-SHA-512=$user" -c "$RUN_DIR/kafka/server.properties" >"$RUN_DIR/logs/kafka-format.log" 2>&1 || return 1
         fi
         if kafka_start; then
             (umask 077 && cat >"$RUN_DIR/kafka.env") <<EOF
@@ -101,6 +104,12 @@ kafka_start() {
 
 kafka_stop() { process_stop kafka 30; }
 kafka_kill9() { process_kill9 kafka; }
+
+# add_partitions NAME PARTITIONS: how many the topic has from now on.
+add_partitions() {
+    kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error org.apache.kafka.tools.TopicCommand \
+        --bootstrap-server "$KAFKA_URL" --alter --topic "$1" --partitions "$2" >/dev/null
+}
 
 # create_topic NAME PARTITIONS [KEY=VALUE...]
 create_topic() {

@@ -45,8 +45,9 @@ static void create_topic(struct cluster *c)
     rd_kafka_NewTopic_destroy(topic);
 }
 
-void cluster_open(struct cluster *c, const char *brokers, const char *prefix, int partitions,
-                  const char *transactional_id)
+/* One property of the producer beside what all have; property null = none. */
+static void open_with(struct cluster *c, const char *brokers, const char *prefix, int partitions,
+                      const char *property, const char *value)
 {
     static int count;
     char reason[256];
@@ -55,14 +56,27 @@ void cluster_open(struct cluster *c, const char *brokers, const char *prefix, in
     set(conf, "bootstrap.servers", brokers);
     set(conf, "linger.ms", "5");
     set(conf, "log_level", "0");
-    if (transactional_id != NULL) {
-        set(conf, "transactional.id", transactional_id);
+    if (property != NULL) {
+        set(conf, property, value);
     }
     (void)snprintf(c->topic, sizeof c->topic, "%s-%lld-%d-%d", prefix, (long long)time(NULL),
                    (int)getpid(), count++);
     c->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason);
     must(c->rk != NULL, "rd_kafka_new");
     create_topic(c);
+}
+
+void cluster_open(struct cluster *c, const char *brokers, const char *prefix, int partitions,
+                  const char *transactional_id)
+{
+    open_with(c, brokers, prefix, partitions, transactional_id != NULL ? "transactional.id" : NULL,
+              transactional_id);
+}
+
+void cluster_open_compressed(struct cluster *c, const char *brokers, const char *prefix,
+                             int partitions, const char *codec)
+{
+    open_with(c, brokers, prefix, partitions, "compression.codec", codec);
 }
 
 static void produce(struct cluster *c, int32_t partition, const void *value, size_t length)

@@ -20,6 +20,9 @@ struct cluster {
 /** Makes a fresh topic whose name begins with prefix. transactional_id null = no transactions. */
 void cluster_open(struct cluster *c, const char *brokers, const char *prefix, int partitions,
                   const char *transactional_id);
+/** The same, with records compressed by codec: "gzip", "snappy", "lz4", "zstd". */
+void cluster_open_compressed(struct cluster *c, const char *brokers, const char *prefix,
+                             int partitions, const char *codec);
 /** Events first .. first + count of tests/support/event.h in each partition, acknowledged unless a
  * transaction is open. */
 void cluster_produce(struct cluster *c, int64_t first, int64_t count);

@@ -9,7 +9,8 @@ BIN=${1:-$ROOT/build/bin}
 : "${KAFKA_URL:?is the broker to test against}"
 
 if [ -z "${RUN_DIR:-}" ]; then
-    exec "$BIN/source_kafka_real_source"
+    "$BIN/source_kafka_real_topics" && exec "$BIN/source_kafka_real_source"
+    exit 1
 fi
 
 # shellcheck source=../../services/services.sh
@@ -25,6 +26,7 @@ restarter() {
 }
 restarter &
 status=0
+"$BIN/source_kafka_real_topics" || status=$?
 "$BIN/source_kafka_real_source" || status=$?
 # The restarter waits for a writer: this line ends it.
 echo end >"$KAFKA_RESTART"

@@ -53,6 +53,46 @@ START_TEST(a_topic_has_a_name_that_kafka_allows)
 }
 END_TEST
 
+#define BROKERS                                                                                    \
+    {                                                                                              \
+        .key = "brokers", .text = "127.0.0.1:9092"                                                 \
+    }
+
+START_TEST(a_topic_is_needed)
+{
+    const struct harness_setting settings[] = {BROKERS, {0}};
+    refuses(settings, "/topic",
+            "topic is missing: write the topic to read, or a list of them as topics");
+}
+END_TEST
+
+START_TEST(several_topics_are_a_list)
+{
+    const struct harness_item items[] = {{NULL, "events"}, {NULL, "late-events"}};
+    const struct harness_setting settings[] = {
+        BROKERS, {.key = "topics", .items = items, .item_count = 2}, {0}};
+    ck_assert_msg(feed_open(&feed, settings), "%s", feed_error(&feed));
+}
+END_TEST
+
+START_TEST(a_topic_and_a_list_of_topics_are_refused)
+{
+    const struct harness_item items[] = {{NULL, "events"}};
+    const struct harness_setting settings[] = {
+        PLACE, {.key = "topics", .items = items, .item_count = 1}, {0}};
+    refuses(settings, "/topics", "there is a topic and a list of topics: keep one of both");
+}
+END_TEST
+
+START_TEST(a_topic_named_twice_is_refused)
+{
+    const struct harness_item items[] = {{NULL, "events"}, {NULL, "events"}};
+    const struct harness_setting settings[] = {
+        BROKERS, {.key = "topics", .items = items, .item_count = 2}, {0}};
+    refuses(settings, "/topics/1", "the topic is named twice");
+}
+END_TEST
+
 START_TEST(empty_brokers_are_refused)
 {
     const struct harness_setting settings[] = {
@@ -202,6 +242,10 @@ int main(void)
     tcase_add_checked_fixture(tcase, NULL, teardown);
     tcase_add_test(tcase, brokers_and_topic_are_enough);
     tcase_add_test(tcase, a_topic_has_a_name_that_kafka_allows);
+    tcase_add_test(tcase, a_topic_is_needed);
+    tcase_add_test(tcase, several_topics_are_a_list);
+    tcase_add_test(tcase, a_topic_and_a_list_of_topics_are_refused);
+    tcase_add_test(tcase, a_topic_named_twice_is_refused);
     tcase_add_test(tcase, empty_brokers_are_refused);
     tcase_add_test(tcase, startup_mode_group_needs_a_group);
     tcase_add_test(tcase, startup_mode_timestamp_needs_a_timestamp);
