@@ -11,6 +11,7 @@ enum {
     OPT_PLUGIN_DIR,
     OPT_SET,
     OPT_LOG_FORMAT,
+    OPT_FAIL_ON_DEAD_LETTER,
     OPT_JSON,
     OPT_MARKDOWN,
     OPT_VERSION
@@ -36,6 +37,8 @@ static const struct {
      "change one value of the manifest, \"events/config/topic=t\" or \"/parallelism=3\" "
      "(repeatable)"},
     {OPT_LOG_FORMAT, "log-format", "text|json", ON_RUN | ON_VALIDATE, "how lines on stderr look"},
+    {OPT_FAIL_ON_DEAD_LETTER, "fail-on-dead-letter", NULL, ON_RUN,
+     "exit 1 when a record was set aside"},
     {'v', "verbose", NULL, ON_RUN | ON_VALIDATE, "say more"},
     {'q', "quiet", NULL, ON_RUN | ON_VALIDATE, "say only warnings and errors"},
     {OPT_JSON, "json", NULL, ON_INSPECT, "print JSON"},
@@ -126,6 +129,9 @@ static bool apply(struct options *o, int option, const char *value)
         return append(o->sets, &o->set_count, value, "--set");
     case OPT_LOG_FORMAT:
         return set_log_format(o, value);
+    case OPT_FAIL_ON_DEAD_LETTER:
+        o->fail_on_dead_letter = true;
+        return true;
     case OPT_JSON:
         o->json = true;
         return true;

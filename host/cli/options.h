@@ -26,6 +26,7 @@ struct options {
     uint32_t set_count;
     enum log_format log_format;
     int32_t log_level;
+    bool fail_on_dead_letter;
     bool json;
     bool markdown;
 };

@@ -56,7 +56,9 @@ int command_run(const struct options *o)
     int status;
     init_log(o);
     struct job *job = prepare(o, &manifest, &status);
-    status = job != NULL ? job_run(job) : status;
+    const struct job_run_options run = {.fail_on_dead_letter = o->fail_on_dead_letter,
+                                        .summary_as_object = o->log_format == LOG_FORMAT_JSON};
+    status = job != NULL ? job_run(job, &run) : status;
     job_destroy(job);
     manifest_destroy(manifest);
     return status;

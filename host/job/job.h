@@ -23,6 +23,7 @@
 #include "manifest/manifest.h"
 #include "module/registry.h"
 #include "pipehost/pipehost.h"
+#include "stats/snapshot.h"
 
 #include <pthread.h>
 
@@ -61,12 +62,25 @@ struct node {
     struct ledger *ledger; /**< of a durable sink: its positions; else null */
 };
 
+/** What a task does while its worker sleeps; see stats/snapshot.h. */
+enum task_rest { TASK_RESTS_IDLE, TASK_RESTS_BACKPRESSURED, TASK_RESTS_BUSY };
+
 /** What a task counts; written by its worker, read by anybody. */
 struct task_counts {
     _Atomic uint64_t rows_in;
     _Atomic uint64_t rows_out;
     _Atomic uint64_t batches;
     _Atomic uint64_t set_aside;
+    _Atomic uint64_t busy_ns;
+    _Atomic uint64_t backpressured_ns;
+    _Atomic int64_t blocked_since_ns; /**< it waits inside ph_wait.block; 0 = it does not */
+    _Atomic int rest;                 /**< enum task_rest, of its worker's present sleep */
+};
+
+/** Why a task does not go on, for those who look at it; under job.error_mutex. */
+struct task_waiting {
+    const void *owner; /**< the trouble that it tells of, null = none */
+    char text[STATS_WAITING_SIZE];
 };
 
 static inline void count_add(_Atomic uint64_t *cell, uint64_t n)
@@ -106,6 +120,8 @@ struct task {
     _Atomic bool woken;
     int64_t *cells; /**< pipehost.metrics/1 */
     struct task_counts counts;
+    struct task_waiting waiting;
+    bool is_backpressured;  /**< its last step found no room behind it */
     struct breaker breaker; /**< over what this task sets aside */
 
     /* Input. A chained task gets batches in `pending`, the head of a worker from its edges. */
@@ -137,7 +153,9 @@ struct worker {
     bool started;
     char name[16];
     struct task *_Atomic stepping; /**< the one whose plugin may be running */
-    _Atomic int64_t idle_ns;
+    _Atomic int64_t since_ns;      /**< when its present step or sleep began, monotonic */
+    _Atomic bool asleep;
+    int64_t blocked_ns; /**< of the present step: spent in ph_wait.block, accounted already */
     _Atomic bool finished;
 };
 
@@ -167,8 +185,8 @@ struct job {
     _Atomic bool cancelled;
     _Atomic bool draining;
     struct task *_Atomic starting; /**< the one whose plugin the starter may be in */
-    pthread_mutex_t error_mutex;
-    struct ph_error error; /**< the first failure of a worker, with the operator's name */
+    pthread_mutex_t error_mutex;   /**< guards error and every task's `waiting` */
+    struct ph_error error;         /**< the first failure of a worker, with the operator's name */
 };
 
 /** The node that feeds input i of a node. */

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The line of statistics every ten seconds, and the one at the end. [control] */
+/** The lines of statistics every ten seconds, and the summary at the end. [control] */
 #ifndef JOB_REPORT_H
 #define JOB_REPORT_H
 
-#include "job/job.h"
+#include "stats/snapshot.h"
 
 #define REPORT_INTERVAL_NS (10 * CLOCK_NS_PER_S)
 
-struct report {
-    int64_t started_ns;
-    int64_t last_ns;
-    uint64_t last_in;
-    uint64_t last_out;
-};
+/** Rates of `s`, which are those since the last report: one line for the pipeline, and one for each
+ * operator that worked or waits for something. */
+void report_write(const struct stats *s);
 
-void report_init(struct report *r);
-/** Rates since the last line. */
-void report_write(struct report *r, struct job *job);
-/** Totals since the start. */
-void report_write_end(struct report *r, struct job *job, bool drained);
+/** Totals since the start: one line for each operator and one for the pipeline, or, where the log
+ * is JSON (`as_object`), all of it in one object. */
+void report_write_end(const struct stats *s, bool drained, bool as_object);
 
 #endif

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "job/folder.h"
 #include "job/lock.h"
-#include "job/report.h"
+#include "job/overview.h"
 #include "job/start.h"
 #include "job/tasks.h"
 #include "job/worker.h"
@@ -81,7 +81,7 @@ static void *start(void *arg)
 struct control {
     struct job *job;
     struct starter starter;
-    struct report report;
+    struct overview overview;
     int signal_fd;
     int64_t drain_until_ns; /* 0 = not draining */
     int64_t end_until_ns;   /* when the process ends although a plugin does not return; 0 = never */
@@ -141,7 +141,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int next_timeout_ms(const struct control *c)
 {
-    int64_t at_ns = c->report.last_ns + REPORT_INTERVAL_NS;
+    int64_t at_ns = overview_due_ns(&c->overview);
     at_ns = earlier(at_ns, atomic_load(&c->job->cancelled) ? 0 : c->drain_until_ns);
     at_ns = earlier(at_ns, c->end_until_ns);
     int64_t left_ms = (at_ns - clock_monotonic_ns()) / CLOCK_NS_PER_MS + 1;
@@ -156,6 +156,12 @@ static int exit_status(struct control *c, bool drained)
         return (e->flags & PH_ERR_FENCED) != 0   ? JOB_EXIT_TAKEN_OVER
                : (e->flags & PH_ERR_CONFIG) != 0 ? JOB_EXIT_CONFIG
                                                  : JOB_EXIT_FAILURE;
+    }
+    uint64_t set_aside = c->overview.stats->set_aside;
+    if (c->overview.options->fail_on_dead_letter && set_aside > 0) {
+        log_write(PH_LOG_ERROR, NULL, "%s: failed, because %llu records were set aside",
+                  c->job->manifest->pipeline, (unsigned long long)set_aside);
+        return JOB_EXIT_FAILURE;
     }
     return drained || !c->stop_at_once ? JOB_EXIT_OK : JOB_EXIT_FAILURE;
 }
@@ -188,9 +194,7 @@ static void on_time(struct control *c)
 {
     int64_t now_ns = clock_monotonic_ns();
     bool cancelled = atomic_load(&c->job->cancelled);
-    if (now_ns - c->report.last_ns >= REPORT_INTERVAL_NS) {
-        report_write(&c->report, c->job);
-    }
+    overview_serve(&c->overview, atomic_load(&c->starter.running));
     if (cancelled) {
         c->end_until_ns = c->end_until_ns == 0 ? now_ns + END_GRACE_NS : c->end_until_ns;
         if (now_ns >= c->end_until_ns) {
@@ -249,16 +253,17 @@ static void block_signals(sigset_t *signals)
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
 }
 
-static int run_locked(struct job *job)
+static int run_locked(struct job *job, const struct job_run_options *options)
 {
     struct control c = {.job = job, .starter = {.job = job}};
     sigset_t signals;
     block_signals(&signals);
     c.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    report_init(&c.report);
-    if (c.signal_fd < 0 || pthread_create(&c.starter.thread, NULL, start, &c.starter) != 0) {
-        log_write(PH_LOG_ERROR, NULL, "%s: no thread or descriptor can be made",
+    if (!overview_init(&c.overview, job, options) || c.signal_fd < 0 ||
+        pthread_create(&c.starter.thread, NULL, start, &c.starter) != 0) {
+        log_write(PH_LOG_ERROR, NULL, "%s: no memory, thread or descriptor for the control thread",
                   job->manifest->pipeline);
+        overview_fini(&c.overview);
         return JOB_EXIT_FAILURE;
     }
     control_loop(&c);
@@ -270,12 +275,14 @@ static int run_locked(struct job *job)
     if (drained) {
         tell_end(job);
     }
-    report_write_end(&c.report, job, drained);
+    overview_end(&c.overview, drained);
     (void)close(c.signal_fd);
     /* Only clean-up follows: whoever asks again need not wait for it. */
     (void)signal(SIGHUP, SIG_IGN);
     (void)pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-    return exit_status(&c, drained);
+    int status = exit_status(&c, drained);
+    overview_fini(&c.overview);
+    return status;
 }
 
 /* The folder of the dead letters, before any record needs it. */
@@ -300,7 +307,7 @@ static int refuse_second(const struct job *job, long pid)
     return JOB_EXIT_RUNNING;
 }
 
-int job_run(struct job *job)
+int job_run(struct job *job, const struct job_run_options *options)
 {
     struct ph_error err;
     long pid;
@@ -313,5 +320,5 @@ int job_run(struct job *job)
         log_write(PH_LOG_ERROR, NULL, "%s", err.text);
         return JOB_EXIT_CONFIG;
     }
-    return run_locked(job);
+    return run_locked(job, options);
 }

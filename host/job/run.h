@@ -13,11 +13,17 @@ enum job_exit {
     JOB_EXIT_CONFIG = 78
 };
 
+/** What a caller may ask for besides the manifest. */
+struct job_run_options {
+    bool fail_on_dead_letter; /**< JOB_EXIT_FAILURE when anything was set aside */
+    bool summary_as_object;   /**< the log is JSON */
+};
+
 /**
  * Blocks SIGTERM, SIGINT and SIGHUP for the process and runs the job: the first SIGTERM or SIGINT
  * drains and commits, the second stops at once. Answers an exit status; failures are logged. Once
- * for each job. [control]
+ * for each job; null options = all zero. [control]
  */
-int job_run(struct job *job);
+int job_run(struct job *job, const struct job_run_options *options);
 
 #endif

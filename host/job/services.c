@@ -84,7 +84,7 @@ static int poll_timeout_ms(int64_t at_ns)
     return ms > 3600000 ? 3600000 : (int)ms;
 }
 
-static int32_t service_block(const struct ph_task *pub, int fd, uint32_t events, int64_t at_ns)
+static int32_t block(const struct ph_task *pub, int fd, uint32_t events, int64_t at_ns)
 {
     struct pollfd fds[2] = {{.fd = task_of(pub)->job->cancel_fd, .events = POLLIN}, {.fd = fd}};
     fds[1].events = (short)(((events & PH_WAIT_READ) != 0 ? POLLIN : 0) |
@@ -104,6 +104,23 @@ static int32_t service_block(const struct ph_task *pub, int fd, uint32_t events,
             return PH_IDLE;
         }
     }
+}
+
+/* What a sink waits for here is behind it; for any other operator it is its own work. */
+static int32_t service_block(const struct ph_task *pub, int fd, uint32_t events, int64_t at_ns)
+{
+    struct task *t = task_of(pub);
+    if (t->sink == NULL) {
+        return block(pub, fd, events, at_ns);
+    }
+    int64_t from_ns = clock_monotonic_ns();
+    atomic_store_explicit(&t->counts.blocked_since_ns, from_ns, memory_order_relaxed);
+    int32_t rc = block(pub, fd, events, at_ns);
+    int64_t ns = clock_monotonic_ns() - from_ns;
+    atomic_store_explicit(&t->counts.blocked_since_ns, 0, memory_order_relaxed);
+    count_add(&t->counts.backpressured_ns, (uint64_t)ns);
+    t->worker->blocked_ns += ns;
+    return rc;
 }
 
 static const struct ph_wait wait_service = {.size = sizeof wait_service,

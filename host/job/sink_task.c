@@ -188,6 +188,13 @@ int64_t sink_task_deadline_ns(const struct task *t)
     return t->sink->driver->deadline_ns;
 }
 
+bool sink_task_is_held(const struct task *t)
+{
+    const struct sink_driver *d = t->sink->driver;
+    return d->state == SINK_STATE_COMMITTING || d->state == SINK_STATE_RELEASE || d->full_ns != 0 ||
+           d->retry_ns > clock_monotonic_ns();
+}
+
 struct sink_driver *sink_task_driver(const struct task *t)
 {
     return t->sink->driver;

@@ -352,7 +352,11 @@ static enum task_step read_more(struct task *t)
     if (batch_writer_is_full(s->writer)) {
         return close_and_deliver(t);
     }
-    if (is_in_trouble(s) || batch_writer_open(s->writer) != PH_OK) {
+    if (is_in_trouble(s)) {
+        return wait_and_serve(t);
+    }
+    if (batch_writer_open(s->writer) != PH_OK) {
+        t->is_backpressured = true; /* the memory is held behind it */
         return wait_and_serve(t);
     }
     if (t->is_muted) {

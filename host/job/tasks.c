@@ -61,6 +61,7 @@ bool task_has_room(struct task *t)
         struct link *l = &t->links[i];
         bool room = l->edge != NULL ? edge_has_room(l->edge) : l->to->pending == NULL;
         if (!room) {
+            t->is_backpressured = true;
             return false;
         }
     }
@@ -178,7 +179,19 @@ enum task_step task_step(struct task *t)
         !tell_time(t)) {
         return TASK_FAILED;
     }
+    t->is_backpressured = false;
     return step_kind(t);
+}
+
+enum task_rest task_rest(const struct task *t)
+{
+    if (t->done) {
+        return TASK_RESTS_IDLE;
+    }
+    if (t->is_backpressured || (t->sink != NULL && sink_task_is_held(t))) {
+        return TASK_RESTS_BACKPRESSURED;
+    }
+    return t->udf != NULL && udf_task_is_saturated(t) ? TASK_RESTS_BUSY : TASK_RESTS_IDLE;
 }
 
 int64_t task_deadline_ns(const struct task *t)

@@ -15,6 +15,8 @@ enum task_step { TASK_FAILED = -1, TASK_IDLE = 0, TASK_PROGRESS = 1 };
 enum task_step task_step(struct task *t);
 /** What a watched descriptor or a wake is told to the plugin by. False: the job has failed. */
 bool task_ready(struct task *t, int fd, uint32_t events);
+/** What the time of a sleep counts as, that follows a step without progress. */
+enum task_rest task_rest(const struct task *t);
 /** When step has something to do again without being woken; monotonic ns, 0 = never. */
 int64_t task_deadline_ns(const struct task *t);
 
@@ -63,6 +65,8 @@ void udf_task_fini(struct task *t);
 enum task_step udf_task_step(struct task *t);
 enum task_step async_task_step(struct task *t); /**< async_task.c */
 int64_t udf_task_deadline_ns(const struct task *t);
+/** True while an async UDF waits for answers and takes no more input. */
+bool udf_task_is_saturated(const struct task *t);
 void udf_task_reject(struct task *t, const struct ph_batch *batch, uint32_t row, const char *code,
                      const char *reason);
 
@@ -72,6 +76,8 @@ __attribute__((warn_unused_result)) int32_t sink_task_init(struct task *t,
 void sink_task_fini(struct task *t);
 enum task_step sink_task_step(struct task *t);
 int64_t sink_task_deadline_ns(const struct task *t);
+/** True while it waits for what it writes to: for room, an answer, the next try. */
+bool sink_task_is_held(const struct task *t);
 struct sink_driver *sink_task_driver(const struct task *t);
 
 #endif

@@ -83,6 +83,7 @@ enum task_step udf_wait(struct task *t)
     if (udf_out_check_memory(t, &err) != PH_OK) {
         return udf_failed(t, &err);
     }
+    t->is_backpressured = true;
     t->udf->look_ns = clock_monotonic_ns() + LOOK_AGAIN_NS;
     return TASK_IDLE;
 }
@@ -111,6 +112,11 @@ enum task_step udf_may_step(struct task *t)
     default:
         return udf_failed(t, &err);
     }
+}
+
+bool udf_task_is_saturated(const struct task *t)
+{
+    return node_kind(t->node) == PH_KIND_ASYNC_UDF && t->udf->current != NULL;
 }
 
 int64_t udf_task_deadline_ns(const struct task *t)

@@ -15,10 +15,58 @@ static bool is_useless(const struct task *t)
     return t->done || (t->source != NULL && source_task_is_blocked(t));
 }
 
+/* ---- accounting: one clock read for each step that got something done, and for each sleep ---- */
+
+static int64_t lap_ns(struct worker *w)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    int64_t since_ns = atomic_load_explicit(&w->since_ns, memory_order_relaxed);
+    atomic_store_explicit(&w->since_ns, now_ns, memory_order_relaxed);
+    return since_ns == 0 ? 0 : now_ns - since_ns;
+}
+
+static void account_step(struct worker *w, struct task *t)
+{
+    int64_t ns = lap_ns(w) - w->blocked_ns;
+    w->blocked_ns = 0;
+    count_add(&t->counts.busy_ns, ns > 0 ? (uint64_t)ns : 0);
+}
+
+static void begin_sleep(struct worker *w)
+{
+    (void)lap_ns(w); /* looking in vain is nobody's work */
+    w->blocked_ns = 0;
+    for (uint32_t i = 0; i < w->task_count; i++) {
+        atomic_store_explicit(&w->tasks[i]->counts.rest, (int)task_rest(w->tasks[i]),
+                              memory_order_relaxed);
+    }
+    atomic_store_explicit(&w->asleep, true, memory_order_relaxed);
+}
+
+static void account_sleep(struct worker *w)
+{
+    uint64_t ns = (uint64_t)lap_ns(w);
+    for (uint32_t i = 0; i < w->task_count; i++) {
+        struct task_counts *c = &w->tasks[i]->counts;
+        int rest = atomic_load_explicit(&c->rest, memory_order_relaxed);
+        if (rest == TASK_RESTS_BACKPRESSURED) {
+            count_add(&c->backpressured_ns, ns);
+        } else if (rest == TASK_RESTS_BUSY) {
+            count_add(&c->busy_ns, ns);
+        }
+    }
+    atomic_store_explicit(&w->asleep, false, memory_order_relaxed);
+}
+
+/* ---- work ---- */
+
 static void on_ready(void *arg, void *tag, int fd, uint32_t events)
 {
     struct task *t = tag;
     struct worker *w = arg;
+    if (atomic_load_explicit(&w->asleep, memory_order_relaxed)) {
+        account_sleep(w);
+    }
     if (is_useless(t)) {
         t->is_muted = true;
         waiter_mute(&w->waiter, fd);
@@ -27,6 +75,7 @@ static void on_ready(void *arg, void *tag, int fd, uint32_t events)
     atomic_store_explicit(&w->stepping, t, memory_order_relaxed);
     (void)task_ready(t, fd, events);
     atomic_store_explicit(&w->stepping, NULL, memory_order_relaxed);
+    account_step(w, t);
 }
 
 /* Downstream first, so that room is made before more is taken in. */
@@ -35,7 +84,10 @@ static bool step_all(struct worker *w)
     bool progress = false;
     for (uint32_t i = w->task_count; i-- > 0;) {
         atomic_store_explicit(&w->stepping, w->tasks[i], memory_order_relaxed);
-        progress = task_step(w->tasks[i]) == TASK_PROGRESS || progress;
+        if (task_step(w->tasks[i]) == TASK_PROGRESS) {
+            account_step(w, w->tasks[i]);
+            progress = true;
+        }
     }
     atomic_store_explicit(&w->stepping, NULL, memory_order_relaxed);
     return progress;
@@ -78,17 +130,18 @@ static void rest(struct worker *w)
         waiter_cancel(&w->waiter);
         return;
     }
-    int64_t from_ns = clock_monotonic_ns();
+    begin_sleep(w);
     waiter_sleep(&w->waiter, nearest_deadline_ns(w), on_ready, w);
-    int64_t idle_ns = atomic_load_explicit(&w->idle_ns, memory_order_relaxed);
-    atomic_store_explicit(&w->idle_ns, idle_ns + clock_monotonic_ns() - from_ns,
-                          memory_order_relaxed);
+    if (atomic_load_explicit(&w->asleep, memory_order_relaxed)) {
+        account_sleep(w); /* no descriptor ended it */
+    }
 }
 
 static void *run(void *arg)
 {
     struct worker *w = arg;
     uint32_t steps = 0;
+    (void)lap_ns(w);
     while (!atomic_load_explicit(&w->job->cancelled, memory_order_relaxed) && !all_done(w)) {
         if (!step_all(w)) {
             rest(w);

@@ -39,6 +39,7 @@ Options:
   --plugin-dir DIR                 look for plugins in DIR first (repeatable)
   --set OPERATOR/POINTER=VALUE     change one value of the manifest, "events/config/topic=t" or "/parallelism=3" (repeatable)
   --log-format text|json           how lines on stderr look
+  --fail-on-dead-letter            exit 1 when a record was set aside
   -v, --verbose                    say more
   -q, --quiet                      say only warnings and errors
   --json                           print JSON

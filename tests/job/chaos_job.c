@@ -61,7 +61,7 @@ static int run_once_failing(uint64_t nth, enum fail_alloc_mode mode, bool only_p
     if (job == NULL) {
         status = JOB_EXIT_FAILURE;
     } else if (!only_prepare) {
-        status = job_run(job);
+        status = job_run(job, NULL);
     }
     job_destroy(job);
     *reached = fail_alloc_disarm();

@@ -25,6 +25,8 @@ struct lane {
     uint64_t commits;
     uint64_t used;       /* rows of the log, durable or not */
     uint64_t pending_id; /* of a commit that is to be answered */
+    int64_t *epochs;
+    int64_t *open_rows;
     struct {
         uint8_t source;
         uint8_t partition;
@@ -58,6 +60,10 @@ static void *task_create(void *op, const struct ph_task *task, struct ph_error *
     l->task = task;
     l->log = &l->op->part.stage->logs[l->op->part.slot][task->lane];
     l->used = atomic_load(&l->log->durable);
+    const struct ph_metrics *metrics =
+        l->op->part.host->get_service(task->host, PH_SERVICE_METRICS);
+    l->epochs = metrics->cell(task, 0);
+    l->open_rows = metrics->cell(task, 1);
     if (part_at(&l->op->part, AT_TASK_CREATE, task->lane, err) != PH_OK) {
         free(l);
         return NULL;
@@ -249,9 +255,12 @@ static int32_t commit(void *self, const struct ph_epoch *epoch, struct ph_error 
 {
     struct lane *l = (struct lane *)self;
     struct part *p = &l->op->part;
+    ph_gauge_set(l->open_rows, (int64_t)epoch->row_count);
     if (part_at(p, AT_COMMIT, l->task->lane, err) != PH_OK || take_time(l, err) != PH_OK) {
         return PH_ERROR;
     }
+    ph_gauge_set(l->open_rows, 0);
+    ph_counter_add(l->epochs, 1);
     if (refuse(l)) {
         return ph_error_set(err, PH_ERR_POISON, "a value is too long");
     }
@@ -298,6 +307,10 @@ static const struct ph_config_key keys[] = {PART_KEYS, PART_INT("commit_ms", "0"
                                             PART_INT("more_every", "0"),
                                             PART_INT("lose_every", "0")};
 
+static const struct ph_counter counters[] = {
+    {sizeof(struct ph_counter), PH_COUNTER, "epochs", "commits that were called"},
+    {sizeof(struct ph_counter), PH_GAUGE, "open_rows", "rows of the commit that is under way"}};
+
 static const struct ph_operator_ops ops = {.size = sizeof ops,
                                            .create = create,
                                            .destroy = part_destroy,
@@ -326,6 +339,8 @@ static const struct ph_sink_ops sink_ops = {.size = sizeof sink_ops,
                                            .summary = "keeps rows in the stage",                   \
                                            .config = keys,                                         \
                                            .config_count = sizeof keys / sizeof keys[0],           \
+                                           .counters = counters,                                   \
+                                           .counter_count = sizeof counters / sizeof counters[0],  \
                                            .ops = &ops,                                            \
                                            .sink = &sink_ops}
 

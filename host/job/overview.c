@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/overview.h"
+
+#include "base/clock.h"
+#include "job/report.h"
+
+bool overview_init(struct overview *o, struct job *job, const struct job_run_options *options)
+{
+    static const struct job_run_options none = {.fail_on_dead_letter = false};
+    *o = (struct overview){.job = job, .options = options != NULL ? options : &none};
+    o->stats = measure_create(job);
+    if (o->stats == NULL || !stats_base_init(&o->second, o->stats) ||
+        !stats_base_init(&o->lines, o->stats)) {
+        return false;
+    }
+    o->next_second_ns = o->stats->started_ns + CLOCK_NS_PER_S;
+    o->next_lines_ns = o->stats->started_ns + REPORT_INTERVAL_NS;
+    return true;
+}
+
+void overview_fini(struct overview *o)
+{
+    stats_base_fini(&o->second);
+    stats_base_fini(&o->lines);
+    stats_destroy(o->stats);
+    o->stats = NULL;
+}
+
+int64_t overview_due_ns(const struct overview *o)
+{
+    return o->next_second_ns < o->next_lines_ns ? o->next_second_ns : o->next_lines_ns;
+}
+
+static enum stats_state state_of(const struct job *job, bool started)
+{
+    return atomic_load(&job->cancelled)  ? STATS_STOPPING
+           : atomic_load(&job->draining) ? STATS_DRAINING
+           : started                     ? STATS_RUNNING
+                                         : STATS_STARTING;
+}
+
+/* Rates want a time that is long enough to reckon with: a second's snapshot stays until the next.
+ */
+static void take(struct overview *o, int64_t now_ns)
+{
+    measure_take(o->job, o->stats);
+    if (now_ns >= o->next_lines_ns) {
+        stats_rates(o->stats, &o->lines);
+        if (o->stats->state != STATS_STARTING) {
+            report_write(o->stats);
+        }
+        stats_base_set(&o->lines, o->stats);
+        o->next_lines_ns = now_ns + REPORT_INTERVAL_NS;
+    }
+    stats_rates(o->stats, &o->second);
+    if (now_ns >= o->next_second_ns) {
+        stats_base_set(&o->second, o->stats);
+        o->next_second_ns = now_ns + CLOCK_NS_PER_S;
+    }
+}
+
+void overview_serve(struct overview *o, bool started)
+{
+    int64_t now_ns = clock_monotonic_ns();
+    o->stats->state = state_of(o->job, started);
+    if (now_ns >= overview_due_ns(o)) {
+        take(o, now_ns);
+    }
+}
+
+void overview_end(struct overview *o, bool drained)
+{
+    o->stats->state = STATS_STOPPING;
+    measure_take(o->job, o->stats);
+    stats_rates(o->stats, &o->lines);
+    report_write_end(o->stats, drained, o->options->summary_as_object);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a pipeline says of itself: the summary, its shares of time, exit codes by what was set
+ * aside. */
+#include "run.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct run r;
+
+static void set_up(void)
+{
+    run_init(&r);
+}
+
+static void tear_down(void)
+{
+    run_fini(&r);
+}
+
+/* The JSON log's only line with a member "done"; every line must be an object. */
+static json_t *summary_of_log(void)
+{
+    json_t *found = NULL;
+    for (char *line = r.log; *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        json_error_t err;
+        json_t *o = json_loadb(line, length, 0, &err);
+        ck_assert_msg(json_is_object(o), "%s: %.*s", err.text, (int)length, line);
+        if (json_object_get(o, "done") != NULL) {
+            ck_assert_msg(found == NULL, "two summaries:\n%s", r.log);
+            found = json_incref(o);
+        }
+        json_decref(o);
+        line += length + (line[length] == '\n' ? 1 : 0);
+    }
+    ck_assert_msg(found != NULL, "no summary:\n%s", r.log);
+    return found;
+}
+
+static const json_t *operator_of(const json_t *summary, size_t index, const char *name)
+{
+    const json_t *o = json_array_get(json_object_get(summary, "operators"), index);
+    ck_assert_str_eq(json_string_value(json_object_get(o, "name")), name);
+    return o;
+}
+
+static json_int_t integer(const json_t *o, const char *name)
+{
+    ck_assert_msg(json_is_integer(json_object_get(o, name)), "no integer %s", name);
+    return json_integer_value(json_object_get(o, name));
+}
+
+static double number(const json_t *o, const char *name)
+{
+    ck_assert_msg(json_is_number(json_object_get(o, name)), "no number %s", name);
+    return json_number_value(json_object_get(o, name));
+}
+
+static const char *const as_json[] = {"--log-format", "json", NULL};
+
+static const char with_bad_records[] =
+    PIPELINE("'dead_letter':{'stop_above_percent':100},",
+             SOURCE(0, ",'partitions':2,'records':1000,'bad_every':50") "," UDF(
+                 "u", 2, "s0", "") "," SINK("k", 1, "u", ""));
+
+START_TEST(a_bounded_run_ends_with_one_summary_object)
+{
+    run_write_manifest(&r, with_bad_records);
+    run_start(&r, as_json);
+    run_ends(&r, 0);
+    json_t *s = summary_of_log();
+    json_int_t bad = integer(s, "set_aside");
+    ck_assert(json_is_true(json_object_get(s, "done")));
+    ck_assert_int_gt(bad, 0);
+    ck_assert_int_eq(integer(s, "in"), 2000);
+    ck_assert_int_eq(integer(s, "committed"), 2000 - bad);
+    const json_t *source = operator_of(s, 0, "s0");
+    ck_assert_int_eq(integer(source, "in"), 2000);
+    ck_assert_int_eq(integer(source, "out"), 2000 - bad);
+    ck_assert_int_eq(integer(source, "set_aside"), bad);
+    ck_assert_int_eq(integer(operator_of(s, 1, "u"), "in"), 2000 - bad);
+    const json_t *sink = operator_of(s, 2, "k");
+    ck_assert_int_eq(integer(sink, "out"), 2000 - bad);
+    const json_t *counters = json_object_get(sink, "counters");
+    ck_assert_int_ge(integer(counters, "epochs"), 1);
+    ck_assert_ptr_null(json_object_get(counters, "open_rows")); /* only what is not 0 */
+    json_decref(s);
+}
+END_TEST
+
+START_TEST(the_text_log_has_a_line_for_each_operator_and_one_for_the_pipeline)
+{
+    run_expect(&r, with_bad_records, 0);
+    ck_assert_ptr_nonnull(strstr(r.log, " info: s0: 2000 in, 19"));
+    ck_assert_ptr_nonnull(strstr(r.log, " info: u: 19"));
+    ck_assert_ptr_nonnull(strstr(r.log, " committed; busy "));
+    ck_assert_ptr_nonnull(strstr(r.log, "; epochs "));
+    ck_assert_ptr_nonnull(strstr(r.log, " info: p: done after "));
+}
+END_TEST
+
+START_TEST(fail_on_dead_letter_fails_a_run_that_set_something_aside)
+{
+    static const char *const args[] = {"--fail-on-dead-letter", NULL};
+    run_write_manifest(&r, with_bad_records);
+    run_start(&r, args);
+    run_ends(&r, 1);
+    ck_assert_ptr_nonnull(strstr(r.log, "error: p: failed, because "));
+    ck_assert_ptr_nonnull(strstr(r.log, "info: p: done after "));
+}
+END_TEST
+
+START_TEST(fail_on_dead_letter_passes_a_run_without)
+{
+    static const char *const args[] = {"--fail-on-dead-letter", NULL};
+    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':1000") "," SINK("k", 1, "s0", "")));
+    run_start(&r, args);
+    run_ends(&r, 0);
+}
+END_TEST
+
+static bool is_committing(struct run *run, void *arg)
+{
+    (void)run;
+    return atomic_load(&r.stage->calls[1][AT_COMMIT]) >= *(uint64_t *)arg;
+}
+
+static bool has_served(struct run *run, void *arg)
+{
+    (void)run;
+    return atomic_load(&r.stage->calls[0][AT_SERVE]) >= *(uint64_t *)arg;
+}
+
+static bool has_polled(struct run *run, void *arg)
+{
+    (void)run;
+    return atomic_load(&r.stage->calls[0][AT_POLL]) >= *(uint64_t *)arg;
+}
+
+START_TEST(a_stalled_sink_makes_itself_and_all_before_it_backpressured)
+{
+    uint64_t first = 1;
+    run_write_manifest(
+        &r, PIPELINE(
+                "", SOURCE(0, ",'partitions':2,'records':200000,'pad':40,"
+                              "'limit':true") "," UDF("u", 2, "s0", "") "," SINK("k", 1, "u", "")));
+    run_start(&r, as_json);
+    run_until(&r, is_committing, &first, "first positions");
+    atomic_store(&r.stage->gate[1], true);
+    atomic_store(&r.stage->limit[0], 200000);
+    uint64_t served = atomic_load(&r.stage->calls[0][AT_SERVE]) + 10; /* 100 ms each */
+    run_until(&r, has_served, &served, "a second of waiting");
+    atomic_store(&r.stage->gate[1], false);
+    run_ends(&r, 0);
+    json_t *s = summary_of_log();
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const names[] = {"s0", "u", "k"};
+        const json_t *o = operator_of(s, i, names[i]);
+        ck_assert_double_ge(number(o, "backpressured_s"), 0.7);
+        ck_assert_double_le(number(o, "backpressured_s") + number(o, "busy_s"),
+                            number(s, "seconds") + 0.01);
+    }
+    ck_assert_double_gt(number(operator_of(s, 0, "s0"), "busy_s"), 0.0);
+    json_decref(s);
+}
+END_TEST
+
+START_TEST(a_pipeline_without_input_is_idle)
+{
+    uint64_t commits = 2;
+    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':100,'end':false") "," UDF(
+                                            "u", 2, "s0", "") "," SINK("k", 1, "u", "")));
+    run_start(&r, as_json);
+    run_until(&r, is_committing, &commits, "rows");
+    uint64_t polls = atomic_load(&r.stage->calls[0][AT_POLL]) + 2; /* about one a second */
+    run_until(&r, has_polled, &polls, "polls");
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
+    json_t *s = summary_of_log();
+    ck_assert_double_gt(number(s, "seconds"), 0.5);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *o = json_array_get(json_object_get(s, "operators"), i);
+        ck_assert_double_le(number(o, "backpressured_s") + number(o, "busy_s"),
+                            number(s, "seconds") / 3);
+    }
+    json_decref(s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stats");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 120);
+    tcase_add_checked_fixture(all, set_up, tear_down);
+    tcase_add_test(all, a_bounded_run_ends_with_one_summary_object);
+    tcase_add_test(all, the_text_log_has_a_line_for_each_operator_and_one_for_the_pipeline);
+    tcase_add_test(all, fail_on_dead_letter_fails_a_run_that_set_something_aside);
+    tcase_add_test(all, fail_on_dead_letter_passes_a_run_without);
+    tcase_add_test(all, a_stalled_sink_makes_itself_and_all_before_it_backpressured);
+    tcase_add_test(all, a_pipeline_without_input_is_idle);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
