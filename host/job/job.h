@@ -171,6 +171,7 @@ struct job {
     uint64_t reaches[MANIFEST_OPERATORS_MAX][MANIFEST_OPERATORS_MAX / 64];
     struct partitions partitions;
     bool seeding_was_interrupted;
+    bool has_begun[PARTITIONS_MAX];   /**< by partition id: it had a position in the sinks once */
     int64_t starts[PARTITIONS_MAX];   /**< by partition id: where the source begins */
     int64_t resolved[PARTITIONS_MAX]; /**< what the startup mode said; 0 where it was not asked */
     struct pool *pool;

@@ -2,8 +2,8 @@
 #include "job/positions.h"
 
 #include "base/log.h"
+#include "job/begun.h"
 #include "job/reach.h"
-#include "job/seeding.h"
 #include "job/tasks.h"
 
 #include <assert.h>
@@ -71,52 +71,70 @@ static int32_t highest_known(const struct node *sink, const struct ph_partition 
     return highest;
 }
 
-/*
- * Where the sink wants a partition to begin, -1 = where the startup mode says. Partitions are
- * numbered upwards: one above all that the sink knows is new and begins at its beginning, one below
- * had a position once.
- */
-static int32_t wanted_start(const struct node *sink, const struct ph_partition *p, int64_t *start,
-                            struct ph_error *err)
+/* By what the first offset of a partition is known. */
+enum place {
+    PLACE_SINKS,  /* its positions */
+    PLACE_NEW,    /* it appeared in a topic that the sinks know: its beginning */
+    PLACE_STARTUP /* the startup mode */
+};
+
+static int32_t refuse_lost(const struct node *sink, const struct ph_partition *p, int32_t highest,
+                           struct ph_error *err)
 {
-    *start = position_in(sink, p->id);
-    int32_t highest = *start >= 0 ? -1 : highest_known(sink, p);
-    if (highest < 0 || sink->job->seeding_was_interrupted) {
-        return PH_OK;
-    }
-    if (p->partition > highest) {
-        *start = 0;
-        return PH_OK;
-    }
     return ph_error_set(err, PH_ERR_FATAL,
                         "%s has positions of %s up to partition %d, but that of partition %d is "
                         "lost: restore it, or remove all of them to begin by the startup mode",
                         sink->manifest->name, p->topic, highest, p->partition);
 }
 
-/* Fills job->starts for one partition as far as the sinks say; *known false: the startup mode must.
+/*
+ * Where the sink wants a partition to begin. Partitions are numbered upwards: one above all that
+ * the sink knows, and that no earlier run began, is new and begins at its beginning; any other had
+ * a position once. While the first positions were being made none is lost.
  */
-static int32_t start_from_sinks(struct job *job, const struct ph_partition *p, bool *known,
+static int32_t find_place(const struct node *sink, const struct ph_partition *p, enum place *place,
+                          int64_t *start, struct ph_error *err)
+{
+    const struct job *job = sink->job;
+    int32_t highest = highest_known(sink, p);
+    *start = position_in(sink, p->id);
+    if (*start >= 0 || highest < 0) {
+        *place = *start >= 0 ? PLACE_SINKS : PLACE_STARTUP;
+        return PH_OK;
+    }
+    bool is_new = p->partition > highest && !job->has_begun[p->id];
+    if (job->seeding_was_interrupted && !(is_new && begun_has_topic(job, p))) {
+        *place = PLACE_STARTUP;
+        return PH_OK;
+    }
+    *place = PLACE_NEW;
+    *start = 0;
+    return is_new ? PH_OK : refuse_lost(sink, p, highest, err);
+}
+
+/* Fills job->starts for one partition as far as the sinks say. */
+static int32_t start_from_sinks(struct job *job, const struct ph_partition *p, enum place *place,
                                 struct ph_error *err)
 {
     bool any = false;
-    bool all = true;
     int64_t *start = &job->starts[p->id];
     *start = INT64_MAX;
+    *place = PLACE_SINKS;
     for (uint32_t i = 0; i < job->node_count; i++) {
         const struct node *n = &job->nodes[i];
+        enum place own;
         int64_t at;
         if (node_kind(n) != PH_KIND_SINK || !n->keeps_positions || !feeds(p, n)) {
             continue;
         }
-        if (wanted_start(n, p, &at, err) != PH_OK) {
+        if (find_place(n, p, &own, &at, err) != PH_OK) {
             return PH_ERROR;
         }
         any = true;
-        all = all && at >= 0;
+        *place = own > *place ? own : *place;
         *start = at >= 0 && at < *start ? at : *start;
     }
-    *known = any && all;
+    *place = any ? *place : PLACE_STARTUP;
     return PH_OK;
 }
 
@@ -141,44 +159,52 @@ static int32_t ask_source(struct task *source, struct ph_partition *unknown, uin
     return rc;
 }
 
-/* The partitions that some sink knows nothing of, into unknown; answers how many there are of the
- * source. */
-static int32_t list_unknown(struct task *source, struct ph_partition *unknown, uint32_t *count,
-                            uint32_t *total, struct ph_error *err)
+/* How many partitions of a source begin in each way. */
+struct counts {
+    uint32_t of[PLACE_STARTUP + 1];
+};
+
+/* The partitions that some sink knows nothing of, into unknown. */
+static int32_t list_unknown(struct task *source, struct ph_partition *unknown,
+                            struct counts *counts, struct ph_error *err)
 {
     struct job *job = source->job;
-    *count = 0;
-    *total = 0;
+    *counts = (struct counts){{0}};
     for (uint32_t id = 0; id < job->partitions.count; id++) {
         const struct ph_partition *p = job->partitions.items[id];
-        bool known;
+        enum place place;
         if (source_of(job, p) != source->node) {
             continue;
         }
-        ++*total;
         job->resolved[id] = 0;
-        if (start_from_sinks(job, p, &known, err) != PH_OK) {
+        if (start_from_sinks(job, p, &place, err) != PH_OK) {
             return PH_ERROR;
         }
-        if (!known) {
-            unknown[(*count)++] = *p;
+        if (place == PLACE_STARTUP) {
+            unknown[counts->of[PLACE_STARTUP]] = *p;
         }
+        counts->of[place]++;
     }
     return PH_OK;
 }
 
-static void log_starts(const struct task *source, uint32_t known, uint32_t unknown)
+static void log_starts(const struct task *source, const struct counts *counts)
 {
-    char text[128] = "there are no partitions";
+    static const char *const words[PLACE_STARTUP + 1][2] = {
+        [PLACE_SINKS] = {"partition goes on where its sinks stand",
+                         "partitions go on where their sinks stand"},
+        [PLACE_NEW] = {"new partition begins at its beginning",
+                       "new partitions begin at their beginning"},
+        [PLACE_STARTUP] = {"partition begins anew", "partitions begin anew"},
+    };
+    char text[192] = "there are no partitions";
     size_t length = 0;
-    if (known > 0) {
-        length = (size_t)snprintf(text, sizeof text, "%u %s stand", known,
-                                  known == 1 ? "partition goes on where its sinks"
-                                             : "partitions go on where their sinks");
-    }
-    if (unknown > 0) {
-        (void)snprintf(text + length, sizeof text - length, "%s%u %s anew", known > 0 ? ", " : "",
-                       unknown, unknown == 1 ? "partition begins" : "partitions begin");
+    for (uint32_t i = 0; i <= PLACE_STARTUP; i++) {
+        uint32_t n = counts->of[i];
+        if (n > 0) {
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%u %s",
+                                       length > 0 ? ", " : "", n, words[i][n > 1]);
+        }
     }
     log_write(PH_LOG_INFO, source->node->manifest->name, "%s", text);
 }
@@ -186,17 +212,16 @@ static void log_starts(const struct task *source, uint32_t known, uint32_t unkno
 int32_t positions_resolve(struct task *source, struct ph_error *err)
 {
     struct ph_partition *unknown = calloc(source->job->partitions.count + 1u, sizeof *unknown);
-    uint32_t total;
-    uint32_t count;
+    struct counts n;
     if (unknown == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for partitions");
     }
-    int32_t rc = list_unknown(source, unknown, &count, &total, err);
-    if (rc == PH_OK && count > 0) {
-        rc = ask_source(source, unknown, count, err);
+    int32_t rc = list_unknown(source, unknown, &n, err);
+    if (rc == PH_OK && n.of[PLACE_STARTUP] > 0) {
+        rc = ask_source(source, unknown, n.of[PLACE_STARTUP], err);
     }
     if (rc == PH_OK) {
-        log_starts(source, total - count, count);
+        log_starts(source, &n);
     }
     free(unknown);
     return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/seeding.h"
 
+#include "job/begun.h"
 #include "job/folder.h"
 
 #include <errno.h>
@@ -39,10 +40,13 @@ int32_t seeding_begin(const struct job *job, struct ph_error *err)
     return folder_sync(job->manifest->state_dir) == 0 ? PH_OK : failed(path, "made durable", err);
 }
 
-int32_t seeding_end(const struct job *job, struct ph_error *err)
+int32_t seeding_end(struct job *job, struct ph_error *err)
 {
     char path[PATH_MAX];
     path_of(job, path);
+    if (begun_store(job, err) != PH_OK) {
+        return PH_ERROR;
+    }
     if (unlink(path) != 0 && errno != ENOENT) {
         return failed(path, "removed", err);
     }

@@ -15,8 +15,7 @@ bool seeding_was_interrupted(const struct job *job);
 /** Sets the mark. [control] */
 __attribute__((warn_unused_result)) int32_t seeding_begin(const struct job *job,
                                                           struct ph_error *err);
-/** Takes the mark away. [control] */
-__attribute__((warn_unused_result)) int32_t seeding_end(const struct job *job,
-                                                        struct ph_error *err);
+/** Every partition has begun: remembers that, and takes the mark away. [control] */
+__attribute__((warn_unused_result)) int32_t seeding_end(struct job *job, struct ph_error *err);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "job/begun.h"
 #include "job/plan.h"
 #include "job/positions.h"
 #include "job/seeding.h"
@@ -228,6 +229,11 @@ static int32_t seed(struct task *t, struct ph_error *err)
     return count > 0 ? seeding_begin(t->job, err) : PH_OK;
 }
 
+static int32_t load_begun(struct task *t, struct ph_error *err)
+{
+    return begun_load(t->job, err);
+}
+
 static int32_t end_seeding(struct task *t, struct ph_error *err)
 {
     return seeding_end(t->job, err);
@@ -280,7 +286,8 @@ bool job_start(struct job *job)
 {
     job->seeding_was_interrupted = seeding_was_interrupted(job);
     return for_each_task(job, 0, true, activate) &&
-           for_each_task(job, PH_KIND_SOURCE, false, find_partitions) && claim_sinks(job) &&
+           for_each_task(job, PH_KIND_SOURCE, false, find_partitions) &&
+           try_until_done(job->nodes[0].tasks[0], load_begun) && claim_sinks(job) &&
            for_each_task(job, PH_KIND_SOURCE, false, positions_resolve) && seed_sinks(job) &&
            for_each_task(job, PH_KIND_SOURCE, true, positions_start) && start_workers(job);
 }

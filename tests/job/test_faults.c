@@ -266,6 +266,8 @@ START_TEST(a_new_partition_begins_at_its_beginning)
     run_expect(&r, PIPELINE("", SOURCE(0, RECORDS ",'begin':900") "," SINK("k", 1, "s0", "")), 0);
     ck_assert_uint_eq(run_rows(&r, 1), 1000);
     ck_assert_uint_eq(run_count(&r, 1, 0, 1, 0), 1);
+    expect_logged("s0: 1 partition goes on where its sinks stand, 1 new partition begins at its "
+                  "beginning\n");
 }
 END_TEST
 
@@ -277,6 +279,23 @@ START_TEST(a_partition_that_lost_its_position_is_refused)
         "error: s0: k has positions of topic up to partition 1, but that of partition 0 is "
         "lost: restore it, or remove all of them to begin by the startup mode");
     ck_assert_uint_eq(run_rows(&r, 1), 0);
+}
+END_TEST
+
+/* The sink's log holds only what the test puts there: of a run before, nothing is left but what
+ * state_dir has. */
+START_TEST(the_last_partition_that_lost_its_position_is_refused_too)
+{
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 0);
+    atomic_store(&r.stage->logs[1][0].durable, 0);
+    store_position(0, 1000);
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 1);
+    expect_logged(
+        "error: s0: k has positions of topic up to partition 0, but that of partition 1 is "
+        "lost: restore it, or remove all of them to begin by the startup mode");
+    atomic_store(&r.stage->logs[1][0].durable, 0);
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 0);
+    expect_logged("s0: 2 partitions begin anew\n");
 }
 END_TEST
 
@@ -338,6 +357,7 @@ int main(void)
     tcase_add_test(tc, exactly_once_refuses_a_sink_that_keeps_no_positions);
     tcase_add_test(tc, a_new_partition_begins_at_its_beginning);
     tcase_add_test(tc, a_partition_that_lost_its_position_is_refused);
+    tcase_add_test(tc, the_last_partition_that_lost_its_position_is_refused_too);
     tcase_add_test(tc, first_positions_that_a_crash_cut_short_are_asked_for_again);
     tcase_add_test(tc, an_owner_that_another_process_took_over_ends_with_77);
     suite_add_tcase(suite, tc);

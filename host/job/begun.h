@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The partitions that had a position in the sinks once: a file in state_dir, `begun`, which tells a
+ * partition that is new from one whose position was lost. Without the file, a partition above all
+ * others counts as new.
+ */
+#ifndef JOB_BEGUN_H
+#define JOB_BEGUN_H
+
+#include "job/job.h"
+
+/** Reads job->has_begun of every partition that the table has by now. [control] */
+__attribute__((warn_unused_result)) int32_t begun_load(struct job *job, struct ph_error *err);
+/** Makes durable that all partitions of the table have begun; after their first positions are.
+ * [control] */
+__attribute__((warn_unused_result)) int32_t begun_store(struct job *job, struct ph_error *err);
+/** Whether some partition of the same topic and source had begun. */
+bool begun_has_topic(const struct job *job, const struct ph_partition *p);
+
+#endif
