@@ -323,6 +323,10 @@ int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partiti
     if (!session_is_alive(&t->session) && connect_open(t, err) != PH_OK) {
         return PH_ERROR;
     }
+    if (positions_ensure_table(t, err) != PH_OK) {
+        connect_close(t);
+        return PH_ERROR;
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (hold(t, &partitions[i], err) != PH_OK) {
             return PH_ERROR;

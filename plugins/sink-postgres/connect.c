@@ -81,7 +81,7 @@ int32_t connect_open(struct sink_task *t, struct ph_error *err)
 {
     connect_close(t);
     if (connect_start(t, err) != PH_OK || connect_settings(t, err) != PH_OK ||
-        catalog_check(t, err) != PH_OK || positions_ensure_table(t, err) != PH_OK) {
+        catalog_check(t, err) != PH_OK || positions_check_table(t, err) != PH_OK) {
         connect_close(t);
         return PH_ERROR;
     }
@@ -98,4 +98,17 @@ void connect_close(struct sink_task *t)
     t->is_prepared = false;
     t->epoch.is_copying = false;
     plan_fini(&t->plan);
+}
+
+int32_t connect_check(void *task, char *text, uint64_t capacity, struct ph_error *err)
+{
+    const struct sink_task *t = (const struct sink_task *)task;
+    int version = PQserverVersion(t->session.conn);
+    (void)err;
+    (void)snprintf(text, (size_t)capacity,
+                   "PostgreSQL %d.%d at %s, table %s takes %u columns; %s %s", version / 10000,
+                   version % 10000, t->session.address, sql_text(&t->sink->table),
+                   t->sink->column_count, sql_text(&t->sink->positions_table),
+                   t->has_positions_table ? "is there" : "will be made by the first run");
+    return PH_OK;
 }

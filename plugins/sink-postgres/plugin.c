@@ -2,6 +2,8 @@
 /* sink-postgres: the descriptor and the lifecycle. */
 #include "sink.h"
 
+#include "pipehost/check.h"
+
 #include <stdlib.h>
 
 #define KEY(type, flags, name, text, fallback, minimum, maximum)                                   \
@@ -181,6 +183,14 @@ static void abort_epoch(void *task)
     epoch_abort((struct sink_task *)task);
 }
 
+static const struct ph_check_ops check_ops = {.size = sizeof check_ops, .check = connect_check};
+
+static const void *get_extension(void *op, const char *id)
+{
+    (void)op;
+    return strcmp(id, PH_EXTENSION_CHECK) == 0 ? &check_ops : NULL;
+}
+
 static const struct ph_operator_ops ops = {
     .size = sizeof ops,
     .create = create,
@@ -191,6 +201,7 @@ static const struct ph_operator_ops ops = {
     .task_destroy = task_destroy,
     .activate = activate,
     .deactivate = deactivate,
+    .get_extension = get_extension,
 };
 
 static const struct ph_sink_ops sink_ops = {

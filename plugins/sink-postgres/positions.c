@@ -94,13 +94,47 @@ static int32_t inspect_table(struct sink_task *t, bool *is_there, struct ph_erro
     return PH_OK;
 }
 
-int32_t positions_ensure_table(struct sink_task *t, struct ph_error *err)
+/* What a claim would need to make the table: a schema, and the right to make tables in it. */
+static int32_t check_schema(struct sink_task *t, struct ph_error *err)
 {
-    bool is_there = false;
-    if (inspect_table(t, &is_there, err) != PH_OK) {
+    static const char query[] =
+        "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'CREATE'), false) FROM "
+        "(SELECT CASE WHEN cardinality(p) = 2 THEN p[1] ELSE current_schema()::text END AS name "
+        "FROM parse_ident($1) AS p) AS wanted LEFT JOIN pg_namespace n ON n.nspname = wanted.name";
+    const char *values[] = {sql_text(&t->sink->positions_table)};
+    PGresult *r = NULL;
+    if (session_query(&t->session, query, 1, values, "looking up the positions table's schema", &r,
+                      err) != PH_OK) {
         return PH_ERROR;
     }
-    return is_there ? PH_OK : create_table(t, err);
+    bool is_there = PQgetvalue(r, 0, 0)[0] == 't';
+    bool may_create = PQgetvalue(r, 0, 1)[0] == 't';
+    PQclear(r);
+    if (!is_there) {
+        (void)ph_error_set(err, PH_ERR_CONFIG,
+                           "the positions table %s cannot be made: there is no such schema",
+                           values[0]);
+        ph_error_set_key(err, "/positions_table");
+        return PH_ERROR;
+    }
+    return may_create ? PH_OK : fail_no_right(t, err);
+}
+
+int32_t positions_check_table(struct sink_task *t, struct ph_error *err)
+{
+    if (inspect_table(t, &t->has_positions_table, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return t->has_positions_table ? PH_OK : check_schema(t, err);
+}
+
+int32_t positions_ensure_table(struct sink_task *t, struct ph_error *err)
+{
+    if (!t->has_positions_table && create_table(t, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    t->has_positions_table = true;
+    return PH_OK;
 }
 
 uint32_t positions_place(const struct sink_task *t, uint32_t partition_id)

@@ -85,6 +85,7 @@ struct sink_task {
     struct held *held; /**< ascending by partition id */
     uint32_t held_count;
     uint32_t held_capacity;
+    bool has_positions_table; /**< as far as the present connection knows */
     bool is_prepared;         /**< the session knows the statement that moves positions */
     bool has_warned_of_fewer; /**< that a trigger swallows rows */
     struct epoch epoch;
@@ -96,9 +97,11 @@ int32_t options_init(struct sink *s, const struct ph_config *config, struct ph_e
 int32_t options_bind(struct sink *s, const struct ph_binding *binding, struct ph_error *err);
 void options_fini(struct sink *s);
 
-/* connect.c: a session with its settings, the table checked, the positions table there */
+/* connect.c: a session with its settings, both tables checked; changes nothing in the database */
 int32_t connect_open(struct sink_task *t, struct ph_error *err);
 void connect_close(struct sink_task *t);
+/** pipehost.check/1: says what connect_open found. */
+int32_t connect_check(void *task, char *text, uint64_t capacity, struct ph_error *err);
 
 /* catalog.c: makes t->plan and t->copy from what the table is now */
 int32_t catalog_check(struct sink_task *t, struct ph_error *err);
@@ -110,6 +113,9 @@ void catalog_add_match(const struct sink_task *t, struct sql *sql);
 int32_t catalog_check_same(struct sink_task *t, struct ph_error *err);
 
 /* positions.c */
+/** Whether the positions table is there and ours, or could be made. */
+int32_t positions_check_table(struct sink_task *t, struct ph_error *err);
+/** Makes it if the check did not see it. */
 int32_t positions_ensure_table(struct sink_task *t, struct ph_error *err);
 int32_t positions_prepare(struct sink_task *t, struct ph_error *err);
 /** Adds the statement that moves the epoch's positions to sql. */

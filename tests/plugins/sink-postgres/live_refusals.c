@@ -151,6 +151,37 @@ START_TEST(a_user_without_the_right_to_make_tables_gets_what_to_run)
 }
 END_TEST
 
+START_TEST(connecting_makes_nothing_and_claiming_makes_the_positions_table)
+{
+    struct rig r;
+    struct ph_position p;
+    rig_sql("CREATE TABLE live (ip text, at timestamp)");
+    rig_settings(&r, "live");
+    rig_open(&r, fields, 2);
+    ck_assert_int_eq(harness_activate(r.task), PH_OK);
+    ck_assert_str_eq(rig_value("SELECT to_regclass('pipehost_positions')"), "");
+    r.task->is_active = false;
+    assert_ok(&r, rig_claim(&r, 1, &p));
+    ck_assert_str_eq(rig_value("SELECT count(*) FROM pipehost_positions"), "1");
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(a_schema_that_is_not_there_is_told_when_connecting)
+{
+    struct rig r;
+    rig_sql("CREATE TABLE live (ip text, at timestamp)");
+    rig_settings(&r, "live");
+    rig_set(&r, "positions_table", "nowhere.positions");
+    rig_open(&r, fields, 2);
+    assert_activate(
+        &r, "/positions_table",
+        "the positions table \"nowhere\".\"positions\" cannot be made: there is no such "
+        "schema");
+    rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_positions_table_that_is_something_else_is_refused)
 {
     struct rig r;
@@ -280,6 +311,8 @@ TCase *refusal_tests(void)
     tcase_add_test(c, a_database_that_is_not_there_is_refused_at_once);
     tcase_add_test(c, a_user_without_the_right_to_insert_is_told);
     tcase_add_test(c, a_user_without_the_right_to_make_tables_gets_what_to_run);
+    tcase_add_test(c, connecting_makes_nothing_and_claiming_makes_the_positions_table);
+    tcase_add_test(c, a_schema_that_is_not_there_is_told_when_connecting);
     tcase_add_test(c, a_positions_table_that_is_something_else_is_refused);
     tcase_add_test(c, a_table_dropped_while_running_ends_the_epoch_with_its_name);
     tcase_add_test(c,
