@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The process's log on stderr: sentences for an operator, as text lines or as one JSON object a
- * line. A line is written with one write call. Lines longer than 4 KiB are cut. Thread-safe.
+ * line. A line is written with one write call. Lines longer than 4 KiB are cut. Thread-safe. Nobody
+ * who logs waits for stderr (base/log_queue.h): lines that find no room are counted, and told once
+ * there is room again.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -10,7 +12,8 @@
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-/** Default before any call: text, PH_LOG_INFO, stderr. [control] */
+/** Default before any call: text, PH_LOG_INFO, stderr. Flushes what goes to the last fd. [control]
+ */
 void log_init(enum log_format format, int32_t level, int fd);
 
 /** Sees each line's text before it is written and may shorten it in place: how a secret that a
@@ -27,8 +30,14 @@ __attribute__((format(printf, 3, 4))) void log_write(int32_t level, const char *
 
 /**
  * A line with machine-readable members in JSON format: fields is the inside of a JSON object
- * without braces ("\"rows\":12"), text the sentence that the text format prints. [any]
+ * without braces ("\"rows\":12"), text the sentence that the text format prints. The redactor sees
+ * the text only, since a number in the fields may look like a secret: what fields hold, numbers and
+ * names, is the caller's to keep clean. [any]
  */
 void log_event(int32_t level, const char *component, const char *text, const char *fields);
+
+/** Waits until what was logged is written, as long as stderr takes it: before an _exit, which gives
+ * the log's thread no time. An exit flushes by itself. [any] */
+void log_flush(void);
 
 #endif

@@ -187,6 +187,7 @@ static void end_process(struct control *c)
     log_write(PH_LOG_ERROR, stuck != NULL ? stuck->node->manifest->name : NULL,
               "the plugin does not return from a call: the process ends without it");
     (void)exit_status(c, false); /* says why it was to stop */
+    log_flush();
     _exit(JOB_EXIT_FAILURE);
 }
 

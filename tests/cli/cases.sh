@@ -116,6 +116,37 @@ check verbose 0 '' '*debug: s0: topic/0 begins at offset 5*' good.json -v --plug
 check json-log 0 '' '\{"time":"*"level":"info"*\}' good.json --log-format json --plugin-dir "$PLUGINS"
 check set 0 '' '*info: other: done after *' good.json --set /pipeline=other --plugin-dir "$PLUGINS"
 
+# ---- a stderr that nobody reads stops neither data nor signals
+
+# until_true COMMAND...: asks again for 20 s.
+until_true() {
+    local end=$((SECONDS + 20))
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        read -r -t 0.02 <>pause
+    done
+    return 0
+}
+blocks_sigterm() {
+    local mask
+    mask=$(sed -n 's/^SigBlk:[[:space:]]*//p' "/proc/$1/status") && [ $((16#$mask & 16#4000)) != 0 ]
+}
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+mkfifo pause full
+exec 5<>full
+head -c 65536 /dev/zero >&5
+timeout 30 "$PIPEHOST" good.json -v --set /pipeline=stalled --plugin-dir "$PLUGINS" 2>&5 ||
+    { echo "FAILED stalled: a bounded run ends with $?"; FAILED=$((FAILED + 1)); }
+"$PIPEHOST" good.json -v --set /pipeline=endless --set s0/config/end=false --plugin-dir "$PLUGINS" 2>&5 &
+pid=$!
+until_true blocks_sigterm $pid || { echo 'FAILED stalled: it did not begin'; FAILED=$((FAILED + 1)); }
+kill -TERM $pid
+until_true is_gone $pid || { echo 'FAILED stalled: SIGTERM is not heard'; FAILED=$((FAILED + 1)); kill -KILL $pid; }
+wait $pid ||
+    { echo 'FAILED stalled: the drained pipeline did not exit 0'; FAILED=$((FAILED + 1)); }
+exec 5>&-
+
 if [ "$FAILED" != 0 ]; then
     printf '%s cases failed\n' "$FAILED"
     exit 1

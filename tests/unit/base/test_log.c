@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include "base/clock.h"
+
 #include <check.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int log_pipe[2];
+static const char *seen; /* by read_pipe_until */
 static char captured[65536];
 
 static void open_log(enum log_format format, int32_t level)
@@ -143,16 +150,34 @@ static void hide_hunter2(char *text)
     }
 }
 
-START_TEST(the_redactor_sees_text_and_fields_before_anybody_else)
+START_TEST(the_redactor_sees_the_text_before_anybody_else)
 {
     open_log(LOG_FORMAT_JSON, PH_LOG_INFO);
     log_set_redactor(hide_hunter2);
-    log_event(PH_LOG_INFO, NULL, "password hunter2", "\"why\":\"hunter2\"");
+    log_event(PH_LOG_INFO, NULL, "password hunter2", "\"rows\":1");
     log_write(PH_LOG_INFO, NULL, "again %s", "hunter2");
     const char *lines = close_log();
     ck_assert_ptr_null(strstr(lines, "hunter2"));
-    ck_assert_ptr_nonnull(strstr(lines, "\"text\":\"password *******\",\"why\":\"*******\""));
+    ck_assert_ptr_nonnull(strstr(lines, "\"text\":\"password *******\",\"rows\":1}"));
     ck_assert_ptr_nonnull(strstr(lines, "again *******"));
+    log_set_redactor(NULL);
+}
+END_TEST
+
+static void hide_2024(char *text)
+{
+    char *at = strstr(text, "2024");
+    if (at != NULL) {
+        memset(at, '*', 4);
+    }
+}
+
+START_TEST(a_secret_that_looks_like_a_number_leaves_the_fields_json)
+{
+    open_log(LOG_FORMAT_JSON, PH_LOG_INFO);
+    log_set_redactor(hide_2024);
+    log_event(PH_LOG_INFO, NULL, "2024 records", "\"in\":2024");
+    assert_matches(close_log(), "\"text\":\"\\*\\*\\*\\* records\",\"in\":2024\\}\n$");
     log_set_redactor(NULL);
 }
 END_TEST
@@ -185,6 +210,136 @@ START_TEST(lines_of_several_threads_do_not_mix)
 }
 END_TEST
 
+/* ---- a stderr that nobody reads ---- */
+
+/* Fills the pipe, so that the next write to it would wait. */
+static void stall_pipe(void)
+{
+    static const char full[4096];
+    int size = fcntl(log_pipe[1], F_SETPIPE_SZ, (int)sizeof full);
+    ck_assert_int_ge(size, (int)sizeof full);
+    for (int done = 0; done < size; done += (int)sizeof full) {
+        ck_assert_int_eq(write(log_pipe[1], full, sizeof full), (ssize_t)sizeof full);
+    }
+}
+
+static bool read_pipe_until(const char *wanted)
+{
+    size_t length = 0;
+    struct pollfd readable = {.fd = log_pipe[0], .events = POLLIN};
+    static char text[1u << 20];
+    while (poll(&readable, 1, 10000) > 0 && length < sizeof text - 1) {
+        ssize_t n = read(log_pipe[0], text + length, sizeof text - 1 - length);
+        ck_assert_int_gt(n, 0);
+        for (; n > 0; n--, length++) {
+            text[length] = text[length] == '\0' ? ' ' : text[length];
+        }
+        text[length] = '\0';
+        if (strstr(text, wanted) != NULL && text[length - 1] == '\n') {
+            seen = text;
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned int count_lines(const char *text, const char *with)
+{
+    unsigned int count = 0;
+    for (; (text = strstr(text, with)) != NULL; text++) {
+        count++;
+    }
+    return count;
+}
+
+#define STALLED_LINES 20000u
+
+static void log_while_stalled(void)
+{
+    int64_t begin_ns = clock_monotonic_ns();
+    stall_pipe();
+    for (unsigned int i = 0; i < STALLED_LINES; i++) {
+        log_write(i % 100 == 0 ? PH_LOG_ERROR : PH_LOG_INFO, NULL, "sentence number %u", i);
+    }
+    ck_assert_int_lt(clock_monotonic_ns() - begin_ns, 10 * CLOCK_NS_PER_S);
+}
+
+START_TEST(a_stalled_stderr_stops_nobody_who_logs)
+{
+    open_log(LOG_FORMAT_TEXT, PH_LOG_INFO);
+    log_while_stalled();
+    ck_assert(read_pipe_until("were dropped"));
+}
+END_TEST
+
+START_TEST(lines_that_nobody_took_are_counted_where_they_are_missing)
+{
+    unsigned long dropped = 0;
+    open_log(LOG_FORMAT_TEXT, PH_LOG_INFO);
+    log_while_stalled();
+    ck_assert(read_pipe_until("were dropped"));
+    const char *note = strstr(seen, "warning: ");
+    ck_assert_ptr_nonnull(note);
+    ck_assert_int_eq(sscanf(note, "warning: %lu lines of this log were dropped here", &dropped), 1);
+    unsigned int kept = count_lines(seen, "sentence number ");
+    ck_assert_uint_gt(kept, 1000);
+    ck_assert_uint_eq(kept + dropped, STALLED_LINES);
+    log_write(PH_LOG_INFO, NULL, "after it");
+    ck_assert(read_pipe_until("after it"));
+    ck_assert_uint_eq(count_lines(seen, "were dropped"), 0);
+}
+END_TEST
+
+START_TEST(the_dropped_are_counted_in_json_too)
+{
+    open_log(LOG_FORMAT_JSON, PH_LOG_INFO);
+    log_while_stalled();
+    ck_assert(read_pipe_until("\"dropped_lines\":"));
+    assert_matches(seen, "\"level\":\"warning\",[^{]*,\"dropped_lines\":[1-9][0-9]*\\}\n");
+}
+END_TEST
+
+START_TEST(flushing_a_stalled_stderr_gives_up)
+{
+    open_log(LOG_FORMAT_TEXT, PH_LOG_INFO);
+    stall_pipe();
+    log_write(PH_LOG_INFO, NULL, "one line");
+    int64_t begin_ns = clock_monotonic_ns();
+    log_flush();
+    ck_assert_int_ge(clock_monotonic_ns() - begin_ns, 100 * CLOCK_NS_PER_MS);
+    ck_assert_int_lt(clock_monotonic_ns() - begin_ns, 10 * CLOCK_NS_PER_S);
+    ck_assert(read_pipe_until("one line"));
+}
+END_TEST
+
+START_TEST(lines_before_an_exit_come_out)
+{
+    int status;
+    open_log(LOG_FORMAT_TEXT, PH_LOG_INFO);
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 300; i++) {
+            log_write(PH_LOG_INFO, NULL, "sentence number %d", i);
+        }
+        exit(7);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(WEXITSTATUS(status), 7);
+    ck_assert_uint_eq(count_lines(close_log(), "sentence number "), 300);
+}
+END_TEST
+
+START_TEST(an_error_is_written_before_the_call_returns)
+{
+    char line[256] = "";
+    open_log(LOG_FORMAT_TEXT, PH_LOG_INFO);
+    ck_assert_int_eq(fcntl(log_pipe[0], F_SETFL, O_NONBLOCK), 0);
+    log_write(PH_LOG_ERROR, NULL, "the last words");
+    ck_assert_int_gt(read(log_pipe[0], line, sizeof line - 1), 0);
+    assert_matches(line, "error: the last words\n$");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -198,8 +353,16 @@ int main(void)
     tcase_add_test(t, a_long_line_is_cut_visibly_and_stays_below_4_kib);
     tcase_add_test(t, a_long_json_line_is_still_an_object_with_its_fields);
     tcase_add_test(t, fields_that_do_not_fit_are_left_out_as_a_whole);
-    tcase_add_test(t, the_redactor_sees_text_and_fields_before_anybody_else);
+    tcase_add_test(t, the_redactor_sees_the_text_before_anybody_else);
+    tcase_add_test(t, a_secret_that_looks_like_a_number_leaves_the_fields_json);
     tcase_add_test(t, lines_of_several_threads_do_not_mix);
+    tcase_add_test(t, a_stalled_stderr_stops_nobody_who_logs);
+    tcase_add_test(t, lines_that_nobody_took_are_counted_where_they_are_missing);
+    tcase_add_test(t, the_dropped_are_counted_in_json_too);
+    tcase_add_test(t, flushing_a_stalled_stderr_gives_up);
+    tcase_add_test(t, lines_before_an_exit_come_out);
+    tcase_add_test(t, an_error_is_written_before_the_call_returns);
+    tcase_set_timeout(t, 60);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);
