@@ -5,42 +5,37 @@
 #include "base/clock.h"
 #include "base/escape.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include "delivery/letter_file.h"
+#include "delivery/letter_memory.h"
+
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* A value of 1 MiB grows at most sixfold when it is escaped. */
-#define LINE_MAX_BYTES ((size_t)8 * 1024 * 1024)
 
 struct dead_letters {
     pthread_mutex_t mutex;
     char *pipeline;
-    char *path;
-    int fd;
-    bool is_new; /* its folder does not durably know it yet */
-    bool is_regular;
-    bool needs_break; /* the file ends within a line */
-    bool is_dirty;
+    struct letter_file file;
+    struct letter_memory memory;
     uint64_t count;
     struct buf line;
 };
 
-struct dead_letters *dead_letters_create(const char *pipeline, const char *path)
+struct dead_letters *dead_letters_create(const char *pipeline,
+                                         const struct dead_letter_settings *settings)
 {
     struct dead_letters *d = calloc(1, sizeof *d);
     if (d == NULL) {
         return NULL;
     }
     (void)pthread_mutex_init(&d->mutex, NULL);
-    d->fd = -1;
+    letter_memory_init(&d->memory);
     d->pipeline = strdup(pipeline);
-    d->path = strdup(path);
-    buf_init(&d->line, LINE_MAX_BYTES);
-    if (d->pipeline == NULL || d->path == NULL) {
+    /* A value of 1 MiB grows at most sixfold when it is escaped. */
+    buf_init(&d->line, LETTER_LINE_MAX_BYTES);
+    if (!letter_file_init(&d->file, settings->path,
+                          settings->max_bytes == 0 ? LETTER_FILE_MAX_BYTES : settings->max_bytes,
+                          settings->file_count == 0 ? LETTER_FILE_COUNT : settings->file_count) ||
+        d->pipeline == NULL) {
         dead_letters_destroy(d);
         return NULL;
     }
@@ -52,12 +47,10 @@ void dead_letters_destroy(struct dead_letters *d)
     if (d == NULL) {
         return;
     }
-    if (d->fd >= 0) {
-        (void)close(d->fd);
-    }
+    letter_file_fini(&d->file);
+    letter_memory_fini(&d->memory);
     buf_fini(&d->line);
     free(d->pipeline);
-    free(d->path);
     (void)pthread_mutex_destroy(&d->mutex);
     free(d);
 }
@@ -111,6 +104,14 @@ static void append_value(struct buf *out, struct ph_bytes value)
     }
 }
 
+/* What letter_memory_begin_at is told is this text. */
+static void append_partition(struct buf *out, const struct ph_partition *partition)
+{
+    append_member(out, "source", partition->source);
+    append_member(out, "topic", partition->topic);
+    buf_append_format(out, ",\"partition\":%d", partition->partition);
+}
+
 static void format_line(struct dead_letters *d, const struct dead_letter *letter)
 {
     struct buf *out = &d->line;
@@ -127,10 +128,11 @@ static void format_line(struct dead_letters *d, const struct dead_letter *letter
     append_member(out, "pipeline", d->pipeline);
     append_member(out, "operator", letter->operator_name);
     if (letter->partition != NULL) {
-        append_member(out, "source", letter->partition->source);
-        append_member(out, "topic", letter->partition->topic);
-        buf_append_format(out, ",\"partition\":%d,\"offset\":%lld", letter->partition->partition,
-                          (long long)letter->offset);
+        append_partition(out, letter->partition);
+        buf_append_format(out, ",\"offset\":%lld", (long long)letter->offset);
+    }
+    if (letter->has_sub_index) {
+        buf_append_format(out, ",\"sub\":%u", letter->sub_index);
     }
     append_member(out, "code", letter->code);
     append_member(out, "reason", letter->reason);
@@ -138,119 +140,74 @@ static void format_line(struct dead_letters *d, const struct dead_letter *letter
     buf_append_text(out, "}\n");
 }
 
-static int32_t write_failed(struct dead_letters *d, const char *what, struct ph_error *err)
+int32_t dead_letters_check(struct dead_letters *d, struct ph_error *err)
 {
-    int saved = errno;
-    (void)ph_error_set(err, PH_ERR_RETRIABLE, "the dead-letter file %s cannot be %s: %s", d->path,
-                       what, strerror(saved));
-    return PH_ERROR;
+    return letter_file_check(&d->file, err);
 }
 
-/* The folder of the file, into path[PATH_MAX]. */
-static void folder_of(const struct dead_letters *d, char *path)
+/* ---- what is written already ---- */
+
+int32_t dead_letters_begin_at(struct dead_letters *d, const struct ph_partition *partition,
+                              int64_t offset, struct ph_error *err)
 {
-    const char *slash = strrchr(d->path, '/');
-    int length = slash == NULL ? 1 : slash == d->path ? 1 : (int)(slash - d->path);
-    (void)snprintf(path, PATH_MAX, "%.*s", length, slash == NULL ? "." : d->path);
+    bool ok;
+    (void)pthread_mutex_lock(&d->mutex);
+    buf_clear(&d->line);
+    d->line.failed = false;
+    append_partition(&d->line, partition);
+    ok =
+        !d->line.failed && letter_memory_begin_at(&d->memory, d->line.data, d->line.length, offset);
+    (void)pthread_mutex_unlock(&d->mutex);
+    return ok ? PH_OK : ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for dead letters");
 }
 
-/* A new file's name is durable once its folder is. */
-static int32_t sync_folder(const struct dead_letters *d)
+struct recall {
+    struct dead_letters *letters;
+    bool out_of_memory;
+};
+
+static void recall_line(void *arg, const char *text, size_t length)
 {
-    char path[PATH_MAX];
-    folder_of(d, path);
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 ? -1 : fsync(fd);
-    int saved = errno;
-    if (fd >= 0) {
-        (void)close(fd);
+    struct recall *r = arg;
+    struct letter_id id;
+    if (letter_memory_read(&r->letters->memory, text, length, &id) &&
+        !letter_memory_add_earlier(&r->letters->memory, &id)) {
+        r->out_of_memory = true;
     }
-    errno = saved;
+}
+
+int32_t dead_letters_recall(struct dead_letters *d, struct dead_letters_recalled *recalled,
+                            struct ph_error *err)
+{
+    struct recall r = {.letters = d};
+    (void)pthread_mutex_lock(&d->mutex);
+    int32_t rc = letter_file_each(&d->file, recall_line, &r, err);
+    *recalled = (struct dead_letters_recalled){.count = d->memory.earlier.count,
+                                               .forgotten = d->memory.forgotten};
+    (void)pthread_mutex_unlock(&d->mutex);
+    if (rc == PH_OK && r.out_of_memory) {
+        rc = ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for dead letters");
+    }
     return rc;
 }
 
-/* A process that died within a write has left half a line: the next one begins on its own. */
-static bool ends_within_a_line(int fd)
-{
-    off_t size = lseek(fd, 0, SEEK_END);
-    char last = '\n';
-    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
-}
+/* ---- write ---- */
 
-static int32_t open_file(struct dead_letters *d, struct ph_error *err)
+static int32_t write_once(struct dead_letters *d, struct ph_error *err)
 {
-    int flags = O_APPEND | O_CLOEXEC | O_NOCTTY;
-    struct stat s;
-    int fd = open(d->path, O_RDWR | flags);
-    if (fd < 0 && errno == ENOENT) {
-        d->is_new = true;
-        fd = open(d->path, O_RDWR | O_CREAT | flags, 0600);
-    } else if (fd < 0) {
-        fd = open(d->path, O_WRONLY | flags); /* a pipe or a file that may only be written */
-    }
-    if (fd < 0) {
-        return write_failed(d, "opened", err);
-    }
-    if (d->is_new && sync_folder(d) != 0) {
-        (void)write_failed(d, "made durable", err);
-        (void)close(fd);
-        return PH_ERROR;
-    }
-    d->is_new = false;
-    d->fd = fd;
-    d->is_regular = fstat(fd, &s) == 0 && S_ISREG(s.st_mode);
-    d->needs_break = d->is_regular && ends_within_a_line(fd);
-    return PH_OK;
-}
-
-/* All of it or nothing: what a failed write has left is cut off again. */
-static int32_t write_whole(struct dead_letters *d, const char *data, size_t length,
-                           struct ph_error *err)
-{
-    off_t before = d->is_regular ? lseek(d->fd, 0, SEEK_END) : -1;
-    size_t done = 0;
-    while (done < length) {
-        ssize_t n = write(d->fd, data + done, length - done);
-        if (n < 0 && errno != EINTR) {
-            (void)write_failed(d, "written", err);
-            d->needs_break = done > 0 && (before < 0 || ftruncate(d->fd, before) != 0);
-            return PH_ERROR;
-        }
-        done += n > 0 ? (size_t)n : 0u;
-    }
-    return PH_OK;
-}
-
-static int32_t write_line(struct dead_letters *d, struct ph_error *err)
-{
-    if (d->fd < 0 && open_file(d, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    if (d->needs_break && write_whole(d, "\n", 1, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    d->needs_break = false;
-    if (write_whole(d, d->line.data, d->line.length, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    d->is_dirty = true;
-    d->count++;
-    return PH_OK;
-}
-
-int32_t dead_letters_check(struct dead_letters *d, struct ph_error *err)
-{
-    char folder[PATH_MAX];
-    struct stat s;
-    bool exists = stat(d->path, &s) == 0;
-    folder_of(d, folder);
-    if (exists && S_ISDIR(s.st_mode)) {
-        errno = EISDIR;
-    } else if (access(exists ? d->path : folder, exists ? W_OK : W_OK | X_OK) == 0) {
+    struct letter_id id;
+    bool has_id = letter_memory_read(&d->memory, d->line.data, d->line.length - 1, &id);
+    if (has_id && letter_memory_has(&d->memory, &id)) {
         return PH_OK;
     }
-    return ph_error_set(err, PH_ERR_CONFIG, "the dead-letter file %s cannot be written: %s",
-                        d->path, strerror(errno));
+    if (letter_file_append(&d->file, d->line.data, d->line.length, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (has_id) {
+        letter_memory_add(&d->memory, &id);
+    }
+    d->count++;
+    return PH_OK;
 }
 
 int32_t dead_letters_add(struct dead_letters *d, const struct dead_letter *letter,
@@ -261,27 +218,15 @@ int32_t dead_letters_add(struct dead_letters *d, const struct dead_letter *lette
     int32_t rc = d->line.failed ? ph_error_set(err, PH_ERR_FATAL,
                                                "out of memory for a dead letter of %u bytes",
                                                letter->value.length)
-                                : write_line(d, err);
+                                : write_once(d, err);
     (void)pthread_mutex_unlock(&d->mutex);
     return rc;
 }
 
 int32_t dead_letters_sync(struct dead_letters *d, struct ph_error *err)
 {
-    int32_t rc = PH_OK;
     (void)pthread_mutex_lock(&d->mutex);
-    if (d->is_dirty) {
-        /* EINVAL: a pipe or a terminal, which has nothing to sync. */
-        if (fdatasync(d->fd) != 0 && errno != EINVAL) {
-            /* The kernel may have dropped what it could not write, so a second try proves nothing.
-             * The records are not committed: the next start reads them again. */
-            rc = ph_error_set(err, PH_ERR_FATAL,
-                              "the dead-letter file %s cannot be made durable: %s", d->path,
-                              strerror(errno));
-        } else {
-            d->is_dirty = false;
-        }
-    }
+    int32_t rc = letter_file_sync(&d->file, err);
     (void)pthread_mutex_unlock(&d->mutex);
     return rc;
 }

@@ -13,12 +13,9 @@
 
 struct waiting_letter {
     struct waiting_letter *next;
-    const struct ph_partition *partition; /* the pipeline's */
-    int64_t offset;
+    struct task_row row; /* whose value is the one below, and whose partition the pipeline's */
     char code[CODE_SIZE];
     char reason[REASON_SIZE];
-    bool has_value;
-    uint32_t value_length;
     uint8_t value[];
 };
 
@@ -32,11 +29,10 @@ void letters_fini(struct letters *l)
     *l = (struct letters){0};
 }
 
-static int32_t keep(struct letters *l, const struct ph_partition *partition, int64_t offset,
-                    const char *code, const char *reason, struct ph_bytes value,
-                    struct ph_error *err)
+static int32_t keep(struct letters *l, const struct task_row *row, const char *code,
+                    const char *reason, struct ph_error *err)
 {
-    uint64_t size = sizeof(struct waiting_letter) + value.length;
+    uint64_t size = sizeof(struct waiting_letter) + row->value.length;
     if (l->bytes + size > WAITING_MAX_BYTES) {
         return ph_error_set(err, PH_ERR_FATAL,
                             "more than %llu MiB of dead letters wait for their file",
@@ -46,14 +42,12 @@ static int32_t keep(struct letters *l, const struct ph_partition *partition, int
     if (w == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for a dead letter");
     }
-    w->partition = partition;
-    w->offset = offset;
+    w->row = *row;
     (void)snprintf(w->code, sizeof w->code, "%s", code);
     (void)snprintf(w->reason, sizeof w->reason, "%s", reason);
-    w->has_value = value.data != NULL;
-    w->value_length = value.length;
-    if (value.data != NULL && value.length > 0) {
-        memcpy(w->value, value.data, value.length);
+    if (row->value.data != NULL) {
+        memcpy(w->value, row->value.data, row->value.length);
+        w->row.value.data = w->value;
     }
     if (l->last != NULL) {
         l->last->next = w;
@@ -65,14 +59,13 @@ static int32_t keep(struct letters *l, const struct ph_partition *partition, int
     return PH_OK;
 }
 
-int32_t letters_add(struct task *t, struct letters *l, const struct ph_partition *partition,
-                    int64_t offset, const char *code, const char *reason, struct ph_bytes value,
-                    struct ph_error *err)
+int32_t letters_add(struct task *t, struct letters *l, const struct task_row *row, const char *code,
+                    const char *reason, struct ph_error *err)
 {
     struct ph_error own;
     ph_error_clear(&own);
     if (!letters_are_waiting(l)) {
-        if (task_set_aside(t, partition, offset, code, reason, value, &own) == PH_OK) {
+        if (task_set_aside(t, row, code, reason, &own) == PH_OK) {
             return PH_OK;
         }
         if ((own.flags & PH_ERR_RETRIABLE) == 0) {
@@ -80,27 +73,26 @@ int32_t letters_add(struct task *t, struct letters *l, const struct ph_partition
         }
         trouble_begin(t, &l->trouble, &own);
     }
-    return keep(l, partition, offset, code, reason, value, err);
+    return keep(l, row, code, reason, err);
 }
 
 int32_t letters_add_row(struct task *t, struct letters *l, const struct ph_batch *batch,
                         uint32_t row, const char *code, const char *reason, struct ph_error *err)
 {
     struct task_row r = task_row_of(t, batch, row);
-    return letters_add(t, l, r.partition, r.offset, code, reason, r.value, err);
+    return letters_add(t, l, &r, code, reason, err);
 }
 
 int32_t letters_flush(struct task *t, struct letters *l, struct ph_error *err)
 {
     while (l->first != NULL) {
         struct waiting_letter *w = l->first;
-        struct ph_bytes value = {.data = w->has_value ? w->value : NULL, .length = w->value_length};
         struct ph_error own;
         ph_error_clear(&own);
         if (clock_monotonic_ns() < l->trouble.retry_ns) {
             return PH_MORE;
         }
-        if (task_set_aside(t, w->partition, w->offset, w->code, w->reason, value, &own) != PH_OK) {
+        if (task_set_aside(t, &w->row, w->code, w->reason, &own) != PH_OK) {
             if ((own.flags & PH_ERR_RETRIABLE) == 0) {
                 return ph_error_set(err, own.flags, "%s", own.text);
             }
@@ -109,7 +101,7 @@ int32_t letters_flush(struct task *t, struct letters *l, struct ph_error *err)
         }
         l->first = w->next;
         l->last = l->first == NULL ? NULL : l->last;
-        l->bytes -= sizeof *w + w->value_length;
+        l->bytes -= sizeof *w + w->row.value.length;
         free(w);
     }
     trouble_end(t, &l->trouble);

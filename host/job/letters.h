@@ -12,6 +12,7 @@
 #include "pipehost/error.h"
 
 struct task;
+struct task_row;
 struct waiting_letter;
 
 struct letters {
@@ -25,9 +26,8 @@ void letters_fini(struct letters *l);
 
 /** Sets a record aside by the task's policy, now or later. PH_ERROR: the pipeline must stop. */
 __attribute__((warn_unused_result)) int32_t letters_add(struct task *t, struct letters *l,
-                                                        const struct ph_partition *partition,
-                                                        int64_t offset, const char *code,
-                                                        const char *reason, struct ph_bytes value,
+                                                        const struct task_row *row,
+                                                        const char *code, const char *reason,
                                                         struct ph_error *err);
 /** The same for a row of a batch. */
 __attribute__((warn_unused_result)) int32_t letters_add_row(struct task *t, struct letters *l,

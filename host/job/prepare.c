@@ -207,8 +207,11 @@ static int32_t init_job(struct job *job, const struct job_options *options, stru
         return ph_error_set(err, PH_ERR_FATAL,
                             "no descriptors are left: raise the limit (ulimit -n)");
     }
-    job->dead_letters =
-        dead_letters_create(job->manifest->pipeline, job->manifest->dead_letter_file);
+    struct dead_letter_settings letters = {.path = job->manifest->dead_letter_file,
+                                           .max_bytes = (uint64_t)job->manifest->dead_letter_max_mib
+                                                        << 20,
+                                           .file_count = job->manifest->dead_letter_files};
+    job->dead_letters = dead_letters_create(job->manifest->pipeline, &letters);
     if (job->dead_letters == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for dead letters");
     }

@@ -41,26 +41,27 @@ static void describe(const char *place, struct ph_bytes value, char out[BREAKER_
     (void)snprintf(out + length, BREAKER_EXAMPLE_SIZE - length, "\"%s", at < end ? cut : "");
 }
 
-int32_t task_set_aside(struct task *t, const struct ph_partition *partition, int64_t offset,
-                       const char *code, const char *reason, struct ph_bytes value,
-                       struct ph_error *err)
+int32_t task_set_aside(struct task *t, const struct task_row *row, const char *code,
+                       const char *reason, struct ph_error *err)
 {
     struct dead_letter letter = {.operator_name = t->node->manifest->name,
-                                 .partition = partition,
-                                 .offset = offset,
+                                 .partition = row->partition,
+                                 .offset = row->offset,
+                                 .sub_index = row->sub_index,
+                                 .has_sub_index = row->has_sub_index,
                                  .code = code,
                                  .reason = reason,
-                                 .value = value};
+                                 .value = row->value};
     char place[PLACE_SIZE] = "no source record";
     char example[BREAKER_EXAMPLE_SIZE];
-    if (partition != NULL) {
-        (void)snprintf(place, sizeof place, "%s/%d offset %lld", partition->topic,
-                       partition->partition, (long long)offset);
+    if (row->partition != NULL) {
+        (void)snprintf(place, sizeof place, "%s/%d offset %lld", row->partition->topic,
+                       row->partition->partition, (long long)row->offset);
     }
     if (apply_policy(t, &letter, place, err) != PH_OK) {
         return PH_ERROR;
     }
     count_add(&t->counts.set_aside, 1);
-    describe(place, value, example);
+    describe(place, row->value, example);
     return breaker_bad(&t->breaker, code, reason, example, err);
 }

@@ -68,7 +68,7 @@ static int32_t env_set_aside(void *arg, const struct ph_batch *batch, uint32_t r
     const struct epoch *e = t->sink->driver->epoch;
     uint64_t left_out = t->sink->set_aside - e->dead_count; /* they are in the epoch no more */
     breaker_place(&t->breaker, left_out + rows_before(e, batch) + row);
-    int32_t rc = task_set_aside(t, r.partition, r.offset, code, reason, r.value, err);
+    int32_t rc = task_set_aside(t, &r, code, reason, err);
     t->sink->set_aside += rc == PH_OK;
     return rc;
 }

@@ -37,7 +37,6 @@ static void bad_record(void *arg, const struct ph_record *record, const struct r
 {
     struct task *t = arg;
     struct source_part *s = t->source;
-    struct ph_bytes value = {.data = record->value, .length = record->value_length};
     if (!is_partition(t, record->partition_id)) {
         return; /* told when the batch is closed */
     }
@@ -46,8 +45,10 @@ static void bad_record(void *arg, const struct ph_record *record, const struct r
     }
     breaker_place(&t->breaker, batch_writer_row_count(s->writer) - s->rows_before + s->bad);
     s->bad++;
-    if (letters_add(t, &s->letters, t->job->partitions.items[record->partition_id], record->offset,
-                    fault->code, fault->reason, value, &s->record_error) != PH_OK ||
+    struct task_row row = {.partition = t->job->partitions.items[record->partition_id],
+                           .offset = record->offset,
+                           .value = {.data = record->value, .length = record->value_length}};
+    if (letters_add(t, &s->letters, &row, fault->code, fault->reason, &s->record_error) != PH_OK ||
         letters_are_waiting(&s->letters)) {
         /* Nothing more before this one is set aside; the poll that is running looks at
          * record_error. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "job/begun.h"
 #include "job/plan.h"
 #include "job/positions.h"
@@ -253,6 +254,36 @@ static bool seed_sinks(struct job *job)
     return try_until_done(any, end_seeding);
 }
 
+/* ---- dead letters ---- */
+
+/* Records behind the positions are read again: those that are in the dead-letter file stay there
+ * once. */
+static int32_t recall_letters(struct task *any, struct ph_error *err)
+{
+    struct job *job = any->job;
+    struct dead_letters_recalled recalled;
+    for (uint32_t id = 0; id < job->partitions.count; id++) {
+        if (dead_letters_begin_at(job->dead_letters, job->partitions.items[id], job->starts[id],
+                                  err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    if (dead_letters_recall(job->dead_letters, &recalled, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (recalled.count > 0) {
+        log_write(PH_LOG_INFO, NULL,
+                  "dead letters of records that are read again: %llu; none is written twice",
+                  (unsigned long long)recalled.count);
+    }
+    if (recalled.forgotten > 0) {
+        log_write(PH_LOG_WARNING, NULL,
+                  "more of them are there than can be remembered: %llu may be written twice",
+                  (unsigned long long)recalled.forgotten);
+    }
+    return PH_OK;
+}
+
 /* ---- all of it ---- */
 
 static bool for_each_task(struct job *job, uint32_t kind, bool all_lanes, start_step step)
@@ -289,5 +320,6 @@ bool job_start(struct job *job)
            for_each_task(job, PH_KIND_SOURCE, false, find_partitions) &&
            try_until_done(job->nodes[0].tasks[0], load_begun) && claim_sinks(job) &&
            for_each_task(job, PH_KIND_SOURCE, false, positions_resolve) && seed_sinks(job) &&
+           try_until_done(job->nodes[0].tasks[0], recall_letters) &&
            for_each_task(job, PH_KIND_SOURCE, true, positions_start) && start_workers(job);
 }

@@ -111,6 +111,8 @@ struct task_row task_row_of(const struct task *t, const struct ph_batch *batch, 
     if (batch->offsets != NULL) {
         r.partition = t->job->partitions.items[batch->partition_ids[row]];
         r.offset = batch->offsets[row];
+        r.has_sub_index = batch->sub_indexes != NULL;
+        r.sub_index = r.has_sub_index ? batch->sub_indexes[row] & ~PH_SUB_LAST : 0;
     }
     return r;
 }

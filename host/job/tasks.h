@@ -34,15 +34,18 @@ void task_end(struct task *t);
 struct task_row {
     const struct ph_partition *partition; /**< null = none */
     int64_t offset;
-    struct ph_bytes value;
+    uint32_t sub_index;
+    bool has_sub_index;    /**< the record became several rows */
+    struct ph_bytes value; /**< data null = none is known */
 };
 
 struct task_row task_row_of(const struct task *t, const struct ph_batch *batch, uint32_t row);
-/** Sets a record aside by the operator's policy: dead letter, skip or failure. A retriable error:
- * it is not set aside, try again. */
-__attribute__((warn_unused_result)) int32_t task_set_aside(
-    struct task *t, const struct ph_partition *partition, int64_t offset, const char *code,
-    const char *reason, struct ph_bytes value, struct ph_error *err);
+/** Sets a record or row aside by the operator's policy: dead letter, skip or failure. A retriable
+ * error: it is not set aside, try again. */
+__attribute__((warn_unused_result)) int32_t task_set_aside(struct task *t,
+                                                           const struct task_row *row,
+                                                           const char *code, const char *reason,
+                                                           struct ph_error *err);
 /** ph_task.reject. */
 void task_reject(const struct ph_task *pub, const struct ph_batch *batch, uint32_t row,
                  const char *code, const char *reason);

@@ -70,6 +70,8 @@ static struct manifest *create(const char *path)
     m->commit_max_rows = 50000;
     m->drain_timeout_ms = 30000;
     m->dead_letter_stop_above_percent = 50;
+    m->dead_letter_max_mib = 64;
+    m->dead_letter_files = 4;
     if (m->origin == NULL || m->path == NULL) {
         manifest_destroy(m);
         return NULL;
@@ -260,17 +262,21 @@ static void read_numbers(struct reader *r)
 
 static void read_dead_letter(struct reader *r)
 {
-    static const char *const keys[] = {"file", "stop_above_percent"};
+    static const char *const keys[] = {"file", "max_mib", "files", "stop_above_percent"};
     int64_t percent = r->m->dead_letter_stop_above_percent;
+    int64_t files = r->m->dead_letter_files;
     json_t *object = reader_object(r, r->m->root, "dead_letter");
     if (object != NULL) {
         pointer_push_text(&r->at, "dead_letter");
         reader_check_keys(r, object, keys, COUNT(keys));
         reader_path(r, object, "file", &r->m->dead_letter_file);
+        reader_integer(r, object, "max_mib", 1, 1 << 20, &r->m->dead_letter_max_mib);
+        reader_integer(r, object, "files", 1, 1000, &files);
         reader_integer(r, object, "stop_above_percent", 0, 100, &percent);
         pointer_pop(&r->at);
     }
     r->m->dead_letter_stop_above_percent = (uint32_t)percent;
+    r->m->dead_letter_files = (uint32_t)files;
 }
 
 /* Memory for three parts with slashes between, or null. */

@@ -49,6 +49,8 @@ struct manifest {
     int64_t drain_timeout_ms;
     enum manifest_on_error on_error;
     const char *dead_letter_file; /**< absolute; default: dead.jsonl in state_dir */
+    int64_t dead_letter_max_mib;  /**< of that file and each older one */
+    uint32_t dead_letter_files;   /**< with the older ones */
     uint32_t dead_letter_stop_above_percent;
     bool exactly_once;     /**< refuse operators that cannot keep it */
     const char *state_dir; /**< absolute; it may not exist yet */

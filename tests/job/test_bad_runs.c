@@ -3,7 +3,9 @@
 #include "run.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BATCH_ROWS 4096u
 #define WINDOW     1000u
@@ -45,6 +47,78 @@ START_TEST(a_bad_record_under_fail_is_the_only_one_and_it_is_counted)
         1);
     expect_logged("error: s0: the record at topic/0 offset 0 was refused (");
     expect_logged("; 1 records in, 0 rows committed, 0 set aside");
+}
+END_TEST
+
+START_TEST(no_letter_is_written_twice_however_often_the_pipeline_starts)
+{
+    uint32_t letters = 0;
+    for (int start = 0; start < 3; start++) {
+        run_expect(&r, PIPELINE("", SOURCE(0, ALL_BAD("100000")) "," SINK("k", 1, "s0", "")), 1);
+        letters = start == 0 ? run_letters(&r, "") : letters;
+        ck_assert_uint_eq(run_letters(&r, ""), letters);
+    }
+    expect_logged("dead letters of records that are read again: ");
+}
+END_TEST
+
+static bool has_letters(struct run *run, void *arg)
+{
+    return run_letters(run, "") >= *(uint32_t *)arg;
+}
+
+/* Killed where some are committed, some only written. */
+START_TEST(a_restart_after_kill_9_writes_the_letters_that_are_missing)
+{
+    static const char *const manifests[] = {
+        PIPELINE(
+            "'commit':{'min_delay_ms':20},",
+            SOURCE(0, ",'partitions':2,'records':20000,'bad_every':10") "," SINK("k", 1, "s0", "")),
+        PIPELINE("'commit':{'min_delay_ms':20},'parallelism':2,",
+                 SOURCE(0, ",'partitions':2,'records':20000") "," UDF(
+                     "u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "u", "")),
+        PIPELINE("'commit':{'min_delay_ms':20},",
+                 SOURCE(0, ",'partitions':2,'records':20000") "," SINK("k", 1, "s0",
+                                                                       ",'mode':'write'"))};
+    run_write_manifest(&r, manifests[_i]);
+    for (uint32_t letters = 300; letters < 4000; letters += 700) {
+        run_start(&r, NULL);
+        run_until(&r, has_letters, &letters, "dead letters");
+        run_signal(&r, SIGKILL);
+        ck_assert_int_eq(run_wait(&r), 128 + SIGKILL);
+    }
+    run_start(&r, NULL);
+    run_ends(&r, 0);
+    ck_assert_uint_eq(run_letters(&r, ""), 4000);
+    for (int64_t offset = _i == 0 ? 9 : _i == 1 ? 0 : 3; offset < 20000; offset += 1990) {
+        char member[32];
+        (void)snprintf(member, sizeof member, "\"offset\":%lld,", (long long)offset);
+        ck_assert_uint_eq(run_letters(&r, member), 2);
+    }
+    ck_assert_uint_eq(run_rows(&r, 1), 36000);
+}
+END_TEST
+
+/* Room for 2 MiB; the bad records have 3. */
+START_TEST(full_dead_letter_files_pause_the_pipeline_until_one_is_moved_away)
+{
+    char from[128];
+    char to[128];
+    run_write_manifest(
+        &r, PIPELINE("'dead_letter':{'stop_above_percent':100,'max_mib':1,'files':2},",
+                     SOURCE(0, ",'records':100,'pad':60000,'bad_every':2") "," UDF(
+                         "u", 2, "s0", ",'mode':'reject','every':1") "," SINK("k", 1, "u", "")));
+    run_start(&r, NULL);
+    run_until_logged(&r, "u: waiting: the dead letters are full: ");
+    ck_assert_int_lt(run_position(&r, 1, 0, 0), 100);
+    (void)snprintf(from, sizeof from, "%s/state/dead.jsonl.1", r.dir);
+    (void)snprintf(to, sizeof to, "%s/away", r.dir);
+    ck_assert_int_eq(rename(from, to), 0);
+    run_ends(&r, 0);
+    expect_logged("u: works again after ");
+    ck_assert_int_eq(access(from, F_OK), 0);
+    ck_assert_int_eq(run_position(&r, 1, 0, 0), 100);
+    expect_logged("100 records in, 0 rows committed, 100 set aside");
 }
 END_TEST
 
@@ -136,6 +210,9 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, a_source_of_bad_records_alone_is_stopped_within_a_batch);
+    tcase_add_test(tc, no_letter_is_written_twice_however_often_the_pipeline_starts);
+    tcase_add_loop_test(tc, a_restart_after_kill_9_writes_the_letters_that_are_missing, 0, 3);
+    tcase_add_test(tc, full_dead_letter_files_pause_the_pipeline_until_one_is_moved_away);
     tcase_add_test(tc, a_bad_record_under_fail_is_the_only_one_and_it_is_counted);
     tcase_add_test(tc, an_endless_run_of_skipped_records_is_committed_and_can_be_stopped);
     tcase_add_test(tc, a_short_input_is_judged_when_it_ends);

@@ -42,6 +42,14 @@ static size_t read_back(void)
 static const struct ph_partition partition = {
     .size = sizeof partition, .source = "events", .topic = "t", .cluster = "", .partition = 3};
 
+static struct dead_letters *create(const char *file)
+{
+    struct dead_letter_settings settings = {.path = file};
+    struct dead_letters *d = dead_letters_create("p", &settings);
+    ck_assert_ptr_nonnull(d);
+    return d;
+}
+
 static int32_t add(struct dead_letters *d, int64_t offset, const void *value, uint32_t length,
                    struct ph_error *err)
 {
@@ -58,7 +66,7 @@ static int32_t add(struct dead_letters *d, int64_t offset, const void *value, ui
 START_TEST(a_letter_is_a_line_of_json)
 {
     struct ph_error err;
-    struct dead_letters *d = dead_letters_create("p", path);
+    struct dead_letters *d = create(path);
     ck_assert_int_eq(add(d, 12, "{\"a\":1}", 7, &err), PH_OK);
     ck_assert_int_eq(dead_letters_sync(d, &err), PH_OK);
     (void)read_back();
@@ -77,7 +85,7 @@ END_TEST
 START_TEST(bytes_that_are_no_text_stand_as_base64)
 {
     struct ph_error err;
-    struct dead_letters *d = dead_letters_create("p", path);
+    struct dead_letters *d = create(path);
     ck_assert_int_eq(add(d, 1, "\xff\x00\x01\x02", 4, &err), PH_OK);
     ck_assert_int_eq(add(d, 2, NULL, 0, &err), PH_OK);
     (void)read_back();
@@ -96,7 +104,7 @@ START_TEST(a_full_disk_leaves_no_half_line_and_passes)
     memset(value, 'x', sizeof value);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
     ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
-    struct dead_letters *d = dead_letters_create("p", path);
+    struct dead_letters *d = create(path);
     ck_assert_int_eq(add(d, 1, value, sizeof value, &err), PH_OK);
     size_t whole = read_back();
     struct rlimit small = {.rlim_cur = 2000, .rlim_max = before.rlim_max};
@@ -123,7 +131,7 @@ START_TEST(half_a_line_of_a_killed_process_does_not_spoil_the_next)
     ck_assert_ptr_nonnull(f);
     (void)fputs("{\"time\":\"2024", f);
     ck_assert_int_eq(fclose(f), 0);
-    struct dead_letters *d = dead_letters_create("p", path);
+    struct dead_letters *d = create(path);
     ck_assert_int_eq(add(d, 1, "v", 1, &err), PH_OK);
     ck_assert_int_eq(add(d, 2, "v", 1, &err), PH_OK);
     (void)read_back();
@@ -143,7 +151,7 @@ START_TEST(a_missing_folder_is_retriable_and_told_by_check)
     char missing[128];
     char expected[256];
     (void)snprintf(missing, sizeof missing, "%s/none/dead.jsonl", folder);
-    struct dead_letters *d = dead_letters_create("p", missing);
+    struct dead_letters *d = create(missing);
     ck_assert_int_eq(add(d, 1, "v", 1, &err), PH_ERROR);
     ck_assert_uint_eq(err.flags, PH_ERR_RETRIABLE);
     ph_error_clear(&err);
@@ -159,7 +167,7 @@ END_TEST
 START_TEST(check_makes_no_file_and_refuses_a_folder)
 {
     struct ph_error err;
-    struct dead_letters *d = dead_letters_create("p", path);
+    struct dead_letters *d = create(path);
     ph_error_clear(&err);
     ck_assert_int_eq(dead_letters_check(d, &err), PH_OK);
     ck_assert_int_ne(access(path, F_OK), 0);

@@ -24,6 +24,8 @@ START_TEST(the_least_manifest_has_every_default)
     ck_assert_int_eq(m->drain_timeout_ms, 30000);
     ck_assert_int_eq(m->on_error, MANIFEST_DEAD_LETTER);
     ck_assert_uint_eq(m->dead_letter_stop_above_percent, 50);
+    ck_assert_int_eq(m->dead_letter_max_mib, 64);
+    ck_assert_uint_eq(m->dead_letter_files, 4);
     ck_assert(!m->exactly_once);
     ck_assert_uint_eq(m->operator_count, 1);
     ck_assert_str_eq(m->operators[0].name, "a");
@@ -44,6 +46,7 @@ START_TEST(every_top_level_key_is_read)
         "\"linger_ms\":5,\"memory\":{\"limit_mib\":512},\"record\":{\"max_bytes\":2048},"
         "\"checkpoint\":{\"interval_ms\":1000},\"commit\":{\"min_delay_ms\":0,\"max_rows\":7},"
         "\"drain\":{\"timeout_ms\":1},\"on_error\":\"skip\",\"dead_letter\":{\"file\":\"/d/l\","
+        "\"max_mib\":3,\"files\":7,"
         "\"stop_above_percent\":100},\"exactly_once\":true,\"state_dir\":\"/s\"," OPERATORS "}");
     ck_assert_str_eq(m->description, "d");
     ck_assert_uint_eq(m->parallelism, 64);
@@ -57,6 +60,8 @@ START_TEST(every_top_level_key_is_read)
     ck_assert_str_eq(manifest_on_error_name(m->on_error), "skip");
     ck_assert_str_eq(m->dead_letter_file, "/d/l");
     ck_assert_uint_eq(m->dead_letter_stop_above_percent, 100);
+    ck_assert_int_eq(m->dead_letter_max_mib, 3);
+    ck_assert_uint_eq(m->dead_letter_files, 7);
     ck_assert(m->exactly_once);
     ck_assert_str_eq(m->state_dir, "/s");
     ck_assert_int_eq(m->operators[0].on_error, MANIFEST_SKIP);
