@@ -33,6 +33,7 @@ const struct ph_counter counters_table[COUNTER_COUNT] = {
             "look-ups left, as the API's last X-RateLimit-Remaining or RateLimit-Remaining header "
             "said; -1 = it has not said"),
     OUTCOME_ROW(OUTCOME_OK, "answers_ok", "addresses that the API placed"),
+    OUTCOME_ROW(OUTCOME_DATABASE, "answers_database", "addresses that the database placed"),
     OUTCOME_ROW(OUTCOME_STATUS_4XX, "answers_empty_4xx", "addresses with {}: status 4xx"),
     OUTCOME_ROW(OUTCOME_STATUS_429, "answers_empty_429", "addresses with {}: too many requests"),
     OUTCOME_ROW(OUTCOME_STATUS_5XX, "answers_empty_5xx", "addresses with {}: status 5xx"),
@@ -49,4 +50,6 @@ const struct ph_counter counters_table[COUNTER_COUNT] = {
     OUTCOME_ROW(OUTCOME_UNTRUSTED, "answers_empty_untrusted",
                 "addresses with {}: the API's certificate was refused"),
     OUTCOME_ROW(OUTCOME_NO_MEMORY, "answers_empty_no_memory", "addresses with {}: out of memory"),
+    OUTCOME_ROW(OUTCOME_NOT_IN_DATABASE, "answers_empty_not_in_database",
+                "addresses with {}: not in the database, where that is asked instead of the API"),
 };

@@ -24,12 +24,18 @@ bool front_init(struct front *front, uint32_t capacity, uint64_t seed)
     return true;
 }
 
+void front_forget(struct front *front)
+{
+    for (uint32_t i = 0; i <= front->mask; i++) {
+        place_release(front->slots[i].place);
+    }
+    memset(front->slots, 0, ((size_t)front->mask + 1) * sizeof(struct front_slot));
+}
+
 void front_fini(struct front *front)
 {
     if (front->slots != NULL) {
-        for (uint32_t i = 0; i <= front->mask; i++) {
-            place_release(front->slots[i].place);
-        }
+        front_forget(front);
     }
     free(front->slots);
     memset(front, 0, sizeof *front);

@@ -40,6 +40,8 @@ bool front_init(struct front *front, uint32_t capacity, uint64_t seed)
     __attribute__((warn_unused_result));
 /** Also of a zeroed one. Releases all places. */
 void front_fini(struct front *front);
+/** Releases all places and frees all slots. */
+void front_forget(struct front *front);
 
 static inline uint64_t front_load(const uint8_t *p)
 {

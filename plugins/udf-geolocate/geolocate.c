@@ -26,7 +26,10 @@ static void make_constant_place(struct place *place)
 static bool set_up(struct geolocate *op)
 {
     op->has_tasks_mutex = pthread_mutex_init(&op->tasks_mutex, NULL) == 0;
-    return op->has_tasks_mutex && trouble_init(&op->trouble, op->host, op->services.log) &&
+    return op->has_tasks_mutex &&
+           trouble_init(&op->trouble, op->host, op->services.log, "got {} instead of a place") &&
+           trouble_init(&op->api_trouble, op->host, op->services.log,
+                        "took their place from the database") &&
            curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
@@ -69,8 +72,10 @@ void geolocate_destroy(void *self)
     }
     places_fini(&op->places);
     gate_fini(&op->gate);
+    database_fini(&op->database);
     settings_fini(&op->settings);
     trouble_fini(&op->trouble);
+    trouble_fini(&op->api_trouble);
     if (op->has_tasks_mutex) {
         (void)pthread_mutex_destroy(&op->tasks_mutex);
     }
@@ -93,7 +98,8 @@ int32_t geolocate_init(void *self, const struct ph_config *config, struct ph_err
         (void)ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for a lock");
         return PH_ERROR;
     }
-    return PH_OK;
+    return op->settings.database == NULL ? PH_OK
+                                         : database_open(&op->database, op->settings.database, err);
 }
 
 static int32_t refuse_column(const struct geolocate *op, const struct ph_schema *input,

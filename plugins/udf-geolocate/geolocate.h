@@ -4,6 +4,7 @@
 #define GEOLOCATE_GEOLOCATE_H
 
 #include "counters.h"
+#include "database.h"
 #include "gate.h"
 #include "place.h"
 #include "settings.h"
@@ -25,7 +26,9 @@ struct geolocate {
     int32_t column; /**< of the input */
     struct places places;
     struct gate gate;
-    struct trouble trouble;
+    struct database database;
+    struct trouble trouble;     /**< addresses that got {} */
+    struct trouble api_trouble; /**< addresses that the database placed in the API's stead */
     /* What rows share whose address needs no look-up. */
     struct place reserved;
     struct place invalid;
@@ -59,6 +62,12 @@ void geolocate_show_gate(struct geolocate *op, int64_t now_ns);
 
 /** Ends the sleep of those lanes, as bits. [worker] */
 void geolocate_wake(struct geolocate *op, uint64_t lanes);
+
+/** True where the database is asked and the API never. */
+static inline bool geolocate_is_offline(const struct geolocate *op)
+{
+    return op->settings.database != NULL && !op->settings.falls_back;
+}
 
 /** One sentence in the operator's log. [any] */
 void geolocate_log(const struct geolocate *op, int32_t level, const char *text);

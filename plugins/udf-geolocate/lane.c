@@ -62,7 +62,8 @@ void lane_destroy(void *self)
 
 static void say_once_keyless(struct lane *lane)
 {
-    if (!lane->op->settings.has_key && !atomic_exchange(&lane->op->key_was_spoken_of, true)) {
+    if (!lane->op->settings.has_key && !geolocate_is_offline(lane->op) &&
+        !atomic_exchange(&lane->op->key_was_spoken_of, true)) {
         geolocate_log(lane->op, PH_LOG_INFO,
                       "no key is set: look-ups go without one, of which the API allows few a day");
     }
@@ -99,7 +100,9 @@ void lane_deactivate(void *self)
         lane->op->services.batches->release(holds_pop(&lane->holds));
     }
     ph_error_clear(&lane->error);
-    trouble_flush(&lane->op->trouble, lane->op->services.clock->monotonic_ns(lane->op->host), true);
+    int64_t now_ns = lane->op->services.clock->monotonic_ns(lane->op->host);
+    trouble_flush(&lane->op->trouble, now_ns, true);
+    trouble_flush(&lane->op->api_trouble, now_ns, true);
 }
 
 /* ---- work */
@@ -140,20 +143,54 @@ static void run_calls(struct lane *lane)
     }
 }
 
+static void refresh_database(struct lane *lane, int64_t now_ns)
+{
+    struct geolocate *op = lane->op;
+    struct database *database = &op->database;
+    char why[128];
+    char text[320];
+    switch (database_refresh(database, geolocate_is_offline(op) ? &op->places : NULL, now_ns, why,
+                             sizeof why)) {
+    case DATABASE_REPLACED:
+        geolocate_log(op, PH_LOG_INFO, "the database was replaced: look-ups use the new file");
+        break;
+    case DATABASE_TROUBLE:
+        (void)snprintf(
+            text, sizeof text,
+            "the database %s cannot be opened anew: %s; look-ups go on with the old file",
+            database->path, why);
+        geolocate_log(op, PH_LOG_WARNING, text);
+        break;
+    case DATABASE_SAME:
+    default:
+        break;
+    }
+    /* Beside the API its answers live no longer than those that failed. */
+    uint32_t generation = atomic_load(&database->generation);
+    if (lane->database_generation != generation && geolocate_is_offline(op)) {
+        front_forget(&lane->front);
+    }
+    lane->database_generation = generation;
+}
+
 int32_t lane_offer(void *self, const struct ph_batch *batch, struct ph_error *err)
 {
     struct lane *lane = self;
     const struct services *services = &lane->op->services;
     struct hold *hold;
+    int64_t now_ns;
     if (check(lane, err) != PH_OK) {
         return PH_ERROR;
     }
     if (holds_are_full(&lane->holds, batch->row_count)) {
         return PH_MORE;
     }
+    now_ns = services->clock->monotonic_ns(lane->op->host);
+    if (lane->op->database.path != NULL) {
+        refresh_database(lane, now_ns);
+    }
     hold = holds_claim(&lane->holds, batch->row_count);
-    if (hold == NULL ||
-        !lane_look_up(lane, hold, batch, services->clock->monotonic_ns(lane->op->host))) {
+    if (hold == NULL || !lane_look_up(lane, hold, batch, now_ns)) {
         return ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for a batch of %u rows",
                             batch->row_count);
     }

@@ -15,8 +15,9 @@ struct lane {
     struct front front;
     struct holds holds;
     struct calls calls;
-    uint32_t batch_number; /**< of the batch that is looked up */
-    struct ph_error error; /**< of a call that could not tell it; told by offer or next */
+    uint32_t database_generation; /**< of the database that front's places stem from */
+    uint32_t batch_number;        /**< of the batch that is looked up */
+    struct ph_error error;        /**< of a call that could not tell it; told by offer or next */
     int64_t *cells[COUNTER_COUNT];
     int64_t spare_cells[COUNTER_COUNT]; /**< where the host counts nothing */
 };
@@ -35,6 +36,9 @@ int32_t lane_hand_back(void *self, const struct ph_batch **batches, uint32_t cap
 /** Finds or asks for the place of each row. False: no memory; the hold is as it was. In lookup.c */
 bool lane_look_up(struct lane *lane, struct hold *hold, const struct ph_batch *batch,
                   int64_t now_ns) __attribute__((warn_unused_result));
+
+/** Answers a place that the lane owns from the database, instead of the API. In verdict.c */
+void lane_answer_offline(struct lane *lane, struct place *place, int64_t now_ns);
 
 /** What finished requests mean for their places and for the API. In verdict.c */
 extern const struct calls_events lane_events;

@@ -31,7 +31,11 @@ static struct place *find_shared(struct lane *lane, struct tally *tally, struct 
     state = places_find(&op->places, &address, now_ns, lane->task->lane, &place);
     if (state == PLACE_TO_ASK) {
         tally->asked++;
-        calls_ask(&lane->calls, place);
+        if (geolocate_is_offline(op)) {
+            lane_answer_offline(lane, place, now_ns);
+        } else {
+            calls_ask(&lane->calls, place);
+        }
     }
     return place;
 }

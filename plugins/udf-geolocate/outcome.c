@@ -106,6 +106,8 @@ const char *outcome_phrase(enum outcome outcome, const struct transfer *transfer
         return "no answer within timeout_ms";
     case OUTCOME_NO_MEMORY:
         return "out of memory";
+    case OUTCOME_NOT_IN_DATABASE:
+        return "no such address";
     case OUTCOME_KEY:
     case OUTCOME_QUOTA:
         if (transfer->status == 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** What became of a request. */
+/** What became of a look-up. */
 #ifndef GEOLOCATE_OUTCOME_H
 #define GEOLOCATE_OUTCOME_H
 
@@ -10,6 +10,7 @@
 
 enum outcome {
     OUTCOME_OK,
+    OUTCOME_DATABASE,   /**< placed by the database */
     OUTCOME_STATUS_4XX, /**< refused */
     OUTCOME_STATUS_429, /**< too many requests just now */
     OUTCOME_STATUS_5XX,
@@ -22,6 +23,7 @@ enum outcome {
     OUTCOME_UNREACHABLE, /**< no name, no connection, or it broke */
     OUTCOME_UNTRUSTED,   /**< the certificate was refused */
     OUTCOME_NO_MEMORY,
+    OUTCOME_NOT_IN_DATABASE, /**< no request was made */
     OUTCOME_COUNT
 };
 

@@ -235,6 +235,17 @@ uint64_t places_abandon(struct places *places, struct place *place)
     return waiting;
 }
 
+void places_forget(struct places *places)
+{
+    (void)pthread_mutex_lock(&places->mutex);
+    for (struct place *place = places->oldest; place != NULL;) {
+        struct place *newer = place->newer;
+        forget(places, place);
+        place = newer;
+    }
+    (void)pthread_mutex_unlock(&places->mutex);
+}
+
 bool places_visit(struct places *places, int64_t now_ns,
                   bool (*visit)(void *context, const struct place *place), void *context)
 {

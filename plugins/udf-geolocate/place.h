@@ -76,6 +76,9 @@ uint64_t places_answer(struct places *places, struct place *place, char *text, u
 /** The owner gives up: the next lane that wants the place asks. Answers the lanes to wake. [any] */
 uint64_t places_abandon(struct places *places, struct place *place);
 
+/** Forgets all answered places. [any] */
+void places_forget(struct places *places);
+
 /** Calls visit with each answered place that has not expired, oldest first. The table is locked
  * meanwhile; a visit that answers false ends it. */
 bool places_visit(struct places *places, int64_t now_ns,

@@ -53,6 +53,15 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
         "ms", "60s", NULL, 1, 3650 * DAY_MS),
     KEY(PH_CONFIG_SIZE, 0, "answer_max_bytes", "a longer answer is refused", "bytes", "64KiB", NULL,
         256, 16 * 1024 * 1024),
+    KEY(PH_CONFIG_PATH, 0, "database",
+        "MaxMind DB file (.mmdb) to look addresses up in instead of asking the API; a newer file "
+        "has "
+        "to take its name by rename",
+        NULL, NULL, NULL, 0, 0),
+    KEY(PH_CONFIG_ENUM, 0, "fallback",
+        "database: the API is asked, and the database only for addresses for which it fails or "
+        "refuses; what that has not gets {}",
+        NULL, "none", "none|database", 0, 0),
     KEY(PH_CONFIG_BOOL, 0, "insecure", "allow plain http to another machine", NULL, "false", NULL,
         0, 0),
     KEY(PH_CONFIG_PATH, 0, "ca_file",
@@ -211,6 +220,8 @@ int32_t settings_read(struct settings *settings, const struct ph_config *config,
     settings->as = ph_config_text(config, "as");
     settings->ca_file = ph_config_text(config, "ca_file");
     settings->proxy = proxy != NULL ? proxy : "";
+    settings->database = ph_config_text(config, "database");
+    settings->falls_back = ph_config_integer(config, "fallback") != 0;
     settings->has_key = key != NULL && key[0] != '\0';
     settings->on_quota = (enum settings_on_quota)ph_config_integer(config, "on_quota");
     settings->on_failure = (enum settings_on_failure)ph_config_integer(config, "on_failure");
@@ -227,6 +238,9 @@ int32_t settings_read(struct settings *settings, const struct ph_config *config,
     }
     if (settings->as == NULL || settings->as[0] == '\0') {
         return refuse(err, "/as", "as must name the column to add");
+    }
+    if (settings->falls_back && settings->database == NULL) {
+        return refuse(err, "/fallback", "fallback: database needs the key database, a file");
     }
     return read_url(settings, config, key != NULL ? key : "", err);
 }

@@ -46,7 +46,8 @@ int32_t state_save(void *self, struct ph_state_writer *writer, struct ph_error *
     struct saving saving = {writer, clock->monotonic_ns(op->host), clock->wall_ms(op->host)};
     if (writer->write(writer, &header, sizeof header) != PH_OK ||
         writer->write(writer, endpoint, header.endpoint_length) != PH_OK ||
-        !places_visit(&op->places, saving.now_ns, save_place, &saving)) {
+        (!geolocate_is_offline(op) &&
+         !places_visit(&op->places, saving.now_ns, save_place, &saving))) {
         return ph_error_set(err, PH_ERR_RETRIABLE, "the cache of places could not be saved");
     }
     return PH_OK;
@@ -129,7 +130,7 @@ int32_t state_restore(void *self, struct ph_state_reader *reader, struct ph_erro
     const struct ph_clock *clock = op->services.clock;
     int64_t now_ns = clock->monotonic_ns(op->host);
     int64_t now_wall_ms = clock->wall_ms(op->host);
-    int32_t result = check_header(op, reader);
+    int32_t result = geolocate_is_offline(op) ? PH_END : check_header(op, reader);
     while (result == PH_OK) {
         result = read_place(op, reader, now_ns, now_wall_ms);
     }

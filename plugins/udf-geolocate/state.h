@@ -8,7 +8,8 @@
 
 int32_t state_save(void *op, struct ph_state_writer *writer, struct ph_error *err);
 
-/** A state of another endpoint or another form is left out, as if there were none. */
+/** A state of another endpoint or another form is left out, as if there were none; and any where
+ * the database is asked instead of an API. */
 int32_t state_restore(void *op, struct ph_state_reader *reader, struct ph_error *err);
 
 #endif

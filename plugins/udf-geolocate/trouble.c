@@ -3,11 +3,13 @@
 
 #include <inttypes.h>
 
-bool trouble_init(struct trouble *trouble, const struct ph_host *host, const struct ph_log *log)
+bool trouble_init(struct trouble *trouble, const struct ph_host *host, const struct ph_log *log,
+                  const char *what)
 {
     memset(trouble, 0, sizeof *trouble);
     trouble->host = host;
     trouble->log = log;
+    trouble->what = what;
     trouble->is_open = pthread_mutex_init(&trouble->mutex, NULL) == 0;
     return trouble->is_open;
 }
@@ -27,8 +29,8 @@ static void take_sentence(struct trouble *trouble, int64_t now_ns, bool at_once,
     bool is_time = trouble->said_ns == 0 || now_ns - trouble->said_ns >= TROUBLE_INTERVAL_NS;
     text[0] = '\0';
     if (trouble->unsaid > 0 && (is_time || at_once)) {
-        (void)snprintf(text, size, "%" PRIu64 " %s got {} instead of a place; the last reason: %s",
-                       trouble->unsaid, trouble->unsaid == 1 ? "address" : "addresses",
+        (void)snprintf(text, size, "%" PRIu64 " %s %s; the last reason: %s", trouble->unsaid,
+                       trouble->unsaid == 1 ? "address" : "addresses", trouble->what,
                        trouble->last_reason);
         trouble->unsaid = 0;
         trouble->said_ns = now_ns;

@@ -11,12 +11,11 @@ static void count(struct lane *lane, enum outcome outcome)
 }
 
 static void publish(struct lane *lane, struct place *place, char *text, uint32_t length,
-                    int64_t kept_ns)
+                    int64_t expires_ns)
 {
     struct geolocate *op = lane->op;
     uint64_t evictions = 0;
-    uint64_t lanes =
-        places_answer(&op->places, place, text, length, lane->calls.now_ns + kept_ns, &evictions);
+    uint64_t lanes = places_answer(&op->places, place, text, length, expires_ns, &evictions);
     ph_counter_add(lane->cells[COUNTER_CACHE_EVICTIONS], (int64_t)evictions);
     geolocate_wake(op, lanes);
 }
@@ -29,6 +28,71 @@ static void stop(struct lane *lane, struct place *place, const char *what)
     geolocate_wake(lane->op, places_abandon(&lane->op->places, place));
 }
 
+/* False: no memory. */
+static bool publish_answer(struct lane *lane, struct place *place, const struct answer *answer,
+                           int64_t expires_ns)
+{
+    char *text = malloc(answer->length);
+    if (text == NULL) {
+        return false;
+    }
+    memcpy(text, answer->text, answer->length);
+    publish(lane, place, text, answer->length, expires_ns);
+    return true;
+}
+
+void lane_answer_offline(struct lane *lane, struct place *place, int64_t now_ns)
+{
+    struct geolocate *op = lane->op;
+    const struct settings *settings = &op->settings;
+    enum outcome outcome = OUTCOME_NO_MEMORY;
+    struct answer answer;
+    database_lock(&op->database);
+    switch (database_find(&op->database, &place->address, &answer)) {
+    case DATABASE_PLACE:
+        outcome = publish_answer(lane, place, &answer, now_ns + settings->ttl_ns)
+                      ? OUTCOME_DATABASE
+                      : OUTCOME_NO_MEMORY;
+        break;
+    case DATABASE_UNKNOWN:
+        outcome = OUTCOME_NOT_IN_DATABASE;
+        publish(lane, place, NULL, 0, now_ns + settings->ttl_ns);
+        break;
+    case DATABASE_DAMAGED:
+    default:
+        outcome = OUTCOME_BAD_BODY;
+        break;
+    }
+    if (outcome == OUTCOME_NO_MEMORY || outcome == OUTCOME_BAD_BODY) {
+        publish(lane, place, NULL, 0, now_ns + settings->negative_ttl_ns);
+        trouble_note(&op->trouble, now_ns,
+                     outcome == OUTCOME_BAD_BODY ? "the database is damaged there"
+                                                 : "out of memory");
+    }
+    database_unlock(&op->database);
+    count(lane, outcome);
+}
+
+/* True: the database had a place for it. */
+static bool fall_back(struct lane *lane, struct place *place, const char *reason)
+{
+    struct geolocate *op = lane->op;
+    int64_t now_ns = lane->calls.now_ns;
+    struct answer answer;
+    bool is_placed = false;
+    if (op->settings.falls_back) {
+        database_lock(&op->database);
+        is_placed = database_find(&op->database, &place->address, &answer) == DATABASE_PLACE &&
+                    publish_answer(lane, place, &answer, now_ns + op->settings.negative_ttl_ns);
+        database_unlock(&op->database);
+    }
+    if (is_placed) {
+        count(lane, OUTCOME_DATABASE);
+        trouble_note(&op->api_trouble, now_ns, reason);
+    }
+    return is_placed;
+}
+
 /* The place gets {}, which is said and counted, or the pipeline stops. */
 static void give_up(struct lane *lane, struct place *place, enum outcome outcome,
                     const struct verdict *verdict)
@@ -39,6 +103,9 @@ static void give_up(struct lane *lane, struct place *place, enum outcome outcome
     (void)snprintf(reason, sizeof reason, "%s from %s%s",
                    outcome_phrase(outcome, &verdict->transfer, phrase, sizeof phrase),
                    settings->host, verdict->tries > 1 ? ", after several tries" : "");
+    if (fall_back(lane, place, reason)) {
+        return;
+    }
     count(lane, outcome);
     if (settings->on_failure == ON_FAILURE_FAIL && !outcome_is_refusal(outcome)) {
         char text[320];
@@ -48,7 +115,7 @@ static void give_up(struct lane *lane, struct place *place, enum outcome outcome
         return;
     }
     trouble_note(&lane->op->trouble, lane->calls.now_ns, reason);
-    publish(lane, place, NULL, 0, settings->negative_ttl_ns);
+    publish(lane, place, NULL, 0, lane->calls.now_ns + settings->negative_ttl_ns);
 }
 
 static void resume(struct lane *lane, uint32_t epoch)
@@ -64,14 +131,12 @@ static void resume(struct lane *lane, uint32_t epoch)
 static void take_answer(struct lane *lane, struct place *place, const struct verdict *verdict,
                         const struct answer *answer)
 {
-    char *text = malloc(answer->length);
-    if (text == NULL) {
+    if (!publish_answer(lane, place, answer, lane->calls.now_ns + lane->op->settings.ttl_ns)) {
         give_up(lane, place, OUTCOME_NO_MEMORY, verdict);
         return;
     }
-    memcpy(text, answer->text, answer->length);
     count(lane, OUTCOME_OK);
-    publish(lane, place, text, answer->length, lane->op->settings.ttl_ns);
+    trouble_flush(&lane->op->api_trouble, lane->calls.now_ns, false);
     trouble_flush(&lane->op->trouble, lane->calls.now_ns, false);
 }
 
@@ -110,7 +175,10 @@ static void say_refusal(struct lane *lane, const struct verdict *verdict)
     atomic_store(&op->refusal_was_said, true);
     (void)snprintf(text, sizeof text, "%s refuses look-ups with status %ld: %s; %s (on_quota)",
                    op->settings.host, verdict->transfer.status,
-                   refusal_phrase(&op->settings, verdict->outcome), actions[op->settings.on_quota]);
+                   refusal_phrase(&op->settings, verdict->outcome),
+                   op->settings.falls_back && op->settings.on_quota == ON_QUOTA_PAUSE
+                       ? "the database is asked instead"
+                       : actions[op->settings.on_quota]);
     geolocate_log(op, PH_LOG_WARNING, text);
 }
 
@@ -137,6 +205,10 @@ static enum calls_answer take_refusal(struct lane *lane, struct place *place,
     pause_for_refusal(lane, verdict);
     switch (settings->on_quota) {
     case ON_QUOTA_PAUSE:
+        if (settings->falls_back) {
+            give_up(lane, place, verdict->outcome, verdict);
+            return CALLS_DONE;
+        }
         return CALLS_ASK_AGAIN;
     case ON_QUOTA_FAIL: {
         char text[320];
@@ -162,12 +234,14 @@ static enum calls_answer finished(void *self, struct place *place, const struct 
     struct lane *lane = self;
     struct verdict judged = *verdict;
     struct answer answer;
+    bool is_place;
     if (verdict->epoch == 0) {
         judged.outcome = atomic_load(&lane->op->refusal);
         return take_refusal(lane, place, &judged);
     }
-    if (verdict->outcome == OUTCOME_OK &&
-        !answer_read(verdict->transfer.body, verdict->transfer.body_length, &answer)) {
+    is_place = verdict->outcome == OUTCOME_OK &&
+               answer_read(verdict->transfer.body, verdict->transfer.body_length, &answer);
+    if (verdict->outcome == OUTCOME_OK && !is_place) {
         judged.outcome = outcome_of_body(&verdict->transfer, answer.is_error);
     }
     if (outcome_is_refusal(judged.outcome)) {
@@ -177,7 +251,7 @@ static enum calls_answer finished(void *self, struct place *place, const struct 
     if (judged.outcome <= OUTCOME_STATUS_4XX || judged.outcome == OUTCOME_BAD_BODY) {
         resume(lane, judged.epoch);
     }
-    if (judged.outcome == OUTCOME_OK) {
+    if (is_place) {
         take_answer(lane, place, &judged, &answer);
     } else {
         give_up(lane, place, judged.outcome, &judged);
@@ -214,7 +288,9 @@ static void told_quota(void *self, int64_t quota_left)
 static bool gives_up(void *self)
 {
     struct lane *lane = self;
-    return lane->op->settings.on_quota == ON_QUOTA_EMPTY && gate_is_trying(&lane->op->gate);
+    const struct settings *settings = &lane->op->settings;
+    return (settings->on_quota == ON_QUOTA_EMPTY || settings->falls_back) &&
+           gate_is_trying(&lane->op->gate);
 }
 
 static void wake(void *self, uint64_t lanes)
