@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -12,6 +14,8 @@ enum {
     OPT_SET,
     OPT_LOG_FORMAT,
     OPT_FAIL_ON_DEAD_LETTER,
+    OPT_TO_TERMINAL,
+    OPT_LIMIT,
     OPT_JSON,
     OPT_MARKDOWN,
     OPT_VERSION
@@ -39,6 +43,9 @@ static const struct {
     {OPT_LOG_FORMAT, "log-format", "text|json", ON_RUN | ON_VALIDATE, "how lines on stderr look"},
     {OPT_FAIL_ON_DEAD_LETTER, "fail-on-dead-letter", NULL, ON_RUN,
      "exit 1 when a record was set aside"},
+    {OPT_TO_TERMINAL, "to-terminal", NULL, ON_RUN,
+     "print the rows instead of writing them to the sinks; keeps no positions and writes no file"},
+    {OPT_LIMIT, "limit", "N", ON_RUN, "with --to-terminal: end after N rows of each sink"},
     {'v', "verbose", NULL, ON_RUN | ON_VALIDATE, "say more"},
     {'q', "quiet", NULL, ON_RUN | ON_VALIDATE, "say only warnings and errors"},
     {OPT_JSON, "json", NULL, ON_INSPECT, "print JSON"},
@@ -117,6 +124,18 @@ static bool set_log_format(struct options *o, const char *value)
     return usage("--log-format is text or json, not %s", value);
 }
 
+static bool set_limit(struct options *o, const char *value)
+{
+    char *end = NULL;
+    errno = 0;
+    long long limit = strtoll(value, &end, 10);
+    if (errno != 0 || end == value || *end != '\0' || limit <= 0) {
+        return usage("--limit is a number of rows, 1 or more, not %s", value);
+    }
+    o->limit = (uint64_t)limit;
+    return true;
+}
+
 static bool apply(struct options *o, int option, const char *value)
 {
     switch (option) {
@@ -132,6 +151,11 @@ static bool apply(struct options *o, int option, const char *value)
     case OPT_FAIL_ON_DEAD_LETTER:
         o->fail_on_dead_letter = true;
         return true;
+    case OPT_TO_TERMINAL:
+        o->to_terminal = true;
+        return true;
+    case OPT_LIMIT:
+        return set_limit(o, value);
     case OPT_JSON:
         o->json = true;
         return true;
@@ -228,6 +252,9 @@ bool options_parse(struct options *o, int argc, char **argv)
         if (!allowed(o, seen[i])) {
             return false;
         }
+    }
+    if (o->limit != 0 && !o->to_terminal) {
+        return usage("--limit goes with --to-terminal");
     }
     return o->path != NULL ||
            usage("which file? %s", o->command == COMMAND_INSPECT ? "PLUGIN.so" : "MANIFEST.json");

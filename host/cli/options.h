@@ -27,6 +27,8 @@ struct options {
     enum log_format log_format;
     int32_t log_level;
     bool fail_on_dead_letter;
+    bool to_terminal;
+    uint64_t limit; /**< rows of each sink; 0 = none was given */
     bool json;
     bool markdown;
 };

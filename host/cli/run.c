@@ -24,7 +24,9 @@ static struct job *prepare(const struct options *o, struct manifest **manifest, 
     struct manifest_options load = {
         .env_file = o->env_file, .sets = o->sets, .set_count = o->set_count};
     struct job_options options = {.plugin_dirs = o->plugin_dirs,
-                                  .plugin_dir_count = o->plugin_dir_count};
+                                  .plugin_dir_count = o->plugin_dir_count,
+                                  .to_terminal = o->to_terminal,
+                                  .row_limit = o->limit};
     struct job *job = NULL;
     enum job_prepared prepared = JOB_MISCONFIGURED;
     manifest_errors_init(&errs);

@@ -185,9 +185,14 @@ struct job {
     int event_fd;  /**< readable when a worker has something to tell */
     _Atomic bool cancelled;
     _Atomic bool draining;
-    struct task *_Atomic starting; /**< the one whose plugin the starter may be in */
-    pthread_mutex_t error_mutex;   /**< guards error and every task's `waiting` */
-    struct ph_error error;         /**< the first failure of a worker, with the operator's name */
+    /* Of a run that only shows rows; see preview.h. */
+    bool is_preview;
+    uint64_t row_limit;             /**< of each sink; 0 = none */
+    _Atomic uint32_t sinks_to_fill; /**< that have not written so many */
+    _Atomic bool is_satisfied;      /**< cancelled because all of them have */
+    struct task *_Atomic starting;  /**< the one whose plugin the starter may be in */
+    pthread_mutex_t error_mutex;    /**< guards error and every task's `waiting` */
+    struct ph_error error;          /**< the first failure of a worker, with the operator's name */
 };
 
 /** The node that feeds input i of a node. */

@@ -272,7 +272,8 @@ static int run_locked(struct job *job, const struct job_run_options *options)
     for (uint32_t i = 0; i < job->worker_count; i++) {
         worker_join(job->workers[i]);
     }
-    bool drained = atomic_load(&c.starter.running) && !atomic_load(&job->cancelled);
+    bool drained = atomic_load(&c.starter.running) &&
+                   (!atomic_load(&job->cancelled) || atomic_load(&job->is_satisfied));
     if (drained) {
         tell_end(job);
     }
@@ -313,6 +314,9 @@ int job_run(struct job *job, const struct job_run_options *options)
     struct ph_error err;
     long pid;
     ph_error_clear(&err);
+    if (job->is_preview) {
+        return run_locked(job, options);
+    }
     enum lock_result lock = lock_take(job, &pid, &err);
     if (lock == LOCK_HELD_BY_OTHER) {
         return refuse_second(job, pid);

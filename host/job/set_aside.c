@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows and records that cannot go on: what an operator's on_error makes of them. */
 #include "base/escape.h"
+#include "job/preview.h"
 #include "job/tasks.h"
 
 #include <stdio.h>
@@ -19,6 +20,10 @@ static int32_t apply_policy(struct task *t, const struct dead_letter *letter, co
                             "the record at %s was refused (%s: %s) and on_error is \"fail\"", place,
                             letter->code, letter->reason);
     default:
+        if (t->job->is_preview) {
+            preview_tell(t, place, letter->code, letter->reason);
+            return PH_OK;
+        }
         return dead_letters_add(t->job->dead_letters, letter, err);
     }
 }

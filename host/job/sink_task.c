@@ -2,6 +2,7 @@
 #include "job/tasks.h"
 
 #include "base/clock.h"
+#include "job/preview.h"
 #include "job/trouble.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@ struct sink_part {
     struct sink_driver *driver;
     uint64_t set_aside; /* rows since the last commit */
     struct trouble trouble;
+    struct preview_sink preview;
 };
 
 static int64_t env_now_ns(void *arg)
@@ -26,8 +28,8 @@ static uint64_t env_random(void *arg)
 
 static bool env_next(void *arg, const struct ph_batch **batch)
 {
-    uint32_t input;
-    return task_take(arg, batch, &input);
+    struct task *t = arg;
+    return preview_take(t, &t->sink->preview, batch);
 }
 
 static void env_release(void *arg, const struct ph_batch *batch)
@@ -96,6 +98,7 @@ static void env_committed(void *arg, const struct ph_position *positions, uint32
     count_add(&t->counts.rows_out, row_count);
     breaker_seen(&t->breaker, row_count + t->sink->set_aside);
     t->sink->set_aside = 0;
+    preview_written(t, &t->sink->preview);
 }
 
 static void env_trouble(void *arg, const struct ph_error *err, int64_t retry_in_ns)
@@ -149,6 +152,7 @@ void sink_task_fini(struct task *t)
 {
     if (t->sink != NULL) {
         sink_driver_destroy(t->sink->driver);
+        preview_fini(&t->sink->preview);
         free(t->sink);
         t->sink = NULL;
     }

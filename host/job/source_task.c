@@ -56,11 +56,18 @@ static void bad_record(void *arg, const struct ph_record *record, const struct r
     }
 }
 
+/* Where few rows are asked for, what is read and looked up for nothing is little as well. */
+static uint32_t first_rows(const struct job *job)
+{
+    return job->row_limit < BATCH_MAX_ROWS ? (uint32_t)job->row_limit : 0;
+}
+
 static struct batch_writer_options writer_options(struct task *t)
 {
     const struct manifest *m = t->job->manifest;
     return (struct batch_writer_options){.reserve = t->node->reserve,
                                          .schema = t->node->outputs[0].schema,
+                                         .max_rows = first_rows(t->job),
                                          .record_max_bytes = m->record_max_bytes,
                                          .spare = decoder_spare(t->source->decoder),
                                          .decode = decoder_row,
@@ -127,7 +134,8 @@ static bool is_own(const struct task *t, const struct ph_partition *p)
 static int32_t tell(struct task *t, const struct ph_position *moved, uint32_t count,
                     struct ph_error *err)
 {
-    if (count == 0 || t->node->plugin->source.committed(t->object, moved, count, err) != PH_ERROR) {
+    if (count == 0 || t->job->is_preview ||
+        t->node->plugin->source.committed(t->object, moved, count, err) != PH_ERROR) {
         return PH_OK;
     }
     if ((err->flags & PH_ERR_RETRIABLE) == 0) {

@@ -232,12 +232,12 @@ static int32_t seed(struct task *t, struct ph_error *err)
 
 static int32_t load_begun(struct task *t, struct ph_error *err)
 {
-    return begun_load(t->job, err);
+    return t->job->is_preview ? PH_OK : begun_load(t->job, err);
 }
 
 static int32_t end_seeding(struct task *t, struct ph_error *err)
 {
-    return seeding_end(t->job, err);
+    return t->job->is_preview ? PH_OK : seeding_end(t->job, err);
 }
 
 static bool seed_sinks(struct job *job)
@@ -315,7 +315,7 @@ static bool start_workers(struct job *job)
 
 bool job_start(struct job *job)
 {
-    job->seeding_was_interrupted = seeding_was_interrupted(job);
+    job->seeding_was_interrupted = !job->is_preview && seeding_was_interrupted(job);
     return for_each_task(job, 0, true, activate) &&
            for_each_task(job, PH_KIND_SOURCE, false, find_partitions) &&
            try_until_done(job->nodes[0].tasks[0], load_begun) && claim_sinks(job) &&

@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What only looks and leaves no trace: run --to-terminal. Usage: looking.sh PIPEHOST STAGE_PLUGINS
+set -u
+
+PIPEHOST=$1
+PLUGINS=$2
+DIR=$(mktemp -d)
+trap 'rm -rf "$DIR"' EXIT
+cd "$DIR" || exit 1
+FAILED=0
+
+fail() {
+    FAILED=$((FAILED + 1))
+    printf 'FAILED %s\n--- stdout:\n%s\n--- stderr:\n%s\n' "$1" "$(head -n 20 out.txt)" "$(head -n 20 err.txt)"
+}
+
+# exits NAME STATUS ARG...
+exits() {
+    local name=$1 status=$2 got=0
+    shift 2
+    timeout 30 "$PIPEHOST" "$@" --plugin-dir "$PLUGINS" >out.txt 2>err.txt || got=$?
+    [ "$got" = "$status" ] || fail "$name: exit status $got, expected $status"
+}
+prints() { [ "$(cat out.txt)" = "$2" ] || fail "$1: standard output is not: $2"; }
+prints_lines() { [ "$(wc -l <out.txt)" = "$2" ] || fail "$1: not $2 lines but $(wc -l <out.txt)"; }
+says() { grep -q -- "$2" err.txt || fail "$1: standard error does not say: $2"; }
+leaves_nothing() {
+    if [ "$(ls)" != "$FILES" ]; then
+        fail "$1: files are left: $(ls)"
+    fi
+}
+
+printf '%s\n' '{"n":1,"s":"one"}' '{"n":2}' 'no json' '{"n":"x"}' '{"n":5,"s":"five"}' >lines.jsonl
+truncate -s 800M stage.bin
+# The sinks are none that this machine could reach, so that nothing but the terminal can have taken the rows.
+cat >file.json <<'END'
+{ "pipeline": "file", "state_dir": "state", "dead_letter": { "file": "dead.jsonl", "stop_above_percent": 100 },
+  "exactly_once": true, "operators": [
+  { "name": "lines", "plugin": "source-file", "config": { "path": "lines.jsonl" },
+    "format": { "json": { "fields": { "n": "int64", "s": "string" } } } },
+  { "name": "rows", "plugin": "sink-postgres", "input": "lines",
+    "config": { "dsn": "postgresql://127.0.0.1:1/none", "table": "none" } } ] }
+END
+cat >stage.json <<'END'
+{ "pipeline": "stage", "state_dir": "state", "operators": [
+  { "name": "s0", "plugin": "stage:source", "config": { "stage": "stage.bin", "slot": 0, "records": 20000, "partitions": 3 },
+    "format": { "json": { "fields": { "n": "int64" } } } },
+  { "name": "a", "plugin": "stage:sink", "input": "s0", "config": { "stage": "stage.bin", "slot": 1 } },
+  { "name": "b", "plugin": "sink-null", "input": "s0" } ] }
+END
+: >out.txt && : >err.txt
+FILES=$(ls)
+
+exits terminal 0 file.json --to-terminal
+prints terminal '{"n":1,"s":"one"}
+{"n":2,"s":null}
+{"n":5,"s":"five"}'
+says 'a record that would be set aside' 'warning: lines: the record at .*lines.jsonl/0 offset .* would be set aside (json: '
+says 'and another' 'would be set aside (type: '
+says 'their number' '2 set aside'
+leaves_nothing terminal
+
+exits limit 0 run file.json --to-terminal --limit 2
+prints limit '{"n":1,"s":"one"}
+{"n":2,"s":null}'
+says 'a limit that is reached is no failure' 'file: done after'
+
+exits 'all of many' 0 stage.json --to-terminal -q
+prints_lines 'two sinks print all rows each' 120000
+exits 'limit of two sinks' 0 stage.json --to-terminal --limit 7 -q
+prints_lines 'each sink ends at its limit' 14
+exits 'lanes' 0 stage.json --to-terminal --limit 5000 -q --set /parallelism=3
+prints_lines 'the limit holds over lanes' 10000
+exits 'above all' 0 stage.json --to-terminal --limit 70000 -q
+prints_lines 'a limit above all rows' 120000
+leaves_nothing 'sinks that hold positions'
+
+# A pipeline that runs is not disturbed: its lock is not asked for.
+exits real 0 stage.json
+says real '120000 rows committed'
+before=$(find state -type f -printf '%p %T@ %s\n' | sort)
+(
+    exec 9<state/lock
+    flock 9 || exit 1
+    exits 'beside a running pipeline' 0 stage.json --to-terminal --limit 3 -q
+    prints_lines 'positions are not asked for' 6
+    exits 'the lock is held' 75 stage.json
+    exit "$FAILED"
+) || FAILED=$((FAILED + $?))
+[ "$(find state -type f -printf '%p %T@ %s\n' | sort)" = "$before" ] || fail 'state_dir was touched'
+exits 'the next run finds nothing to do' 0 stage.json
+says 'the next run' ' 0 records in'
+
+exits usage 64 file.json --limit 3
+says usage '[-]-limit goes with --to-terminal'
+exits zero 64 file.json --to-terminal --limit 0
+says zero 'a number of rows, 1 or more'
+
+if [ "$FAILED" != 0 ]; then
+    printf '%s cases failed\n' "$FAILED"
+    exit 1
+fi
