@@ -6,6 +6,7 @@
 #include "manifest/memory.h"
 #include "manifest/nearest.h"
 #include "manifest/origin.h"
+#include "manifest/reference.h"
 #include "manifest/secret.h"
 #include "manifest/units.h"
 
@@ -156,9 +157,6 @@ static void check_literal(struct check *k, const char *name, const json_t *node)
 {
     char variable[2 * MANIFEST_NAME_MAX];
     uint32_t flags = origin_flags(k->r.m->origin, node);
-    if ((flags & ORIGIN_REPLACED) != 0) {
-        return;
-    }
     suggest_variable(variable, sizeof variable, k->operator_name, name);
     if ((flags & ORIGIN_SET) != 0) {
         reader_fail(&k->r, name,
@@ -175,19 +173,35 @@ static void check_literal(struct check *k, const char *name, const json_t *node)
     pointer_pop(&k->r.at);
 }
 
-static bool holds_password(const json_t *node)
+/* How much of a value is a secret that stands in the manifest itself or on the command line. */
+enum literal { LITERAL_NONE, LITERAL_PASSWORD, LITERAL_WHOLE };
+
+/* Passwords within a value are looked for in what it gives itself: those that a ${} gives are none.
+ */
+static enum literal find_literal(const struct check *k, const json_t *node)
 {
     struct dsn_range ranges[DSN_RANGES_MAX];
-    return json_is_string(node) &&
-           dsn_find(json_string_value(node), json_string_length(node), ranges) > 0;
+    const char *own = origin_own(k->r.m->origin, node);
+    own = own == NULL ? json_string_value(node) : own;
+    if (own == NULL) {
+        return LITERAL_NONE;
+    }
+    uint32_t count = dsn_find(own, strlen(own), ranges);
+    for (uint32_t i = 0; i < count; i++) {
+        if (reference_has_literal(own + ranges[i].start, ranges[i].length)) {
+            return LITERAL_PASSWORD;
+        }
+    }
+    return count == 0 && reference_has_literal(own, strlen(own)) ? LITERAL_WHOLE : LITERAL_NONE;
 }
 
 static void check_literals(struct check *k, const struct ph_config_key *key, json_t *node)
 {
     const char *name;
     json_t *value;
-    bool secret = key->type == PH_CONFIG_SECRET && json_string_length(node) > 0;
-    if (secret || ((key->flags & PH_CONFIG_URL) != 0 && holds_password(node))) {
+    enum literal found = find_literal(k, node);
+    if ((key->type == PH_CONFIG_SECRET && found != LITERAL_NONE) ||
+        ((key->flags & PH_CONFIG_URL) != 0 && found == LITERAL_PASSWORD)) {
         check_literal(k, key->name, node);
     }
     if (key->type != PH_CONFIG_MAP) {
@@ -196,8 +210,9 @@ static void check_literals(struct check *k, const struct ph_config_key *key, jso
     pointer_push_text(&k->r.at, key->name);
     json_object_foreach(node, name, value)
     {
-        if (is_hidden_item(key, name) && json_string_length(value) > 0 &&
-            (secret_is_name(name, strlen(name)) || holds_password(value))) {
+        found = is_hidden_item(key, name) ? find_literal(k, value) : LITERAL_NONE;
+        if (found == LITERAL_PASSWORD ||
+            (found == LITERAL_WHOLE && secret_is_name(name, strlen(name)))) {
             check_literal(k, name, value);
         }
     }

@@ -4,6 +4,7 @@
 #include "base/escape.h"
 #include "manifest/file.h"
 #include "manifest/origin.h"
+#include "manifest/reference.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@ struct work {
     const struct environment *e;
     size_t total;
     struct buf out; /* the string that is being made */
+    struct buf own; /* what of it stands in the text */
     bool replaced;
 };
 
@@ -186,7 +188,8 @@ static void store(struct work *w, json_t *node)
         return;
     }
     if (w->out.failed || json_string_setn_nocheck(node, w->out.data, w->out.length) != 0 ||
-        (w->replaced && !origin_mark(w->r->m->origin, node, ORIGIN_REPLACED))) {
+        (w->replaced &&
+         (w->own.failed || !origin_mark_replaced(w->r->m->origin, node, w->own.data)))) {
         (void)reader_no_memory(w->r);
     }
 }
@@ -200,6 +203,8 @@ static void replace_string(struct work *w, json_t *node)
     buf_clear(&w->out);
     buf_append(&w->out, "", 0);
     w->replaced = false;
+    buf_clear(&w->own);
+    reference_reduce(text, json_string_length(node), &w->own);
     if (expand(w, text, text + json_string_length(node))) {
         store(w, node);
     }
@@ -235,6 +240,8 @@ void interpolate_tree(struct reader *r, const struct environment *e)
     struct work w = {.r = r, .e = e};
     /* Room for the one append that crosses the limit, so that store can tell it from no memory. */
     buf_init(&w.out, INTERPOLATE_VALUE_MAX + ENVIRONMENT_FILE_MAX + MANIFEST_TEXT_MAX);
+    buf_init(&w.own, MANIFEST_TEXT_MAX);
     replace_value(&w, r->m->root);
+    buf_fini(&w.own);
     buf_fini(&w.out);
 }

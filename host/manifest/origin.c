@@ -8,6 +8,7 @@
 
 struct mark {
     const struct json_t *node;
+    const char *own; /* null without ORIGIN_REPLACED */
     uint32_t flags;
 };
 
@@ -40,7 +41,7 @@ void origin_destroy(struct manifest_origin *o)
     }
 }
 
-bool origin_mark(struct manifest_origin *o, const struct json_t *node, uint32_t flags)
+static bool add_mark(struct manifest_origin *o, struct mark mark)
 {
     if (o->count == o->capacity) {
         size_t capacity = o->capacity == 0 ? 16 : o->capacity * 2;
@@ -51,9 +52,20 @@ bool origin_mark(struct manifest_origin *o, const struct json_t *node, uint32_t 
         o->marks = marks;
         o->capacity = capacity;
     }
-    o->marks[o->count++] = (struct mark){node, flags};
+    o->marks[o->count++] = mark;
     o->sorted = false;
     return true;
+}
+
+bool origin_mark(struct manifest_origin *o, const struct json_t *node, uint32_t flags)
+{
+    return add_mark(o, (struct mark){node, NULL, flags});
+}
+
+bool origin_mark_replaced(struct manifest_origin *o, const struct json_t *node, const char *own)
+{
+    const char *copy = memory_copy(&o->memory, own, strlen(own));
+    return copy != NULL && add_mark(o, (struct mark){node, copy, ORIGIN_REPLACED});
 }
 
 static int compare_marks(const void *a, const void *b)
@@ -63,28 +75,43 @@ static int compare_marks(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-uint32_t origin_flags(struct manifest_origin *o, const struct json_t *node)
+/* The first of the node's marks, or null. */
+static struct mark *find_first(struct manifest_origin *o, const struct json_t *node)
 {
-    struct mark wanted = {node, 0};
+    struct mark wanted = {node, NULL, 0};
     if (o->count == 0) {
-        return 0;
+        return NULL;
     }
     if (!o->sorted) {
         qsort(o->marks, o->count, sizeof *o->marks, compare_marks);
         o->sorted = true;
     }
     struct mark *found = bsearch(&wanted, o->marks, o->count, sizeof *o->marks, compare_marks);
-    if (found == NULL) {
-        return 0;
-    }
-    uint32_t flags = 0;
-    while (found > o->marks && found[-1].node == node) {
+    while (found != NULL && found > o->marks && found[-1].node == node) {
         found--;
     }
-    for (; found < o->marks + o->count && found->node == node; found++) {
-        flags |= found->flags;
+    return found;
+}
+
+uint32_t origin_flags(struct manifest_origin *o, const struct json_t *node)
+{
+    uint32_t flags = 0;
+    const struct mark *m = find_first(o, node);
+    for (; m != NULL && m < o->marks + o->count && m->node == node; m++) {
+        flags |= m->flags;
     }
     return flags;
+}
+
+const char *origin_own(struct manifest_origin *o, const struct json_t *node)
+{
+    const struct mark *m = find_first(o, node);
+    for (; m != NULL && m < o->marks + o->count && m->node == node; m++) {
+        if (m->own != NULL) {
+            return m->own;
+        }
+    }
+    return NULL;
 }
 
 bool origin_add_set(struct manifest_origin *o, const char *pointer, const char *shown)

@@ -9,7 +9,7 @@ struct json_t;
 struct manifest_origin;
 
 enum origin_flags {
-    ORIGIN_REPLACED = 1u << 0, /**< held a ${}: its value comes from outside */
+    ORIGIN_REPLACED = 1u << 0, /**< held a ${} */
     ORIGIN_SET = 1u << 1       /**< stands on the command line */
 };
 
@@ -19,6 +19,15 @@ void origin_destroy(struct manifest_origin *o);
 /** False when memory ran out. */
 __attribute__((warn_unused_result)) bool origin_mark(struct manifest_origin *o,
                                                      const struct json_t *node, uint32_t flags);
+
+/** The same for a string that held a ${}; own is what its text gives itself (reference_reduce) and
+ * is copied. */
+__attribute__((warn_unused_result)) bool origin_mark_replaced(struct manifest_origin *o,
+                                                              const struct json_t *node,
+                                                              const char *own);
+
+/** What a string that held a ${} gives itself, or null for one that held none. */
+const char *origin_own(struct manifest_origin *o, const struct json_t *node);
 
 /** The node's flags. Strings only: jansson shares the nodes of true, false and null. */
 uint32_t origin_flags(struct manifest_origin *o, const struct json_t *node);

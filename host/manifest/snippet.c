@@ -3,6 +3,8 @@
 
 #include "base/escape.h"
 #include "manifest/json_text.h"
+#include "manifest/nesting.h"
+#include "manifest/reference.h"
 #include "manifest/secret.h"
 
 #include <string.h>
@@ -18,6 +20,7 @@ struct shown {
     const char *mark;  /* where the caret belongs */
     size_t mark_bytes; /* the same within line.data */
     bool marked;
+    struct nesting nesting;
     bool secret_next; /* the last string is a key named like a secret */
 };
 
@@ -36,9 +39,11 @@ static void show_plain(struct shown *s, char c)
 }
 
 /* A string from its opening quote, as far as it stands on the line. */
-static void show_string(struct shown *s, const char *start, const char *end)
+static void show_string(struct shown *s, const char *start, const char *end, bool is_key)
 {
-    bool hidden = s->secret_next && end - start > 2;
+    bool in_map = nesting_in_config_map(&s->nesting) && !is_key;
+    bool hidden = (s->secret_next || in_map) && end - start > 2 &&
+                  !reference_is_all(start + 1, (size_t)(end - start) - 2);
     note_mark(s, start);
     if (hidden) {
         buf_append_text(&s->line, "\"" SECRET_MASK "\"");
@@ -78,10 +83,13 @@ static void show_hidden_word(struct shown *s, struct json_text *t)
 static void show_other(struct shown *s, struct json_text *t)
 {
     bool between = strchr(" \t\r\n:", *t->at) != NULL;
-    if (s->secret_next && !between && strchr("{[,]}", *t->at) == NULL) {
+    bool number_in_map = nesting_in_config_map(&s->nesting) && *t->at != '\0' &&
+                         strchr("-0123456789", *t->at) != NULL;
+    if ((s->secret_next || number_in_map) && !between && strchr("{[,]}", *t->at) == NULL) {
         show_hidden_word(s, t);
         return;
     }
+    nesting_step(&s->nesting, *t->at);
     if (t->at >= s->from) {
         note_mark(s, t->at);
         show_plain(s, *t->at);
@@ -100,10 +108,11 @@ static void show_line(struct shown *s, const char *text, const char *text_end)
             continue;
         }
         json_text_skip_string(&t);
-        if (t.at > s->from) {
-            show_string(s, start, t.at);
-        }
         size_t inside = t.at - start >= 2 ? (size_t)(t.at - start) - 2 : 0;
+        bool is_key = nesting_string(&s->nesting, start + 1, inside);
+        if (t.at > s->from) {
+            show_string(s, start, t.at, is_key);
+        }
         s->secret_next = !s->secret_next && secret_is_name(start + 1, inside);
     }
     note_mark(s, s->mark);

@@ -50,6 +50,47 @@ START_TEST(secrets_from_outside_and_what_is_none_are_not_warned_about)
 }
 END_TEST
 
+START_TEST(what_stands_beside_a_reference_or_in_its_default_is_literal)
+{
+    static const char *const warned[] = {
+        "{\"password\":\"sesame${EMPTY}\"}",
+        "{\"password\":\"${PW:-sesame}\"}",
+        "{\"rdkafka\":{\"sasl.password\":\"x${PW:-sesame}\"}}",
+        "{\"dsn\":\"postgresql://u:sesame@${KAFKA_URL}\"}",
+        "{\"dsn\":\"${NO:-postgresql://u:sesame@h}\"}",
+        "{\"rdkafka\":{\"x.jaas\":\"m username=${PW} password=sesame\"}}"};
+    for (size_t i = 0; i < COUNT(warned); i++) {
+        struct config *c = create(warned[i]);
+        ck_assert_msg(errs.warnings.count == 1, "%s", warned[i]);
+        ck_assert_ptr_nonnull(strstr(errs.warnings.texts[0], "a secret stands in the manifest"));
+        ck_assert_ptr_null(strstr(errs.warnings.texts[0], "sesame"));
+        finish(c);
+    }
+    assert_warned("{\"password\":\"${PW}${PW:-}${PW:?no}\"}", NULL);
+    assert_warned("{\"dsn\":\"postgresql://${USER:-me}:${PW}@h/db\"}", NULL);
+    assert_warned("{\"rdkafka\":{\"x.jaas\":\"m username=me password='${PW}';\"}}", NULL);
+}
+END_TEST
+
+static void assert_set_refused(const char *set)
+{
+    struct config *c;
+    manifest = load_with(HEAD "{}" TAIL, (struct manifest_options){.sets = &set, .set_count = 1});
+    manifest_errors_init(&errs);
+    ck_assert_int_eq(config_create(manifest, 0, keys, COUNT(keys), &c, &errs), PH_ERROR);
+    ck_assert_ptr_nonnull(strstr(errs.errors.texts[0], "a secret on the command line is seen"));
+    ck_assert_ptr_null(strstr(errs.errors.texts[0], "sesame"));
+    finish(NULL);
+}
+
+START_TEST(a_secret_in_a_set_is_literal_beside_a_reference_too)
+{
+    assert_set_refused("rows/config/rdkafka/sasl.password=sesame${NO:-}");
+    assert_set_refused("rows/config/rdkafka/sasl.password=x${PW:-sesame}");
+    assert_set_refused("rows/config/dsn=postgresql://u:sesame${NO:-}@h");
+}
+END_TEST
+
 START_TEST(a_literal_secret_in_a_set_is_refused)
 {
     const char *const sets[] = {"rows/config/password=sesame"};
@@ -105,6 +146,8 @@ int main(void)
 {
     const TTest *const tests[] = {a_literal_secret_is_a_warning_that_does_not_show_it,
                                   secrets_from_outside_and_what_is_none_are_not_warned_about,
+                                  what_stands_beside_a_reference_or_in_its_default_is_literal,
+                                  a_secret_in_a_set_is_literal_beside_a_reference_too,
                                   a_literal_secret_in_a_set_is_refused,
                                   a_secret_in_a_set_may_come_from_a_variable,
                                   secrets_become_known_to_the_redactor,

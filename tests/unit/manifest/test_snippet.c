@@ -98,6 +98,44 @@ START_TEST(a_name_in_a_list_is_no_key)
 }
 END_TEST
 
+#define CONFIG "{\"operators\": [{\"name\": \"a\", \"config\":\n"
+
+START_TEST(values_in_a_map_of_a_config_are_hidden)
+{
+    assert_shown(
+        CONFIG
+        "@{\"topic\": \"t\", \"rdkafka\": {\"sasl.username\": \"AKIA\", \"n\": 12, \"b\": true}}",
+        "\n    {\"topic\": \"t\", \"rdkafka\": {\"sasl.username\": \"***\", \"n\": ***, \"b\": "
+        "true}}\n    ^");
+    assert_shown(CONFIG "{\"rdkafka\": {\n@\"sasl.username\":\n\"AKIA\"}}",
+                 "\n    \"sasl.username\":\n    ^");
+    assert_shown(CONFIG "{\"rdkafka\": {\"a\":\n@\"AKIA\"}}", "\n    \"***\"}}\n    ^");
+}
+END_TEST
+
+START_TEST(a_reference_is_no_secret)
+{
+    assert_shown(CONFIG "{\"rdkafka\": {\"a\": @\"${NOPE}\"}}",
+                 "\n    {\"rdkafka\": {\"a\": \"${NOPE}\"}}\n                      ^");
+    assert_shown("{\"password\": @\"${NOPE}\"}",
+                 "\n    {\"password\": \"${NOPE}\"}\n                 ^");
+    assert_shown("{\"password\": @\"${NOPE:-sesame}\"}",
+                 "\n    {\"password\": \"***\"}\n                 ^");
+    assert_shown("{\"password\": @\"x${NOPE}\"}",
+                 "\n    {\"password\": \"***\"}\n                 ^");
+}
+END_TEST
+
+START_TEST(lists_of_a_config_and_formats_are_shown)
+{
+    assert_shown(CONFIG "{\"columns\": [@\"a\", \"b\"]}",
+                 "\n    {\"columns\": [\"a\", \"b\"]}\n                 ^");
+    assert_shown("{\"operators\": [{\"name\": \"a\", \"format\": {\"json\": {\"fields\":\n{\"n\": "
+                 "@\"int\"}}}}]}",
+                 "\n    {\"n\": \"int\"}}}}]}\n          ^");
+}
+END_TEST
+
 START_TEST(an_empty_line_shows_nothing)
 {
     assert_shown("{\n@\n}", "");
@@ -115,6 +153,9 @@ int main(void)
                                   a_secret_on_the_line_below_its_key_is_hidden,
                                   a_password_inside_a_url_is_hidden,
                                   a_name_in_a_list_is_no_key,
+                                  values_in_a_map_of_a_config_are_hidden,
+                                  a_reference_is_no_secret,
+                                  lists_of_a_config_and_formats_are_shown,
                                   an_empty_line_shows_nothing};
     return run_tests("snippet", tests, sizeof tests / sizeof tests[0]);
 }
