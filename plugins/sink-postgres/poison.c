@@ -205,6 +205,28 @@ static void sweep(struct sink_task *t, struct blame *b)
     }
 }
 
+/* The same for a unique index, which only the server can search. */
+static void sweep_duplicates(struct sink_task *t, struct blame *b, uint64_t named)
+{
+    PGresult *lines = duplicates_find(t, b->result);
+    int count = lines == NULL ? 0 : PQntuples(lines);
+    bool is_known = false;
+    for (int i = 0; i < count && !is_known; i++) {
+        is_known = strtoull(PQgetvalue(lines, i, 0), NULL, 10) == named;
+    }
+    (void)snprintf(b->reason, sizeof b->reason, "%s; an earlier row has its key",
+                   PQresultErrorField(b->result, PG_DIAG_MESSAGE_PRIMARY));
+    for (int i = 0; i < count && is_known; i++) {
+        uint64_t line = strtoull(PQgetvalue(lines, i, 0), NULL, 10);
+        const struct ph_batch *batch;
+        uint32_t row;
+        if (line != named && poison_find(&t->epoch, line, &batch, &row)) {
+            refuse(t, b, batch, row);
+        }
+    }
+    PQclear(lines);
+}
+
 static void set_reason(struct blame *b)
 {
     char message[REASON_SIZE / 2];
@@ -233,7 +255,11 @@ int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_erro
     refuse(t, &b, b.batch, b.row);
     char first[REASON_SIZE];
     (void)snprintf(first, sizeof first, "%s", b.reason);
-    sweep(t, &b);
+    if (strcmp(b.sqlstate, SQLSTATE_DUPLICATE_KEY) == 0) {
+        sweep_duplicates(t, &b, line);
+    } else {
+        sweep(t, &b);
+    }
     (void)ph_error_set(err, PH_ERR_POISON, "PostgreSQL refused %u row%s of the epoch: %.400s",
                        b.count, b.count == 1 ? "" : "s", first);
     ph_error_set_foreign(err, b.sqlstate);

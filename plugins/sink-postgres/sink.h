@@ -147,6 +147,12 @@ void epoch_clear(struct sink_task *t);
 /* commit.c */
 int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_error *err);
 
+/* duplicates.c */
+/** The lines of the epoch whose key a unique index has, or would have, already: one row of a result
+ * for each, ascending; null: they cannot be known in one go. Outside of a transaction, after the
+ * COPY that the index refused. */
+PGresult *duplicates_find(struct sink_task *t, const PGresult *refusal);
+
 /* poison.c: names the rows that a failed COPY blames */
 int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_error *err);
 /** The batch and row of a COPY line; false where there is none. */

@@ -281,6 +281,80 @@ START_TEST(a_crowd_of_bad_rows_is_named_at_once)
 }
 END_TEST
 
+/* 3,000 rows of which every tenth has the key of one before it, and every hundredth that of a row
+ * that the table has. */
+static void write_duplicates(struct rig *r, const char *columns, const char *before)
+{
+    enum { COUNT = 3000 };
+    static struct harness_cell cells[2 * COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        cells[2 * i] = CELL(CELL_INT(i));
+        cells[2 * i + 1] = CELL(CELL_NULL);
+        if (i % 10 == 3) {
+            cells[2 * i] = CELL(CELL_INT(i % 100 == 3 ? -1 : (int64_t)i - 2));
+        }
+    }
+    open_live(r, columns);
+    rig_sql("INSERT INTO live VALUES (-1, NULL); %s", before);
+    struct ph_batch *first = harness_batch(&r->schema, cells, COUNT / 2);
+    struct ph_batch *second = harness_batch(&r->schema, cells + COUNT, COUNT / 2);
+    assert_ok(r, rig_write(r, first));
+    assert_ok(r, rig_write(r, second));
+    ck_assert_int_eq(rig_commit(r, 0, COUNT), PH_ERROR);
+    assert_error(r, PH_ERR_POISON, "duplicate key value violates unique constraint");
+    for (uint32_t i = 0; i < r->task->reject_count; i++) {
+        ck_assert_ptr_eq(r->task->rejects[i].batch, i < 150 ? first : second);
+        ck_assert_uint_eq(r->task->rejects[i].row, (i < 150 ? i : i - 150) * 10 + 3);
+        ck_assert_str_eq(r->task->rejects[i].code, "23505");
+    }
+    rig_abort(r);
+    ck_assert_int_eq(harness_counter(r->task, "connects"), 1);
+    harness_batch_release(first);
+    harness_batch_release(second);
+}
+
+START_TEST(a_crowd_of_duplicate_keys_is_named_at_once)
+{
+    struct rig r;
+    write_duplicates(&r, "id int PRIMARY KEY, v text", "");
+    ck_assert_uint_eq(r.task->reject_count, 300);
+    ck_assert(strstr(r.task->rejects[0].reason, "Key (id)=(-1) already exists") != NULL);
+    ck_assert_str_eq(r.task->rejects[299].reason,
+                     "duplicate key value violates unique constraint \"live_pkey\"; an earlier row "
+                     "has its key");
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(what_a_key_s_values_do_not_decide_is_named_row_by_row)
+{
+    static const char trigger[] =
+        "CREATE OR REPLACE FUNCTION live_keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN "
+        "NEW; END'; CREATE TRIGGER t BEFORE INSERT ON live FOR EACH ROW EXECUTE FUNCTION "
+        "live_keep()";
+    struct rig r;
+    write_duplicates(&r, "id int, v text", "CREATE UNIQUE INDEX ON live (id) WHERE v IS NULL");
+    ck_assert_uint_eq(r.task->reject_count, 1);
+    rig_close(&r);
+    write_duplicates(&r, "id int, v text", "CREATE UNIQUE INDEX ON live (abs(id), id)");
+    ck_assert_uint_eq(r.task->reject_count, 1);
+    rig_close(&r);
+    write_duplicates(&r, "id int PRIMARY KEY, v text", trigger);
+    ck_assert_uint_eq(r.task->reject_count, 1);
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(keys_with_a_null_are_no_duplicates)
+{
+    struct rig r;
+    write_duplicates(&r, "id int, v text, UNIQUE (id, v)",
+                     "ALTER TABLE live ADD UNIQUE (id); UPDATE live SET v = 'x'");
+    ck_assert_uint_eq(r.task->reject_count, 300); /* by the second key only */
+    rig_close(&r);
+}
+END_TEST
+
 TCase *poison_tests(void)
 {
     TCase *c = tcase_create("poison");
@@ -297,5 +371,8 @@ TCase *poison_tests(void)
     tcase_add_test(c, a_number_out_of_range_is_set_aside_and_the_epoch_goes_on);
     tcase_add_test(c, the_servers_line_is_counted_without_the_rows_set_aside_before_it);
     tcase_add_test(c, a_crowd_of_bad_rows_is_named_at_once);
+    tcase_add_test(c, a_crowd_of_duplicate_keys_is_named_at_once);
+    tcase_add_test(c, what_a_key_s_values_do_not_decide_is_named_row_by_row);
+    tcase_add_test(c, keys_with_a_null_are_no_duplicates);
     return c;
 }

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A crowd of rows that a unique index refuses. The server names the first one only, so it is asked
+ * for all of them: the epoch's keys go into a temporary table, and its own comparison says which
+ * are there already, or stand in an earlier row of the epoch.
+ */
+#include "errors.h"
+#include "sink.h"
+
+#include <stdlib.h>
+
+#define KEYS_MAX 32 /* INDEX_MAX_KEYS */
+
+/* The index's columns, as long as a row's values alone decide: not where it has an expression or a
+ * predicate, nor where a trigger may change the row first. */
+static const char index_query[] =
+    "SELECT a.attname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n "
+    "ON n.oid = i.relnamespace CROSS JOIN generate_series(0, x.indnkeyatts - 1) k JOIN "
+    "pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[k] WHERE n.nspname = $1 AND "
+    "i.relname = $2 AND x.indisunique AND x.indexprs IS NULL AND x.indpred IS NULL AND NOT EXISTS "
+    "(SELECT 1 FROM pg_trigger t WHERE t.tgrelid IN (x.indrelid, to_regclass($3)) AND t.tgtype & 7 "
+    "= 7 AND t.tgenabled <> 'D') ORDER BY k";
+
+static bool add_key(const struct plan *plan, const char *name, struct plan *keys)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        if (strcmp(plan->columns[i].target.name, name) == 0) {
+            keys->columns[keys->count++] = plan->columns[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The index that refused a row, as the part of the plan that fills its columns. */
+static int32_t find_keys(struct sink_task *t, const PGresult *refusal, struct plan *keys)
+{
+    const char *values[] = {PQresultErrorField(refusal, PG_DIAG_SCHEMA_NAME),
+                            PQresultErrorField(refusal, PG_DIAG_CONSTRAINT_NAME),
+                            sql_text(&t->sink->table)};
+    PGresult *r = NULL;
+    if (values[0] == NULL || values[1] == NULL ||
+        session_query(&t->session, index_query, 3, values, "looking up an index", &r, NULL) !=
+            PH_OK) {
+        return PH_ERROR;
+    }
+    int count = PQntuples(r);
+    int32_t result =
+        count > 0 && count <= KEYS_MAX ? plan_init(keys, (uint32_t)count, NULL) : PH_ERROR;
+    keys->count = 0;
+    for (int i = 0; result == PH_OK && i < count; i++) {
+        result = add_key(&t->plan, PQgetvalue(r, i, 0), keys) ? PH_OK : PH_ERROR;
+    }
+    PQclear(r);
+    return result;
+}
+
+static void add_names(struct sql *sql, const struct plan *keys, const char *prefix)
+{
+    for (uint32_t i = 0; i < keys->count; i++) {
+        sql_add(sql, "%s%s", i == 0 ? "" : ", ", prefix);
+        sql_add_identifier(sql, keys->columns[i].target.name);
+    }
+}
+
+static void add_comparisons(struct sql *sql, const struct plan *keys, const char *how)
+{
+    for (uint32_t i = 0; i < keys->count; i++) {
+        struct sql name = {0};
+        sql_add_identifier(&name, keys->columns[i].target.name);
+        const char *text = sql_text(&name);
+        sql_add(sql, how, i == 0 ? "" : " AND ", text == NULL ? "" : text,
+                text == NULL ? "" : text);
+        sql_fini(&name);
+    }
+}
+
+/* Answers the result of the last statement of a string, or null. */
+static PGresult *run(struct sink_task *t, const struct sql *sql, ExecStatusType wanted)
+{
+    struct session *s = &t->session;
+    int64_t at_ns = session_deadline(s);
+    PGresult *last = NULL;
+    if (session_send(s, sql_text(sql), "looking for equal keys", NULL) != PH_OK) {
+        return NULL;
+    }
+    for (;;) {
+        PGresult *r;
+        if (session_result(s, at_ns, &r, NULL) != PH_OK) {
+            PQclear(last);
+            return NULL;
+        }
+        if (r == NULL) {
+            break;
+        }
+        PQclear(last);
+        last = r;
+        if (PQresultStatus(r) == PGRES_COPY_IN) {
+            break;
+        }
+    }
+    if (PQresultStatus(last) != wanted) {
+        PQclear(last);
+        last = NULL;
+    }
+    return last;
+}
+
+static int32_t send_piece(struct sink_task *t, struct encoder *e)
+{
+    struct session *s = &t->session;
+    if (session_flush(s, session_deadline(s), NULL) != PH_OK ||
+        PQputCopyData(s->conn, (const char *)e->data, (int)e->used) != 1) {
+        return PH_ERROR;
+    }
+    encoder_sent(e);
+    return PH_OK;
+}
+
+static int32_t send_rows(struct sink_task *t, struct encoder *e, const struct plan *keys,
+                         const struct ph_batch *batch, uint32_t from, uint32_t end)
+{
+    struct ph_batch part = *batch;
+    struct encode_fault fault;
+    part.row_count = end;
+    for (uint32_t row = from; row < end;) {
+        enum encode_stop stop = encoder_rows(e, keys, &part, &row, &fault);
+        if (stop != ENCODE_END && (stop != ENCODE_FULL || send_piece(t, e) != PH_OK)) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
+/* The keys of the rows that the failed COPY had, in its order. */
+static int32_t send_keys(struct sink_task *t, struct encoder *e, const struct plan *keys)
+{
+    encoder_begin(e);
+    for (uint32_t i = 0; i < t->epoch.segment_count; i++) {
+        const struct segment *s = &t->epoch.segments[i];
+        uint32_t from = 0;
+        for (uint32_t k = 0; k <= s->skipped_count; k++) {
+            uint32_t end =
+                k == s->skipped_count ? s->batch->row_count : t->epoch.skipped[s->skipped_from + k];
+            if (send_rows(t, e, keys, s->batch, from, end) != PH_OK) {
+                return PH_ERROR;
+            }
+            from = end + 1;
+        }
+    }
+    encoder_end(e);
+    return send_piece(t, e) == PH_OK && PQputCopyEnd(t->session.conn, NULL) == 1 &&
+                   session_drain(&t->session, session_deadline(&t->session), NULL) == PH_OK
+               ? PH_OK
+               : PH_ERROR;
+}
+
+static int32_t copy_keys(struct sink_task *t, const struct plan *keys)
+{
+    struct sql sql = {0};
+    struct encoder e = {0};
+    sql_add(&sql, "BEGIN; CREATE TEMPORARY TABLE pipehost_keys ON COMMIT DROP AS SELECT ");
+    add_names(&sql, keys, "");
+    sql_add(&sql,
+            " FROM %s WITH NO DATA; ALTER TABLE pg_temp.pipehost_keys ADD COLUMN \"pipehost line\" "
+            "bigint GENERATED ALWAYS AS IDENTITY; COPY pg_temp.pipehost_keys (",
+            sql_text(&t->sink->table));
+    add_names(&sql, keys, "");
+    sql_add(&sql, ") FROM STDIN (FORMAT binary)");
+    PGresult *r = run(t, &sql, PGRES_COPY_IN);
+    int32_t result = r == NULL ? PH_ERROR : encoder_init(&e, keys->count, NULL);
+    PQclear(r);
+    if (result == PH_OK) {
+        result = send_keys(t, &e, keys);
+        encoder_fini(&e);
+    }
+    sql_fini(&sql);
+    return result;
+}
+
+/* A key with a null is equal to none. */
+static PGresult *query_lines(struct sink_task *t, const struct plan *keys)
+{
+    struct sql sql = {0};
+    sql_add(&sql, "SELECT line FROM (SELECT \"pipehost line\" AS line, row_number() OVER "
+                  "(PARTITION BY ");
+    add_names(&sql, keys, "k.");
+    sql_add(&sql, " ORDER BY \"pipehost line\") AS nth, EXISTS (SELECT 1 FROM %s t WHERE ",
+            sql_text(&t->sink->table));
+    add_comparisons(&sql, keys, "%st.%s = k.%s");
+    sql_add(&sql, ") AS is_there FROM pg_temp.pipehost_keys k WHERE ");
+    add_comparisons(&sql, keys, "%sk.%s IS NOT NULL");
+    sql_add(&sql, ") AS seen WHERE nth > 1 OR is_there ORDER BY line");
+    PGresult *r = run(t, &sql, PGRES_TUPLES_OK);
+    sql_fini(&sql);
+    return r;
+}
+
+PGresult *duplicates_find(struct sink_task *t, const PGresult *refusal)
+{
+    struct plan keys = {0};
+    PGresult *lines = NULL;
+    if (find_keys(t, refusal, &keys) == PH_OK && copy_keys(t, &keys) == PH_OK) {
+        lines = query_lines(t, &keys);
+    }
+    plan_fini(&keys);
+    /* Where something failed, the host's abort mends the connection. */
+    if (session_is_alive(&t->session) && PQtransactionStatus(t->session.conn) != PQTRANS_ACTIVE &&
+        PQtransactionStatus(t->session.conn) != PQTRANS_IDLE) {
+        (void)session_run(&t->session, "ROLLBACK", "looking for equal keys", NULL);
+    }
+    return lines;
+}
