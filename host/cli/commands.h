@@ -8,5 +8,6 @@
 int command_run(const struct options *o);      /**< run.c */
 int command_validate(const struct options *o); /**< run.c */
 int command_inspect(const struct options *o);  /**< inspect.c */
+int command_status(const struct options *o);   /**< status.c */
 
 #endif

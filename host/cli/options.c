@@ -16,6 +16,7 @@ enum {
     OPT_FAIL_ON_DEAD_LETTER,
     OPT_TO_TERMINAL,
     OPT_LIMIT,
+    OPT_STATE_DIR,
     OPT_JSON,
     OPT_MARKDOWN,
     OPT_VERSION
@@ -24,7 +25,8 @@ enum {
 #define ON_RUN      (1u << COMMAND_RUN)
 #define ON_VALIDATE (1u << COMMAND_VALIDATE)
 #define ON_INSPECT  (1u << COMMAND_INSPECT)
-#define ON_ALL      (ON_RUN | ON_VALIDATE | ON_INSPECT)
+#define ON_STATUS   (1u << COMMAND_STATUS)
+#define ON_ALL      (ON_RUN | ON_VALIDATE | ON_INSPECT | ON_STATUS)
 
 static const struct {
     int value;
@@ -33,11 +35,11 @@ static const struct {
     unsigned int commands;
     const char *doc;
 } table[] = {
-    {OPT_ENV_FILE, "env-file", "FILE", ON_RUN | ON_VALIDATE,
+    {OPT_ENV_FILE, "env-file", "FILE", ON_RUN | ON_VALIDATE | ON_STATUS,
      "read ${VARIABLES} from FILE too; the environment wins"},
     {OPT_PLUGIN_DIR, "plugin-dir", "DIR", ON_RUN | ON_VALIDATE,
      "look for plugins in DIR first (repeatable)"},
-    {OPT_SET, "set", "OPERATOR/POINTER=VALUE", ON_RUN | ON_VALIDATE,
+    {OPT_SET, "set", "OPERATOR/POINTER=VALUE", ON_RUN | ON_VALIDATE | ON_STATUS,
      "change one value of the manifest, \"events/config/topic=t\" or \"/parallelism=3\" "
      "(repeatable)"},
     {OPT_LOG_FORMAT, "log-format", "text|json", ON_RUN | ON_VALIDATE, "how lines on stderr look"},
@@ -48,7 +50,8 @@ static const struct {
     {OPT_LIMIT, "limit", "N", ON_RUN, "with --to-terminal: end after N rows of each sink"},
     {'v', "verbose", NULL, ON_RUN | ON_VALIDATE, "say more"},
     {'q', "quiet", NULL, ON_RUN | ON_VALIDATE, "say only warnings and errors"},
-    {OPT_JSON, "json", NULL, ON_INSPECT, "print JSON"},
+    {OPT_STATE_DIR, "state-dir", "DIR", ON_STATUS, "the state_dir of the pipeline to ask"},
+    {OPT_JSON, "json", NULL, ON_INSPECT | ON_STATUS, "print JSON"},
     {OPT_MARKDOWN, "markdown", NULL, ON_INSPECT, "print a reference page"},
     {'h', "help", NULL, ON_ALL, "print this and exit"},
     {OPT_VERSION, "version", NULL, ON_ALL, "print the version and exit"},
@@ -66,6 +69,8 @@ static const struct {
     {"validate", COMMAND_VALIDATE, "MANIFEST.json",
      "check a manifest, its plugins and their configuration; uses no network"},
     {"inspect", COMMAND_INSPECT, "PLUGIN.so", "print what a plugin is, takes and counts"},
+    {"status", COMMAND_STATUS, "[PIPELINE]",
+     "print what a running pipeline does, by its name or manifest; all of this user without"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -156,6 +161,9 @@ static bool apply(struct options *o, int option, const char *value)
         return true;
     case OPT_LIMIT:
         return set_limit(o, value);
+    case OPT_STATE_DIR:
+        o->state_dir = value;
+        return true;
     case OPT_JSON:
         o->json = true;
         return true;
@@ -256,6 +264,6 @@ bool options_parse(struct options *o, int argc, char **argv)
     if (o->limit != 0 && !o->to_terminal) {
         return usage("--limit goes with --to-terminal");
     }
-    return o->path != NULL ||
+    return o->path != NULL || o->command == COMMAND_STATUS ||
            usage("which file? %s", o->command == COMMAND_INSPECT ? "PLUGIN.so" : "MANIFEST.json");
 }

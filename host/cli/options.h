@@ -14,11 +14,20 @@ enum exit_status {
     EXIT_STATUS_CONFIG = 78
 };
 
-enum command { COMMAND_RUN, COMMAND_VALIDATE, COMMAND_INSPECT, COMMAND_HELP, COMMAND_VERSION };
+enum command {
+    COMMAND_RUN,
+    COMMAND_VALIDATE,
+    COMMAND_INSPECT,
+    COMMAND_STATUS,
+    COMMAND_HELP,
+    COMMAND_VERSION
+};
 
 struct options {
     enum command command;
-    const char *path; /**< the manifest, or the module */
+    const char
+        *path; /**< the manifest, or the module; of status: a manifest, a pipeline, or null */
+    const char *state_dir;
     const char *env_file;
     const char *plugin_dirs[OPTIONS_LIST_MAX];
     uint32_t plugin_dir_count;

@@ -2,7 +2,31 @@
 #include "job/overview.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "job/report.h"
+#include "job/requests.h"
+
+static void answer(void *arg, const char *request, size_t length, struct buf *out)
+{
+    const struct overview *o = arg;
+    requests_answer(o->stats, request, length, out);
+}
+
+/* A pipeline runs without it where its folder cannot hold one. A preview has no lock: the folder's
+ * socket may be another process's. */
+static void open_control(struct overview *o)
+{
+    struct ph_error err;
+    if (o->job->is_preview) {
+        return;
+    }
+    ph_error_clear(&err);
+    o->control = control_socket_create(o->job->manifest->state_dir, answer, o, &err);
+    if (o->control == NULL) {
+        log_write(PH_LOG_WARNING, NULL, "%s; `pipehost status` will not find this pipeline",
+                  err.text);
+    }
+}
 
 bool overview_init(struct overview *o, struct job *job, const struct job_run_options *options)
 {
@@ -13,6 +37,7 @@ bool overview_init(struct overview *o, struct job *job, const struct job_run_opt
         !stats_base_init(&o->lines, o->stats)) {
         return false;
     }
+    open_control(o);
     o->next_second_ns = o->stats->started_ns + CLOCK_NS_PER_S;
     o->next_lines_ns = o->stats->started_ns + REPORT_INTERVAL_NS;
     return true;
@@ -20,15 +45,32 @@ bool overview_init(struct overview *o, struct job *job, const struct job_run_opt
 
 void overview_fini(struct overview *o)
 {
+    control_socket_destroy(o->control);
+    o->control = NULL;
     stats_base_fini(&o->second);
     stats_base_fini(&o->lines);
     stats_destroy(o->stats);
     o->stats = NULL;
 }
 
+uint32_t overview_fds(const struct overview *o, struct pollfd fds[OVERVIEW_FDS_MAX])
+{
+    uint32_t count = 0;
+    if (o->control != NULL) {
+        fds[count++] = (struct pollfd){.fd = control_socket_fd(o->control), .events = POLLIN};
+    }
+    return count;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 int64_t overview_due_ns(const struct overview *o)
 {
-    return o->next_second_ns < o->next_lines_ns ? o->next_second_ns : o->next_lines_ns;
+    int64_t at_ns = earlier(o->next_second_ns, o->next_lines_ns);
+    return o->control != NULL ? earlier(at_ns, control_socket_due_ns(o->control)) : at_ns;
 }
 
 static enum stats_state state_of(const struct job *job, bool started)
@@ -63,8 +105,11 @@ void overview_serve(struct overview *o, bool started)
 {
     int64_t now_ns = clock_monotonic_ns();
     o->stats->state = state_of(o->job, started);
-    if (now_ns >= overview_due_ns(o)) {
+    if (now_ns >= o->next_second_ns || now_ns >= o->next_lines_ns) {
         take(o, now_ns);
+    }
+    if (o->control != NULL) {
+        control_socket_serve(o->control);
     }
 }
 

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** The control thread's look at its job: a snapshot each second, and who gets to see it. [control]
- */
+/** The control thread's look at its job: a snapshot each second, and who gets to see it: the log,
+ * the control socket. The caller
+ * holds the lock of state_dir, but for a preview. [control] */
 #ifndef JOB_OVERVIEW_H
 #define JOB_OVERVIEW_H
 
 #include "job/measure.h"
 #include "job/run.h"
+#include "stats/control_socket.h"
+
+#include <poll.h>
+
+#define OVERVIEW_FDS_MAX 2u
 
 struct overview {
     struct job *job;
     const struct job_run_options *options;
-    struct stats *stats;
-    struct stats_base second; /**< of the last second, which the live view and status show */
-    struct stats_base lines;  /**< of the last lines in the log */
+    struct stats *stats;            /**< of the last second */
+    struct control_socket *control; /**< null where none can be made */
+    struct stats_base second;       /**< of the last second, which the live view and status show */
+    struct stats_base lines;        /**< of the last lines in the log */
     int64_t next_second_ns;
     int64_t next_lines_ns;
 };
@@ -22,6 +29,8 @@ __attribute__((warn_unused_result)) bool overview_init(struct overview *o, struc
                                                        const struct job_run_options *options);
 void overview_fini(struct overview *o);
 
+/** Descriptors whose readiness is a reason to call overview_serve; how many there are. */
+uint32_t overview_fds(const struct overview *o, struct pollfd fds[OVERVIEW_FDS_MAX]);
 /** When overview_serve has something to do at the latest, monotonic. */
 int64_t overview_due_ns(const struct overview *o);
 void overview_serve(struct overview *o, bool started);

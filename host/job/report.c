@@ -182,7 +182,9 @@ void report_write_end(const struct stats *s, bool drained, bool as_object)
                    (unsigned long long)s->set_aside);
     if (!as_object && log_enabled(PH_LOG_INFO)) {
         for (uint32_t i = 0; i < s->operator_count; i++) {
-            write_operator_end(&s->operators[i]);
+            if (s->operators[i].totals.in > 0) {
+                write_operator_end(&s->operators[i]);
+            }
         }
     }
     buf_init(&fields, FIELDS_MAX);

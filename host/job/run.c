@@ -215,14 +215,15 @@ static void on_time(struct control *c)
 
 static void control_loop(struct control *c)
 {
-    struct pollfd fds[2] = {{.fd = c->signal_fd, .events = POLLIN},
-                            {.fd = c->job->event_fd, .events = POLLIN}};
+    struct pollfd fds[2 + OVERVIEW_FDS_MAX] = {{.fd = c->signal_fd, .events = POLLIN},
+                                               {.fd = c->job->event_fd, .events = POLLIN}};
+    nfds_t fd_count = 2 + overview_fds(&c->overview, fds + 2);
     for (;;) {
         bool started = atomic_load(&c->starter.done);
         if (started && (!atomic_load(&c->starter.running) || workers_finished(c->job))) {
             return;
         }
-        if (poll(fds, 2, next_timeout_ms(c)) > 0 && fds[1].revents != 0) {
+        if (poll(fds, fd_count, next_timeout_ms(c)) > 0 && fds[1].revents != 0) {
             uint64_t count;
             ssize_t got = read(c->job->event_fd, &count, sizeof count);
             (void)got;

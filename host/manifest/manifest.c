@@ -2,7 +2,6 @@
 #include "manifest/manifest.h"
 
 #include "base/buf.h"
-#include "base/paths.h"
 #include "manifest/environment.h"
 #include "manifest/file.h"
 #include "manifest/interpolate.h"
@@ -12,11 +11,12 @@
 #include "manifest/place.h"
 #include "manifest/reader.h"
 #include "manifest/sets.h"
+#include "manifest/state_folder.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -279,34 +279,30 @@ static void read_dead_letter(struct reader *r)
     r->m->dead_letter_files = (uint32_t)files;
 }
 
-/* Memory for three parts with slashes between, or null. */
-static const char *join(struct reader *r, const char *a, const char *b, const char *c)
+/* Memory for two parts with a slash between, or null. */
+static const char *join(struct reader *r, const char *a, const char *b)
 {
-    const char *slash = b[0] == '\0' ? "" : "/";
-    size_t size = strlen(a) + strlen(b) + strlen(c) + 3;
+    size_t size = strlen(a) + strlen(b) + 2;
     char *out = memory_alloc(&r->m->memory, size, 1);
     if (out == NULL) {
         (void)reader_no_memory(r);
         return NULL;
     }
-    (void)snprintf(out, size, "%s%s%s/%s", a, slash, b, c);
+    (void)snprintf(out, size, "%s/%s", a, b);
     return out;
 }
 
 static void default_state_dir(struct reader *r, const struct environment *e)
 {
+    char folder[PATH_MAX];
     const char *pipeline = r->m->pipeline;
     const char *state = environment_get(e, "XDG_STATE_HOME", 14);
     const char *home = environment_get(e, "HOME", 4);
     if (pipeline == NULL) {
         return;
     }
-    if (geteuid() == 0) {
-        r->m->state_dir = join(r, PATHS_ROOT_STATE, "", pipeline);
-    } else if (state != NULL && state[0] == '/') {
-        r->m->state_dir = join(r, state, "pipehost", pipeline);
-    } else if (home != NULL && home[0] == '/') {
-        r->m->state_dir = join(r, home, PATHS_HOME_STATE "/pipehost", pipeline);
+    if (state_folder(state, home, folder, sizeof folder)) {
+        r->m->state_dir = join(r, folder, pipeline);
     } else {
         reader_fail(r, NULL, "neither HOME nor XDG_STATE_HOME is set: give a \"state_dir\"");
     }
@@ -335,7 +331,7 @@ static void read_root(struct reader *r, const struct environment *e)
         default_state_dir(r, e);
     }
     if (m->dead_letter_file == NULL && m->state_dir != NULL) {
-        m->dead_letter_file = join(r, m->state_dir, "", "dead.jsonl");
+        m->dead_letter_file = join(r, m->state_dir, "dead.jsonl");
     }
     operators_read(r);
 }

@@ -33,6 +33,7 @@ Commands:
   run MANIFEST.json          run a pipeline (the word "run" may be left out)
   validate MANIFEST.json     check a manifest, its plugins and their configuration; uses no network
   inspect PLUGIN.so          print what a plugin is, takes and counts
+  status \[PIPELINE\]          print what a running pipeline does, by its name or manifest; all of this user without
 
 Options:
   --env-file FILE                  read ${VARIABLES} from FILE too; the environment wins
@@ -44,6 +45,7 @@ Options:
   --limit N                        with --to-terminal: end after N rows of each sink
   -v, --verbose                    say more
   -q, --quiet                      say only warnings and errors
+  --state-dir DIR                  the state_dir of the pipeline to ask
   --json                           print JSON
   --markdown                       print a reference page
   -h, --help                       print this and exit
@@ -113,6 +115,8 @@ check no-such-plugin 78 '' '*/operators/0/plugin: *stage*' validate good.json
 check run 0 '' '*info: good: done after * s; 5 records in, 5 rows committed, 0 set aside' good.json --plugin-dir "$PLUGINS"
 check run-again 0 '' '*1 partition goes on where its sinks stand*info: good: done after * s; 0 records in, 0 rows committed, 0 set aside' \
     run good.json --plugin-dir "$PLUGINS"
+check status-of-none 1 '' 'pipehost: good does not run: nobody answers in *state' status good.json
+check status-of-nothing 64 '' 'pipehost: this command does not take --state-dir*' good.json --state-dir x
 check quiet 0 '' '' -q good.json --plugin-dir "$PLUGINS"
 check verbose 0 '' '*debug: s0: topic/0 begins at offset 5*' good.json -v --plugin-dir "$PLUGINS"
 check json-log 0 '' '\{"time":"*"level":"info"*\}' good.json --log-format json --plugin-dir "$PLUGINS"

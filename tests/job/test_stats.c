@@ -3,10 +3,17 @@
  * aside. */
 #include "run.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct run r;
 
@@ -190,6 +197,162 @@ START_TEST(a_pipeline_without_input_is_idle)
 }
 END_TEST
 
+/* ---- status ---- */
+
+static const char running[] =
+    PIPELINE("", SOURCE(0, ",'partitions':2,'records':1000,'end':false") "," UDF(
+                     "u", 2, "s0", "") "," SINK("k", 1, "u", ""));
+
+/* Runs `pipehost status` with these arguments; what it printed. */
+static const char *status_of(const char *const *args, int expected)
+{
+    static char out[65536];
+    const char *argv[16] = {PIPEHOST, "status"};
+    char path[128];
+    int argc = 2;
+    int status;
+    pid_t pid;
+    posix_spawn_file_actions_t actions;
+    while (*args != NULL && argc < 15) {
+        argv[argc++] = *args++;
+    }
+    (void)snprintf(path, sizeof path, "%s/out", r.dir);
+    ck_assert_int_eq(posix_spawn_file_actions_init(&actions), 0);
+    ck_assert_int_eq(
+        posix_spawn_file_actions_addopen(&actions, 1, path, O_WRONLY | O_CREAT | O_TRUNC, 0600), 0);
+    ck_assert_int_eq(posix_spawn_file_actions_adddup2(&actions, 1, 2), 0);
+    ck_assert_int_eq(posix_spawn(&pid, PIPEHOST, &actions, NULL, (char **)(uintptr_t)argv, environ),
+                     0);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    FILE *f = fopen(path, "r");
+    ck_assert_ptr_nonnull(f);
+    out[fread(out, 1, sizeof out - 1, f)] = '\0';
+    (void)fclose(f);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == expected, "status %d: %s", status,
+                  out);
+    return out;
+}
+
+struct wanted {
+    const char *args[8];
+    json_t *status; /* the last one */
+    bool (*is_it)(const json_t *status);
+};
+
+static bool has_status(struct run *run, void *arg)
+{
+    struct wanted *w = arg;
+    (void)run;
+    json_decref(w->status);
+    w->status = json_loads(status_of(w->args, 0), 0, NULL);
+    ck_assert(json_is_object(w->status));
+    return w->is_it(w->status);
+}
+
+static bool has_committed_all(const json_t *status)
+{
+    return integer(status, "committed") == 2000;
+}
+
+START_TEST(status_tells_every_number_of_a_running_pipeline)
+{
+    char state[96];
+    struct wanted w = {.args = {"--json", "--state-dir", state}, .is_it = has_committed_all};
+    uint64_t commits = 2;
+    (void)snprintf(state, sizeof state, "%s/state", r.dir);
+    run_write_manifest(&r, running);
+    run_start(&r, NULL);
+    run_until(&r, is_committing, &commits, "rows"); /* then the socket is there */
+    run_until(&r, has_status, &w, "a status with all rows");
+    ck_assert_str_eq(json_string_value(json_object_get(w.status, "pipeline")), "p");
+    ck_assert_str_eq(json_string_value(json_object_get(w.status, "state")), "running");
+    ck_assert_int_eq(integer(w.status, "pid"), r.pid);
+    const json_t *sink = operator_of(w.status, 2, "k");
+    ck_assert_str_eq(json_string_value(json_object_get(sink, "kind")), "sink");
+    ck_assert_str_eq(json_string_value(json_object_get(sink, "plugin")), "sink");
+    ck_assert_int_ge(integer(json_object_get(sink, "counters"), "epochs"), 1);
+    ck_assert_int_eq(integer(json_object_get(sink, "counters"), "open_rows"), 0);
+    double shares = number(sink, "busy") + number(sink, "idle") + number(sink, "backpressured");
+    ck_assert_double_eq_tol(shares, 1.0, 0.002);
+    json_decref(w.status);
+
+    char manifest[96];
+    (void)snprintf(manifest, sizeof manifest, "%s/p.json", r.dir);
+    const char *const by_manifest[] = {manifest, NULL};
+    const char *table = status_of(by_manifest, 0);
+    ck_assert_ptr_nonnull(strstr(table, "p: running 0:00:"));
+    ck_assert_ptr_nonnull(strstr(table, "2,000 committed, 0 set aside\noperator "));
+    ck_assert_ptr_nonnull(strstr(table, "\nk "));
+    ck_assert_ptr_nonnull(strstr(table, "\n    epochs "));
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
+    const char *none = status_of(by_manifest, 1);
+    ck_assert_ptr_nonnull(strstr(none, "pipehost: p does not run: nobody answers in "));
+}
+END_TEST
+
+static bool waits_for_something(const json_t *status)
+{
+    const json_t *source = operator_of(status, 0, "s0");
+    return json_object_get(source, "waiting") != NULL;
+}
+
+START_TEST(status_tells_what_an_operator_waits_for)
+{
+    char state[96];
+    struct wanted w = {.args = {"--json", "--state-dir", state}, .is_it = waits_for_something};
+    (void)snprintf(state, sizeof state, "%s/state", r.dir);
+    run_write_manifest(&r,
+                       PIPELINE("", SOURCE(0, ",'records':1000,'end':false,'fail':['poll:"
+                                              "retriable:1:100000']") "," SINK("k", 1, "s0", "")));
+    run_start(&r, NULL);
+    run_until_logged(&r, "waiting: ");
+    run_until(&r, has_status, &w, "a status that waits");
+    const char *text =
+        json_string_value(json_object_get(operator_of(w.status, 0, "s0"), "waiting"));
+    ck_assert_msg(run_has_logged(&r, text), "%s is not in:\n%s", text, r.log);
+    json_decref(w.status);
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
+}
+END_TEST
+
+START_TEST(a_request_that_is_none_is_refused_in_a_sentence)
+{
+    static const char *const cases[][2] = {
+        {"{\"request\":\"dance\"}\n", "this pipehost knows no request dance"},
+        {"{\"status\":1}\n", "the request needs a"},
+        {"status\n", "the request is not JSON"}};
+    uint64_t commits = 2;
+    run_write_manifest(&r, running);
+    run_start(&r, NULL);
+    run_until(&r, is_committing, &commits, "rows");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        struct timeval timeout = {.tv_sec = RUN_WAIT_S};
+        char text[512] = "";
+        size_t got = 0;
+        ssize_t n;
+        (void)snprintf(a.sun_path, sizeof a.sun_path, "%s/state/control", r.dir);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout), 0);
+        ck_assert_int_eq(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
+        ck_assert_int_gt(send(fd, cases[i][0], strlen(cases[i][0]), MSG_NOSIGNAL), 0);
+        while ((n = recv(fd, text + got, sizeof text - 1 - got, 0)) > 0) {
+            got += (size_t)n;
+        }
+        (void)close(fd);
+        json_t *o = json_loads(text, 0, NULL);
+        ck_assert_msg(json_is_false(json_object_get(o, "ok")), "%s", text);
+        ck_assert_msg(strstr(text, cases[i][1]) != NULL, "%s", text);
+        json_decref(o);
+    }
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stats");
@@ -202,6 +365,9 @@ int main(void)
     tcase_add_test(all, fail_on_dead_letter_passes_a_run_without);
     tcase_add_test(all, a_stalled_sink_makes_itself_and_all_before_it_backpressured);
     tcase_add_test(all, a_pipeline_without_input_is_idle);
+    tcase_add_test(all, status_tells_every_number_of_a_running_pipeline);
+    tcase_add_test(all, status_tells_what_an_operator_waits_for);
+    tcase_add_test(all, a_request_that_is_none_is_refused_in_a_sentence);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
