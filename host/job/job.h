@@ -19,6 +19,7 @@
 #include "delivery/partitions.h"
 #include "delivery/sink_driver.h"
 #include "flow/edge.h"
+#include "job/reasons.h"
 #include "manifest/config.h"
 #include "manifest/manifest.h"
 #include "module/registry.h"
@@ -176,6 +177,7 @@ struct job {
     int64_t resolved[PARTITIONS_MAX]; /**< what the startup mode said; 0 where it was not asked */
     struct pool *pool;
     struct dead_letters *dead_letters;
+    struct reasons *reasons; /**< why records are set aside: what the log says */
     struct worker **workers;
     uint32_t worker_count;
     struct edge **edges;

@@ -217,7 +217,8 @@ static int32_t init_job(struct job *job, const struct job_options *options, stru
                                                         << 20,
                                            .file_count = job->manifest->dead_letter_files};
     job->dead_letters = dead_letters_create(job->manifest->pipeline, &letters);
-    if (job->dead_letters == NULL) {
+    job->reasons = reasons_create();
+    if (job->dead_letters == NULL || job->reasons == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for dead letters");
     }
     if (finder_init(&job->finder, options->plugin_dirs, options->plugin_dir_count,
@@ -353,6 +354,7 @@ void job_destroy(struct job *job)
         finder_fini(&job->finder);
     }
     dead_letters_destroy(job->dead_letters);
+    reasons_destroy(job->reasons);
     partitions_fini(&job->partitions);
     (void)close(job->cancel_fd);
     (void)close(job->event_fd);

@@ -196,6 +196,7 @@ static void on_time(struct control *c)
     int64_t now_ns = clock_monotonic_ns();
     bool cancelled = atomic_load(&c->job->cancelled);
     overview_serve(&c->overview, atomic_load(&c->starter.running));
+    reasons_tell(c->job->reasons, now_ns, false);
     if (cancelled) {
         c->end_until_ns = c->end_until_ns == 0 ? now_ns + END_GRACE_NS : c->end_until_ns;
         if (now_ns >= c->end_until_ns) {
@@ -273,6 +274,7 @@ static int run_locked(struct job *job, const struct job_run_options *options)
     for (uint32_t i = 0; i < job->worker_count; i++) {
         worker_join(job->workers[i]);
     }
+    reasons_tell(job->reasons, clock_monotonic_ns(), true);
     bool drained = atomic_load(&c.starter.running) &&
                    (!atomic_load(&job->cancelled) || atomic_load(&job->is_satisfied));
     if (drained) {

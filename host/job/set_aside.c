@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows and records that cannot go on: what an operator's on_error makes of them. */
+#include "base/clock.h"
 #include "base/escape.h"
 #include "job/preview.h"
 #include "job/tasks.h"
@@ -68,5 +69,11 @@ int32_t task_set_aside(struct task *t, const struct task_row *row, const char *c
     }
     count_add(&t->counts.set_aside, 1);
     describe(place, row->value, example);
+    struct reason why = {.operator_name = t->node->manifest->name,
+                         .code = code,
+                         .text = reason,
+                         .example = example,
+                         .skipped = t->node->manifest->on_error == MANIFEST_SKIP};
+    reasons_count(t->job->reasons, &why, clock_monotonic_ns());
     return breaker_bad(&t->breaker, code, reason, example, err);
 }

@@ -71,22 +71,25 @@ static bool has_letters(struct run *run, void *arg)
 START_TEST(a_restart_after_kill_9_writes_the_letters_that_are_missing)
 {
     static const char *const manifests[] = {
-        PIPELINE(
-            "'commit':{'min_delay_ms':20},",
-            SOURCE(0, ",'partitions':2,'records':20000,'bad_every':10") "," SINK("k", 1, "s0", "")),
+        PIPELINE("'commit':{'min_delay_ms':20},",
+                 SOURCE(0, ",'partitions':2,'limit':true,'records':20000,'bad_every':10") "," SINK(
+                     "k", 1, "s0", "")),
         PIPELINE("'commit':{'min_delay_ms':20},'parallelism':2,",
-                 SOURCE(0, ",'partitions':2,'records':20000") "," UDF(
+                 SOURCE(0, ",'partitions':2,'limit':true,'records':20000") "," UDF(
                      "u", 2, "s0", ",'mode':'reject'") "," SINK("k", 1, "u", "")),
         PIPELINE("'commit':{'min_delay_ms':20},",
-                 SOURCE(0, ",'partitions':2,'records':20000") "," SINK("k", 1, "s0",
-                                                                       ",'mode':'write'"))};
+                 SOURCE(0, ",'partitions':2,'limit':true,'records':20000") "," SINK(
+                     "k", 1, "s0", ",'mode':'write'"))};
     run_write_manifest(&r, manifests[_i]);
-    for (uint32_t letters = 300; letters < 4000; letters += 700) {
+    for (uint32_t part = 1; part < 7; part++) { /* of 3,000 records in each partition */
+        uint32_t letters = part * 600 - 300;
+        atomic_store(&r.stage->limit[0], part * 3000);
         run_start(&r, NULL);
         run_until(&r, has_letters, &letters, "dead letters");
         run_signal(&r, SIGKILL);
         ck_assert_int_eq(run_wait(&r), 128 + SIGKILL);
     }
+    atomic_store(&r.stage->limit[0], 20000);
     run_start(&r, NULL);
     run_ends(&r, 0);
     ck_assert_uint_eq(run_letters(&r, ""), 4000);

@@ -136,6 +136,9 @@ START_TEST(on_error_skip_writes_no_letter)
                0);
     run_check(&r, 1, 0, 2, 1000, not_rest_9);
     ck_assert_uint_eq(run_letters(&r, ""), 0);
+    expect_logged("warning: s0: 1 record skipped (json): the record is not JSON: ");
+    expect_logged("; topic/0 offset 9 \"{\\\"n\\\":broken 9\"\n");
+    expect_logged("warning: s0: 199 records skipped in ");
     expect_logged("2000 records in, 1800 rows committed, 200 set aside");
 }
 END_TEST
