@@ -24,6 +24,11 @@ void log_init(enum log_format format, int32_t level, int fd)
     log_queue_set_fd(fd);
 }
 
+enum log_format log_format_get(void)
+{
+    return (enum log_format)atomic_load(&log_format_now);
+}
+
 void log_set_redactor(log_redactor redactor)
 {
     atomic_store(&log_redactor_now, redactor);
@@ -46,8 +51,7 @@ static void write_line(int32_t level, const char *component, const char *text, c
 {
     struct log_line line;
     int saved = errno;
-    log_line_format(&line, (enum log_format)atomic_load(&log_format_now), level, component, text,
-                    fields);
+    log_line_format(&line, log_format_get(), level, component, text, fields);
     log_queue_put(&line, level == PH_LOG_ERROR);
     errno = saved;
 }
@@ -60,8 +64,7 @@ void log_queue_describe(struct log_line *out, uint64_t dropped)
                    "%llu lines of this log were dropped here: nobody took them from stderr",
                    (unsigned long long)dropped);
     (void)snprintf(fields, sizeof fields, "\"dropped_lines\":%llu", (unsigned long long)dropped);
-    log_line_format(out, (enum log_format)atomic_load(&log_format_now), PH_LOG_WARNING, NULL, text,
-                    fields);
+    log_line_format(out, log_format_get(), PH_LOG_WARNING, NULL, text, fields);
 }
 
 void log_write(int32_t level, const char *component, const char *format, ...)

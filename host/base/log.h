@@ -16,6 +16,8 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
  */
 void log_init(enum log_format format, int32_t level, int fd);
 
+enum log_format log_format_get(void); /**< [any] */
+
 /** Sees each line's text before it is written and may shorten it in place: how a secret that a
  * library prints stays out of the log. Null = none. Called on the logging thread. [control] */
 typedef void (*log_redactor)(char *text);

@@ -7,16 +7,6 @@
 
 #include <stdio.h>
 
-static void print_messages(const struct manifest_messages *m, const char *kind)
-{
-    for (uint32_t i = 0; i < m->count; i++) {
-        (void)fprintf(stderr, "%s%s\n", kind, m->texts[i]);
-    }
-    if (m->dropped > 0) {
-        (void)fprintf(stderr, "and %u more\n", m->dropped);
-    }
-}
-
 /* Loads and prepares; null: errors were printed, *status is what to exit with. */
 static struct job *prepare(const struct options *o, struct manifest **manifest, int *status)
 {
@@ -33,13 +23,7 @@ static struct job *prepare(const struct options *o, struct manifest **manifest, 
     if (manifest_load(o->path, &load, manifest, &errs) == PH_OK) {
         prepared = job_prepare(*manifest, &options, &job, &errs);
     }
-    if (o->log_level >= PH_LOG_WARNING) {
-        print_messages(&errs.warnings, "warning: ");
-    }
-    print_messages(&errs.errors, "");
-    if (errs.out_of_memory) {
-        (void)fprintf(stderr, "pipehost: out of memory\n");
-    }
+    manifest_errors_print(&errs);
     *status = prepared == JOB_NOT_PREPARED || errs.out_of_memory ? EXIT_STATUS_FAILURE
                                                                  : EXIT_STATUS_CONFIG;
     manifest_errors_fini(&errs);

@@ -195,6 +195,7 @@ struct job {
     struct task *_Atomic starting;  /**< the one whose plugin the starter may be in */
     pthread_mutex_t error_mutex;    /**< guards error and every task's `waiting` */
     struct ph_error error;          /**< the first failure of a worker, with the operator's name */
+    const struct node *error_node;  /**< whose it is, null = the host's */
 };
 
 /** The node that feeds input i of a node. */

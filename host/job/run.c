@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "job/failure.h"
 #include "job/folder.h"
 #include "job/lock.h"
 #include "job/overview.h"
@@ -50,6 +51,7 @@ void job_fail(struct job *job, const struct task *task, const struct ph_error *e
         }
         if (task != NULL) {
             error_prefix(&job->error, "%s", task->node->manifest->name);
+            job->error_node = task->node;
         }
     }
     (void)pthread_mutex_unlock(&job->error_mutex);
@@ -152,7 +154,7 @@ static int exit_status(struct control *c, bool drained)
 {
     const struct ph_error *e = &c->job->error;
     if (ph_error_is_set(e)) {
-        log_write(PH_LOG_ERROR, NULL, "%s", e->text);
+        failure_log(c->job);
         return (e->flags & PH_ERR_FENCED) != 0   ? JOB_EXIT_TAKEN_OVER
                : (e->flags & PH_ERR_CONFIG) != 0 ? JOB_EXIT_CONFIG
                                                  : JOB_EXIT_FAILURE;

@@ -9,6 +9,7 @@
 #include "manifest/secret.h"
 #include "manifest/snippet.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static void messages_fini(struct manifest_messages *m)
 {
     for (uint32_t i = 0; i < m->count; i++) {
         free(m->texts[i]);
+        free(m->fields[i]);
     }
     *m = (struct manifest_messages){.count = 0};
 }
@@ -57,17 +59,62 @@ static void append_clean(struct buf *b, const char *text)
     }
 }
 
-/* Takes the text. */
-static void add_message(struct manifest_errors *errs, struct manifest_messages *list,
-                        struct buf *text)
+/* A message while it is made. */
+struct message {
+    struct buf text;
+    struct buf fields;
+};
+
+static void message_init(struct message *made)
 {
-    if (text->failed || text->data == NULL) {
+    buf_init(&made->text, MESSAGE_LIMIT);
+    buf_init(&made->fields, MESSAGE_LIMIT);
+    buf_append(&made->fields, "", 0);
+}
+
+/* Takes the message. */
+static void add_message(struct manifest_errors *errs, struct manifest_messages *list,
+                        struct message *made)
+{
+    if (made->text.failed || made->text.data == NULL || made->fields.failed ||
+        made->fields.data == NULL) {
         errs->out_of_memory = true;
-        buf_fini(text);
+        buf_fini(&made->text);
+        buf_fini(&made->fields);
         return;
     }
-    secret_redact(text->data);
-    list->texts[list->count++] = text->data;
+    secret_redact(made->text.data);
+    list->texts[list->count] = made->text.data;
+    list->fields[list->count++] = made->fields.data;
+}
+
+static void append_field(struct buf *fields, const char *name, const char *value)
+{
+    char shown[SENTENCE_SIZE];
+    (void)snprintf(shown, sizeof shown, "%s", value);
+    secret_redact(shown);
+    buf_append_format(fields, "%s\"%s\":", fields->length > 0 ? "," : "", name);
+    buf_append_json_string(fields, shown, strlen(shown));
+}
+
+/* The pointer, and the name of the operator at or above it. */
+static void append_pointer_fields(struct buf *fields, const struct manifest *m, const char *pointer)
+{
+    static const char above[] = "/operators/";
+    char *end;
+    if (pointer == NULL || pointer[0] == '\0') {
+        return;
+    }
+    append_field(fields, "pointer", pointer);
+    if (strncmp(pointer, above, sizeof above - 1) != 0) {
+        return;
+    }
+    unsigned long index = strtoul(pointer + sizeof above - 1, &end, 10);
+    const json_t *op = json_array_get(json_object_get(m->root, "operators"), index);
+    const char *name = json_string_value(json_object_get(op, "name"));
+    if ((*end == '\0' || *end == '/') && name != NULL) {
+        append_field(fields, "operator", name);
+    }
 }
 
 static bool list_is_full(struct manifest_messages *list)
@@ -99,16 +146,30 @@ static void append_pointer(struct buf *b, const char *pointer)
     }
 }
 
-static void add_at_offset(struct buf *b, const struct manifest *m, const char *pointer,
+static void add_at_offset(struct message *made, const struct manifest *m, const char *pointer,
                           size_t offset, const char *sentence)
 {
     uint32_t line;
     uint32_t column;
     place_line_column(m->text, offset, &line, &column);
-    buf_append_format(b, ":%u:%u: ", line, column);
-    append_pointer(b, pointer);
-    append_clean(b, sentence);
-    snippet_append(b, m->text, m->text_length, offset);
+    buf_append_format(&made->text, ":%u:%u: ", line, column);
+    append_pointer(&made->text, pointer);
+    append_clean(&made->text, sentence);
+    snippet_append(&made->text, m->text, m->text_length, offset);
+    append_field(&made->fields, "file", m->path);
+    buf_append_format(&made->fields, ",\"line\":%u,\"column\":%u", line, column);
+    append_pointer_fields(&made->fields, m, pointer);
+}
+
+static void add_without_place(struct message *made, const struct manifest *m, const char *pointer,
+                              const char *set, const char *sentence)
+{
+    buf_append_text(&made->text, set == NULL ? ": " : ": --set ");
+    append_clean(&made->text, set == NULL ? "" : set);
+    buf_append_text(&made->text, set == NULL ? "" : ": ");
+    append_clean(&made->text, sentence);
+    append_field(&made->fields, "file", m->path);
+    append_pointer_fields(&made->fields, m, pointer);
 }
 
 static void add_at(struct manifest_errors *errs, struct manifest_messages *list,
@@ -118,21 +179,18 @@ static void add_at(struct manifest_errors *errs, struct manifest_messages *list,
     if (list_is_full(list)) {
         return;
     }
-    struct buf b;
-    buf_init(&b, MESSAGE_LIMIT);
-    append_clean(&b, m->path);
+    struct message made;
+    message_init(&made);
+    append_clean(&made.text, m->path);
     const char *set = pointer == NULL ? NULL : origin_find_set(m->origin, pointer);
     if (set != NULL || pointer == NULL || m->text == NULL) {
-        buf_append_text(&b, set == NULL ? ": " : ": --set ");
-        append_clean(&b, set == NULL ? "" : set);
-        buf_append_text(&b, set == NULL ? "" : ": ");
-        append_clean(&b, sentence);
+        add_without_place(&made, m, pointer, set, sentence);
     } else {
         struct place place = place_find(m->text, m->text_length, pointer);
         size_t offset = spot == MANIFEST_AT_KEY ? place.key_offset : place.value_offset;
-        add_at_offset(&b, m, pointer, offset, sentence);
+        add_at_offset(&made, m, pointer, offset, sentence);
     }
-    add_message(errs, list, &b);
+    add_message(errs, list, &made);
 }
 
 void manifest_errors_add(struct manifest_errors *errs, const struct manifest *m,
@@ -168,11 +226,11 @@ void manifest_errors_add_offset(struct manifest_errors *errs, const struct manif
     va_start(args, format);
     format_sentence(sentence, format, args);
     va_end(args);
-    struct buf b;
-    buf_init(&b, MESSAGE_LIMIT);
-    append_clean(&b, m->path);
-    add_at_offset(&b, m, pointer, offset, sentence);
-    add_message(errs, &errs->errors, &b);
+    struct message made;
+    message_init(&made);
+    append_clean(&made.text, m->path);
+    add_at_offset(&made, m, pointer, offset, sentence);
+    add_message(errs, &errs->errors, &made);
 }
 
 void manifest_errors_add_plain(struct manifest_errors *errs, const char *format, ...)
@@ -185,10 +243,10 @@ void manifest_errors_add_plain(struct manifest_errors *errs, const char *format,
     va_start(args, format);
     format_sentence(sentence, format, args);
     va_end(args);
-    struct buf b;
-    buf_init(&b, MESSAGE_LIMIT);
-    append_clean(&b, sentence);
-    add_message(errs, &errs->errors, &b);
+    struct message made;
+    message_init(&made);
+    append_clean(&made.text, sentence);
+    add_message(errs, &errs->errors, &made);
 }
 
 void manifest_warnings_add(struct manifest_errors *errs, const struct manifest *m,

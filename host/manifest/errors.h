@@ -19,7 +19,9 @@
 struct manifest;
 
 struct manifest_messages {
-    char *texts[MANIFEST_ERRORS_MAX]; /**< without a line break at the end */
+    char *texts[MANIFEST_ERRORS_MAX];  /**< without a line break at the end */
+    char *fields[MANIFEST_ERRORS_MAX]; /**< the place for log_event: file, line, column, pointer,
+                                          operator, as far as the message has them; never null */
     uint32_t count;
     uint32_t dropped; /**< came when the list was full */
 };
@@ -65,6 +67,13 @@ __attribute__((format(printf, 5, 6))) void manifest_errors_add_offset(struct man
 /** A message that is not about the manifest's text: an env file, a --set. */
 __attribute__((format(printf, 2, 3))) void manifest_errors_add_plain(struct manifest_errors *errs,
                                                                      const char *format, ...);
+
+/** Tells them on stderr as the log's format wants it: in text as they are, warnings first; in JSON
+ * one log line each. */
+void manifest_errors_print(const struct manifest_errors *errs);
+
+/** Logs the first error as one line of the log, without the manifest's line. */
+void manifest_errors_log_first(const struct manifest_errors *errs);
 
 __attribute__((format(printf, 4, 5))) void manifest_warnings_add(struct manifest_errors *errs,
                                                                  const struct manifest *m,

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The command line as a user sees it. Usage: cases.sh PIPEHOST STAGE_PLUGINS
+# The command line as a user sees it. Usage: cases.sh PIPEHOST STAGE_PLUGINS JSON_LINES
 # shellcheck disable=SC2016 # what looks like an expansion is the text that is expected
 set -u
 
 PIPEHOST=$1
 PLUGINS=$2
+JSON_LINES=$3
 DIR=$(mktemp -d)
 trap 'rm -rf "$DIR"' EXIT
 cd "$DIR" || exit 1
@@ -122,6 +123,49 @@ check verbose 0 '' '*debug: s0: topic/0 begins at offset 5*' good.json -v --plug
 check json-log 0 '' '\{"time":"*"level":"info"*\}' good.json --log-format json --plugin-dir "$PLUGINS"
 check set 0 '' '*info: other: done after *' good.json --set /pipeline=other --plugin-dir "$PLUGINS"
 
+# ---- errors as JSON, each with its place
+
+# Every line of the last check's stderr is an object.
+all_json() {
+    "$JSON_LINES" <err.txt || { printf 'FAILED %s: the log is not JSON\n' "$1"; FAILED=$((FAILED + 1)); }
+}
+check json-typo 78 '' '\{"time":"*","level":"error","text":"typo.json:2:90: /operators/0/config/rekords: unknown key \\"rekords\\", did you mean \\"records\\"[?]","file":"typo.json","line":2,"column":90,"pointer":"/operators/0/config/rekords","operator":"s0"\}' \
+    typo.json --log-format json --plugin-dir "$PLUGINS"
+all_json json-typo
+check json-syntax 78 '' '*"text":"cut.json:*"line":*' validate cut.json --log-format json
+all_json json-syntax
+check json-no-manifest 78 '' '*"level":"error","text":"cannot read the manifest \\"none.json\\": No such file or directory"\}' none.json --log-format json
+all_json json-no-manifest
+check json-warning 0 'good.json: good is valid: 2 operators' '*"level":"warning","text":"*every 50 ms costs*"pointer":"/checkpoint/interval_ms"\}' \
+    validate good.json --set /checkpoint/interval_ms=50 --log-format json --plugin-dir "$PLUGINS"
+all_json json-warning
+
+# What only the start can find stands at its place too.
+cat >gone.json <<'END'
+{ "pipeline": "gone", "state_dir": "state-gone", "operators": [
+  { "name": "a", "plugin": "source-file",
+    "config": { "path": "nothere.jsonl" }, "format": { "json": { "fields": { "n": "int64" } } } },
+  { "name": "t", "plugin": "sink-terminal", "input": "a" } ] }
+END
+check start-place 78 '' '*error: gone.json:3:25: /operators/0/config/path: a: *nothere.jsonl cannot be opened: *' gone.json
+check start-place-json 78 '' '*"level":"error","text":"gone.json:3:25: /operators/0/config/path: a: *","file":"gone.json","line":3,"column":25,"pointer":"/operators/0/config/path","operator":"a"\}*' \
+    gone.json --log-format json
+all_json start-place-json
+
+# A secret that looks like a number leaves the numbers of the log alone.
+for i in $(seq 2024); do echo '{}'; done >number.jsonl
+cat >number.json <<'END'
+{ "pipeline": "number", "state_dir": "state-number", "operators": [
+  { "name": "a", "plugin": "source-file", "config": { "path": "number.jsonl" },
+    "format": { "json": { "fields": { "ip": "string" } } } },
+  { "name": "u", "plugin": "udf-geolocate", "input": "a", "config": { "endpoint": "http://127.0.0.1:1/", "key": "${K}" } },
+  { "name": "n", "plugin": "sink-null", "input": "u" } ] }
+END
+export K=2024
+check json-number 0 '' '*"in":2024,*' number.json --log-format json
+all_json json-number
+unset K
+
 # ---- a stderr that nobody reads stops neither data nor signals
 
 # until_true COMMAND...: asks again for 20 s.
@@ -133,9 +177,10 @@ until_true() {
     done
     return 0
 }
+# SIGTERM but not SIGUSR1: a thread that is being made blocks all.
 blocks_sigterm() {
     local mask
-    mask=$(sed -n 's/^SigBlk:[[:space:]]*//p' "/proc/$1/status") && [ $((16#$mask & 16#4000)) != 0 ]
+    mask=$(sed -n 's/^SigBlk:[[:space:]]*//p' "/proc/$1/status") && [ $((16#$mask & 16#4200)) = $((16#4000)) ]
 }
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
