@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool tier_init(struct tier *t, uint32_t column_count)
+/* What a column that is null in every row shares with all others; never written. */
+static _Alignas(LAYOUT_ALIGN) uint8_t nothing[BATCH_MAX_ROWS * sizeof(struct ph_view)];
+
+bool tier_init(struct tier *t, uint32_t column_count, const bool *wanted)
 {
-    *t = (struct tier){.column_count = column_count};
+    *t = (struct tier){.column_count = column_count, .wanted = wanted};
     t->columns = calloc(column_count + 1, sizeof *t->columns);
     t->before = calloc(column_count + 1, sizeof *t->before);
     return t->columns != NULL && t->before != NULL;
@@ -37,7 +40,10 @@ static void place_head(struct tier *t, struct layout *layout, const struct ph_sc
         uint32_t type = schema->fields[i].type;
         void *values = layout_take(layout, layout_value_bytes(ph_type_width(type), rows));
         uint8_t *validity = layout_take(layout, layout_bitmap_bytes(rows));
-        if (values != NULL) {
+        if (values != NULL && t->wanted != NULL && !t->wanted[i]) {
+            t->columns[i] =
+                (struct target_column){.values = nothing, .validity = nothing, .type = type};
+        } else if (values != NULL) {
             memset(validity, 0xff, layout_bitmap_bytes(rows));
             t->columns[i] =
                 (struct target_column){.values = values, .validity = validity, .type = type};
@@ -99,6 +105,9 @@ static void copy_rows(struct tier *t, const struct tier *from, uint32_t rows, ui
     for (uint32_t i = 0; i < t->column_count; i++) {
         struct target_column *to = &t->columns[i];
         const struct target_column *old = &from->before[i];
+        if (to->values == nothing) {
+            continue;
+        }
         memcpy(to->values, old->values, layout_value_bytes(ph_type_width(to->type), rows));
         memcpy(to->validity, old->validity, layout_bitmap_bytes(rows));
         to->null_count = old->null_count;
@@ -128,15 +137,16 @@ void tier_drop(struct tier *t, struct reserve *reserve)
     t->head = (struct block){NULL, 0};
 }
 
-static void publish_columns(struct tier *t, uint32_t used)
+static void publish_columns(struct tier *t, uint32_t rows, uint32_t used)
 {
     t->buffers[0] = t->arena.data;
     t->buffer_sizes[0] = used;
     for (uint32_t i = 0; i < t->column_count; i++) {
         const struct target_column *c = &t->columns[i];
+        uint32_t nulls = c->values == nothing ? rows : c->null_count;
         t->published[i] = (struct ph_column){.type = c->type,
-                                             .null_count = c->null_count,
-                                             .validity = c->null_count == 0 ? NULL : c->validity,
+                                             .null_count = nulls,
+                                             .validity = nulls == 0 ? NULL : c->validity,
                                              .values = c->values};
         if (ph_type_is_view(c->type)) {
             t->published[i].buffers = t->buffers;
@@ -151,7 +161,7 @@ struct batch *tier_publish(struct tier *t, const struct batch_writer_options *o,
 {
     struct batch *b = t->batch;
     batch_init(b, o->reserve, t->head, o->schema, rows);
-    publish_columns(t, used);
+    publish_columns(t, rows, used);
     b->pub.columns = t->published;
     b->pub.partition_ids = t->partition_ids;
     b->pub.offsets = t->offsets;

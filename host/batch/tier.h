@@ -22,6 +22,7 @@ struct tier {
     uint32_t max_rows;
     bool large;
     uint32_t column_count;
+    const bool *wanted;            /**< the options' */
     struct target_column *columns; /**< the writer's, kept from batch to batch */
     struct target_column *before;  /**< while growing */
     /* In the head block: */
@@ -36,7 +37,8 @@ struct tier {
     struct batch_origin *origins;
 };
 
-__attribute__((warn_unused_result)) bool tier_init(struct tier *t, uint32_t column_count);
+__attribute__((warn_unused_result)) bool tier_init(struct tier *t, uint32_t column_count,
+                                                   const bool *wanted);
 void tier_fini(struct tier *t);
 
 /** Memory for an empty batch with room for at least `wanted` bytes in its arena. False: no room in

@@ -71,7 +71,7 @@ struct batch_writer *batch_writer_create(const struct batch_writer_options *opti
                                 .append = pub_append,
                                 .advance = pub_advance};
     if (tier_largest_bytes(&w->options) > TIER_ARENA_MAX ||
-        !tier_init(&w->tier, options->schema->field_count)) {
+        !tier_init(&w->tier, options->schema->field_count, options->wanted)) {
         batch_writer_destroy(w);
         return NULL;
     }

@@ -19,6 +19,9 @@ struct batch_writer_options {
     /** Bytes that a decoder may add to the arena for each byte of a value: decoder_spare(). */
     uint32_t spare;
     bool keep_keys;
+    /** By column: false = null in every row, and not for the decoder to touch. Null = all true;
+     * borrowed for the writer's life. */
+    const bool *wanted;
     target_decode_fn decode;
     void *decoder;
     /** A record that is not part of the batch, borrowed for the call. The batch that covers its

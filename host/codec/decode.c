@@ -164,7 +164,7 @@ static bool add_field(struct decoder *d, const struct decode_field *f)
     if (slot == WALK_NONE) {
         return false;
     }
-    field->kind = kind_of(f);
+    field->kind = f->is_unread ? FIELD_UNREAD : kind_of(f);
     field->required = f->required;
     field->milliseconds = f->type == PH_TYPE_TIMESTAMP_MS;
     field->column = d->field_count;
@@ -187,7 +187,9 @@ static void complete_key(struct decoder *d, struct key *key)
     key->bit = UINT64_C(1) << (key->slot % 64);
     if (slot->level == WALK_NONE && d->fields[slot->field].next == WALK_NONE) {
         const struct field *f = &d->fields[slot->field];
-        key->action = f->kind <= FIELD_BYTES ? KEY_TEXT : KEY_FIELD;
+        key->action = f->kind <= FIELD_BYTES    ? KEY_TEXT
+                      : f->kind == FIELD_UNREAD ? KEY_UNREAD
+                                                : KEY_FIELD;
         key->field = f;
         key->column_bytes = f->column * sizeof(struct target_column);
     }

@@ -36,6 +36,9 @@ struct decode_field {
      * called name. */
     const char *const *path;
     uint32_t path_length;
+    /** Nobody looks at the column: the value is skipped as one that is not declared, and the column
+     * is left alone. Whether it is required, null or there twice is seen all the same. */
+    bool is_unread;
 };
 
 struct decoder;

@@ -18,10 +18,11 @@
 
 /** How the walk deals with a key's value without looking further. */
 enum key_action {
-    KEY_SKIP,  /**< not declared */
-    KEY_TEXT,  /**< one text column */
-    KEY_FIELD, /**< one column of another kind */
-    KEY_OTHER  /**< look at the slot */
+    KEY_SKIP,   /**< not declared */
+    KEY_TEXT,   /**< one text column */
+    KEY_FIELD,  /**< one column of another kind */
+    KEY_UNREAD, /**< one column that nobody looks at */
+    KEY_OTHER   /**< look at the slot */
 };
 
 struct key {

@@ -45,6 +45,14 @@ static inline bool take_plain_text(struct walk *w, const struct key *key, const 
     return true;
 }
 
+/* A string for a column that nobody looks at; false: the name is there twice. */
+static inline bool take_unread(const struct key *key)
+{
+    bool is_first = (*key->seen & key->bit) == 0;
+    *key->seen |= key->bit;
+    return is_first;
+}
+
 /* A value that is no plain text and not skipped. */
 static int32_t take_other(struct walk *w, const struct key *key)
 {
@@ -60,7 +68,8 @@ static inline const uint32_t *take_member(struct walk *w, const struct key *key,
                                           const uint32_t *tok)
 {
     if (w->json[*tok] == '"' &&
-        (key->action == KEY_SKIP || (key->action == KEY_TEXT && take_plain_text(w, key, tok)))) {
+        (key->action == KEY_SKIP || (key->action == KEY_TEXT && take_plain_text(w, key, tok)) ||
+         (key->action == KEY_UNREAD && take_unread(key)))) {
         return tok + 1;
     }
     w->tok = tok;
@@ -261,7 +270,9 @@ static void set_nulls(struct walk *w, uint32_t word, uint64_t slots)
     for (; slots != 0; slots &= slots - 1) {
         uint32_t number = word * 64 + (uint32_t)__builtin_ctzll(slots);
         for (uint32_t f = d->slots[number].field; f != WALK_NONE; f = d->fields[f].next) {
-            target_set_null(w->target, d->fields[f].column);
+            if (d->fields[f].kind != FIELD_UNREAD) {
+                target_set_null(w->target, d->fields[f].column);
+            }
         }
     }
 }

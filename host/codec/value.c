@@ -326,6 +326,8 @@ int32_t walk_value(struct walk *w, const struct field *f)
         return take_integer(w, f);
     case FIELD_FLOAT64:
         return take_float(w, f);
+    case FIELD_UNREAD:
+        return walk_skip(w, false);
     case FIELD_ISO8601:
         return take_time_again(w, f) ? PH_OK : take_time(w, f);
     default:

@@ -24,7 +24,8 @@ enum field_kind {
     FIELD_ISO8601,
     FIELD_UNIX_S,
     FIELD_UNIX_MS,
-    FIELD_PATTERN
+    FIELD_PATTERN,
+    FIELD_UNREAD /**< nobody looks at it */
 };
 
 struct field {

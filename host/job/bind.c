@@ -2,6 +2,7 @@
 #include "job/bind.h"
 
 #include "batch/schema.h"
+#include "job/reads.h"
 
 #include <stdlib.h>
 
@@ -146,6 +147,14 @@ static int32_t binding_add(struct ph_binding *pub, uint32_t output, const char *
     return d == NULL ? PH_ERROR : append_field(d, name, type, flags, err);
 }
 
+static void binding_reads(struct ph_binding *pub, uint32_t input, uint32_t column)
+{
+    struct binding *b = pub->host_data;
+    if (input < pub->input_count && column < pub->inputs[input]->field_count) {
+        reads_add(b->node, input, column);
+    }
+}
+
 static void free_drafts(struct binding *b)
 {
     for (uint32_t i = 0; i < JOB_OUTPUTS_MAX; i++) {
@@ -199,8 +208,13 @@ static int32_t bind_plugin(struct node *n, struct ph_error *err)
                                 .input_count = n->manifest->input_count,
                                 .inputs = inputs,
                                 .pass = binding_pass,
-                                .add = binding_add}};
+                                .add = binding_add,
+                                .reads = binding_reads}};
     b.pub.host_data = &b;
+    if (!reads_init(n)) {
+        free(inputs);
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for schemas");
+    }
     int32_t rc = n->plugin->ops.bind(n->op, &b.pub, err);
     rc = rc == PH_OK ? take_outputs(&b, err)
                      : ph_error_set(err, PH_ERR_FATAL, "bind failed without saying why");
@@ -223,4 +237,5 @@ void node_unbind(struct node *n)
     n->output_count = 0;
     free(n->fields);
     n->fields = NULL;
+    reads_fini(n);
 }

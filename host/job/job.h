@@ -54,6 +54,8 @@ struct node {
     struct output outputs[JOB_OUTPUTS_MAX];
     uint32_t output_count;
     struct decode_field *fields; /**< of a source's format */
+    bool **reads; /**< by input, then column: whether the plugin looks at it. Null = at all */
+    bool *wanted; /**< by column of the output: whether anybody downstream looks at it */
     struct reserve *reserve;
     struct task **tasks;
     uint32_t task_count;

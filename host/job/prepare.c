@@ -7,6 +7,7 @@
 #include "job/plan.h"
 #include "job/preview.h"
 #include "job/reach.h"
+#include "job/reads.h"
 #include "job/services.h"
 #include "job/start.h"
 
@@ -251,6 +252,10 @@ static bool prepare_operators(struct job *job, struct manifest_errors *errs)
         if (!prepare_operator(&job->nodes[job->manifest->order[i]], errs)) {
             return false;
         }
+    }
+    if (!reads_trace(job)) {
+        manifest_errors_add_plain(errs, "out of memory for schemas");
+        return false;
     }
     return true;
 }

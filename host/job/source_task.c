@@ -69,6 +69,7 @@ static struct batch_writer_options writer_options(struct task *t)
                                          .schema = t->node->outputs[0].schema,
                                          .max_rows = first_rows(t->job),
                                          .record_max_bytes = m->record_max_bytes,
+                                         .wanted = t->node->wanted,
                                          .spare = decoder_spare(t->source->decoder),
                                          .decode = decoder_row,
                                          .decoder = t->source->decoder,

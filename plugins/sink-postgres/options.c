@@ -135,7 +135,7 @@ static int32_t bind_column(struct sink *s, uint32_t column, struct ph_error *err
     return PH_OK;
 }
 
-int32_t options_bind(struct sink *s, const struct ph_binding *binding, struct ph_error *err)
+int32_t options_bind(struct sink *s, struct ph_binding *binding, struct ph_error *err)
 {
     if (binding->input_count != 1) {
         return ph_error_set(err, PH_ERR_CONFIG, "takes one input, not %u", binding->input_count);
@@ -158,6 +158,7 @@ int32_t options_bind(struct sink *s, const struct ph_binding *binding, struct ph
         if (s->columns != NULL && bind_column(s, i, err) != PH_OK) {
             return PH_ERROR;
         }
+        binding->reads(binding, 0, s->inputs[i]);
     }
     return PH_OK;
 }

@@ -94,7 +94,7 @@ struct sink_task {
 
 /* options.c [control] */
 int32_t options_init(struct sink *s, const struct ph_config *config, struct ph_error *err);
-int32_t options_bind(struct sink *s, const struct ph_binding *binding, struct ph_error *err);
+int32_t options_bind(struct sink *s, struct ph_binding *binding, struct ph_error *err);
 void options_fini(struct sink *s);
 
 /* connect.c: a session with its settings, both tables checked; changes nothing in the database */

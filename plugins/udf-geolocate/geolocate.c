@@ -143,6 +143,7 @@ int32_t geolocate_bind(void *self, struct ph_binding *binding, struct ph_error *
         ph_error_set_key(err, "/as");
         return PH_ERROR;
     }
+    binding->reads(binding, 0, (uint32_t)op->column);
     if (binding->pass(binding, 0, 0, err) != PH_OK) {
         return PH_ERROR;
     }

@@ -313,6 +313,7 @@ static void print_plugin(void)
     MEMBER(ph_binding, host_data);
     MEMBER(ph_binding, pass);
     MEMBER(ph_binding, add);
+    MEMBER(ph_binding, reads);
     SIZE(ph_state_writer);
     MEMBER(ph_state_writer, size);
     MEMBER(ph_state_writer, reserved);

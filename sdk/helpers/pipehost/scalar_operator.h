@@ -204,6 +204,9 @@ static inline int32_t ph_scalar_bind(void *self, struct ph_binding *binding, str
         if (ph_scalar_bind_argument(op, i, binding->inputs[0], err) != PH_OK) {
             return PH_ERROR;
         }
+        for (uint32_t input = 0; input < binding->input_count; input++) {
+            binding->reads(binding, input, op->columns[i]);
+        }
     }
     if (binding->pass(binding, 0, 0, err) != PH_OK) {
         return PH_ERROR;

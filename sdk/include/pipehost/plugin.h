@@ -39,6 +39,13 @@ struct ph_binding {
     /** Appends a column to output; one that exists already is an error. The name is copied. */
     int32_t (*add)(struct ph_binding *b, uint32_t output, const char *name, uint32_t type,
                    uint32_t flags, struct ph_error *err);
+    /**
+     * The plugin looks at this column of an input. One that says so for a column of an input must
+     * say it for all that it looks at there: the others are null unless somebody downstream looks
+     * at them, and a source does not decode what nobody looks at. One that never says it is taken
+     * to look at every column. A column that does not exist is ignored.
+     */
+    void (*reads)(struct ph_binding *b, uint32_t input, uint32_t column);
 };
 
 /** Where save puts state; bytes are opaque to the host. */

@@ -47,9 +47,12 @@ static int32_t init(void *self, const struct ph_config *config, struct ph_error 
     return part_init(&s->part, config, err);
 }
 
+/* mode "reads" looks at the first column alone. */
 static int32_t bind(void *self, struct ph_binding *b, struct ph_error *err)
 {
-    (void)b;
+    if (part_is_mode((struct part *)self, "reads")) {
+        b->reads(b, 0, 0);
+    }
     return part_at((struct part *)self, AT_BIND, 0, err);
 }
 
@@ -152,6 +155,11 @@ static int32_t write_batch(void *self, const struct ph_batch *b, struct ph_error
     for (uint32_t row = 0; part_is_mode(&s->part, "write") && row < b->row_count; row++) {
         if (is_refused(l, b, row)) {
             l->task->reject(l->task, b, row, "stage", "refused by write");
+        }
+    }
+    for (uint32_t c = 1; part_is_mode(&s->part, "reads") && c < b->column_count; c++) {
+        if (b->columns[c].null_count != b->row_count) {
+            return ph_error_set(err, PH_ERR_FATAL, "column %u has values", c);
         }
     }
     if (l->written_count == WRITTEN_MAX) {

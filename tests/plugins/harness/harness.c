@@ -175,6 +175,14 @@ static int32_t binding_pass(struct ph_binding *b, uint32_t output, uint32_t inpu
     return PH_OK;
 }
 
+/* Every column of the harness's batches has its values. */
+static void binding_reads(struct ph_binding *b, uint32_t input, uint32_t column)
+{
+    if (input >= b->input_count || column >= b->inputs[input]->field_count) {
+        abort();
+    }
+}
+
 int32_t harness_bind(struct harness *h, const struct ph_schema *const *inputs, uint32_t count)
 {
     struct ph_binding b = {.size = (uint32_t)sizeof b,
@@ -182,7 +190,8 @@ int32_t harness_bind(struct harness *h, const struct ph_schema *const *inputs, u
                            .inputs = h->inputs,
                            .host_data = h,
                            .pass = binding_pass,
-                           .add = binding_add};
+                           .add = binding_add,
+                           .reads = binding_reads};
     if (count > HARNESS_OUTPUTS) {
         abort();
     }

@@ -202,6 +202,42 @@ static char *make_value(size_t length)
     return value;
 }
 
+static int32_t decode_text_alone(void *arg, struct row_target *t, const uint8_t *value,
+                                 uint32_t length, struct row_fault *fault)
+{
+    struct target_column numbers = t->columns[1];
+    int64_t unwritten[BATCH_MAX_ROWS] = {0};
+    uint8_t validity[BATCH_MAX_ROWS / 8] = {0};
+    t->columns[1] = (struct target_column){.values = unwritten, .validity = validity};
+    int32_t result = rig_decode(arg, t, value, length, fault);
+    t->columns[1] = numbers;
+    return result;
+}
+
+START_TEST(a_column_that_nobody_wants_is_null_in_every_row)
+{
+    static const bool wanted[] = {true, false};
+    batch_writer_destroy(r.writer);
+    r.options.wanted = wanted;
+    r.options.decode = decode_text_alone;
+    r.writer = batch_writer_create(&r.options);
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    for (int64_t i = 0; i < 1000; i++) { /* more than the small tier holds */
+        ck_assert_int_eq(rig_append(&r, 1, i, "x,7"), PH_OK);
+    }
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->row_count, 1000);
+    ck_assert_uint_eq(b->columns[0].null_count, 0);
+    ck_assert_uint_eq(b->columns[1].null_count, 1000);
+    for (uint32_t row = 0; row < 1000; row++) {
+        rig_expect_text(b, 0, row, "x");
+        ck_assert(ph_column_is_null(&b->columns[1], row));
+        ck_assert_int_eq(ph_column_int64(&b->columns[1], row), 0);
+    }
+    batch_release(b);
+}
+END_TEST
+
 START_TEST(records_have_a_largest_size)
 {
     char *largest = make_value((1u << 20) - 1);
@@ -308,6 +344,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, bad_records_fill_a_batch_as_rows_do, 0, 2);
     tcase_add_test(c, a_full_batch_says_so_and_keeps_nothing_of_the_record);
     tcase_add_test(c, a_batch_grows_from_small_to_full_size);
+    tcase_add_test(c, a_column_that_nobody_wants_is_null_in_every_row);
     tcase_add_test(c, records_have_a_largest_size);
     tcase_add_test(c, a_large_record_in_an_empty_batch_needs_only_another_open);
     tcase_add_test(c, without_room_open_waits_for_a_batch_to_return);

@@ -76,6 +76,31 @@ START_TEST(refused_record_leaves_nothing_in_the_next)
 }
 END_TEST
 
+START_TEST(a_field_that_nobody_looks_at_is_looked_for_and_left_alone)
+{
+    static const struct decode_field fields[] = {
+        {.name = "a", .type = PH_TYPE_STRING},
+        {.name = "b", .type = PH_TYPE_JSON, .required = true, .is_unread = true},
+        {.name = "c", .type = PH_TYPE_INT64, .is_unread = true}};
+    rig_fini(&r);
+    rig_init(&r, fields, 3);
+    memset(r.columns[1].values, 0x5a, sizeof(struct ph_view));
+    rig_accept(&r, "{\"a\":\"x\",\"b\":\"no \\q escape\",\"c\":{\"not\":[\"a number\"]}}");
+    rig_accept(&r, "{\"b\":7,\"a\":\"y\"}");
+    rig_accept(&r, "{\"b\":7,\"c\":null}");
+    ck_assert_str_eq(rig_text(&r, 0, 0), "x");
+    ck_assert_str_eq(rig_text(&r, 0, 1), "y");
+    ck_assert_str_eq(rig_text(&r, 0, 2), "NULL");
+    ck_assert_uint_eq(((const uint8_t *)r.columns[1].values)[0], 0x5a);
+    ck_assert_uint_eq(r.columns[1].null_count + r.columns[2].null_count, 0);
+    rig_refuse(&r, "{\"a\":\"x\"}", "missing", "field \"b\" is missing");
+    rig_refuse(&r, "{\"b\":null}", "missing", "field \"b\" is null, but required");
+    rig_refuse(&r, "{\"b\":\"1\",\"b\":\"2\"}", "duplicate",
+               "field \"b\" stands in the record twice");
+    rig_refuse(&r, "{\"b\":[1}", "json", "the record is not JSON: expected ',' or ']' at byte 7");
+}
+END_TEST
+
 START_TEST(escapes_become_characters)
 {
     rig_accept(&r, "{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"b\":\"\\u00e9\\u20ac\\ud83d\\ude00 and "
@@ -321,6 +346,7 @@ static Suite *suite(void)
     tcase_add_test(c, short_text_is_padded_with_zeros);
     tcase_add_test(c, missing_and_null_are_null);
     tcase_add_test(c, refused_record_leaves_nothing_in_the_next);
+    tcase_add_test(c, a_field_that_nobody_looks_at_is_looked_for_and_left_alone);
     tcase_add_test(c, escapes_become_characters);
     tcase_add_test(c, escaped_nul_is_a_byte_of_the_text);
     tcase_add_test(c, escaped_names_are_the_same_names);
