@@ -304,6 +304,14 @@ static void print_rebalance(void)
     MEMBER(ph_rebalance, revoked);
 }
 
+static void print_check(void)
+{
+    SIZE(ph_check_ops);
+    MEMBER(ph_check_ops, size);
+    MEMBER(ph_check_ops, reserved);
+    MEMBER(ph_check_ops, check);
+}
+
 static void print_plugin(void)
 {
     SIZE(ph_binding);
@@ -476,6 +484,7 @@ int main(void)
     print_udf();
     print_watermark();
     print_rebalance();
+    print_check();
     print_plugin();
     print_plugin_2();
     print_constants();
