@@ -3,6 +3,7 @@
 #ifndef PIPEHOST_PIPEHOST_H
 #define PIPEHOST_PIPEHOST_H
 
+#include "pipehost/check.h"
 #include "pipehost/encode.h"
 #include "pipehost/plugin.h"
 #include "pipehost/rebalance.h"
