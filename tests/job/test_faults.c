@@ -337,6 +337,29 @@ START_TEST(an_owner_that_another_process_took_over_ends_with_77)
 }
 END_TEST
 
+/* ---- columns that nobody looks at ---- */
+
+/* No record's t is a bool. */
+#define WRONG_TYPE                                                                                 \
+    "{'name':'s0','plugin':'stage:source','config':{'stage':'stage.bin','slot':0,"                 \
+    "'records':500},'format':{'json':{'fields':{'n':{'type':'int64','required':true},"             \
+    "'p':'int32','t':'bool'}}}}"
+
+START_TEST(a_field_is_decoded_where_somebody_looks_at_it)
+{
+    run_expect(&r, PIPELINE("", WRONG_TYPE "," SINK("k", 1, "s0", ",'mode':'reads'")), 0);
+    ck_assert_uint_eq(run_rows(&r, 1), 500);
+    run_fini(&r);
+    run_init(&r);
+    run_expect(&r,
+               PIPELINE("'on_error':'skip','dead_letter':{'stop_above_percent':100},",
+                        WRONG_TYPE "," SINK("k", 1, "s0", ",'mode':'reads'") "," UDF(
+                            "u", 2, "s0", "") "," SINK("all", 3, "u", "")),
+               0);
+    ck_assert_uint_eq(run_rows(&r, 1), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("faults");
@@ -360,6 +383,7 @@ int main(void)
     tcase_add_test(tc, the_last_partition_that_lost_its_position_is_refused_too);
     tcase_add_test(tc, first_positions_that_a_crash_cut_short_are_asked_for_again);
     tcase_add_test(tc, an_owner_that_another_process_took_over_ends_with_77);
+    tcase_add_test(tc, a_field_is_decoded_where_somebody_looks_at_it);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -381,29 +381,6 @@ START_TEST(an_ephemeral_sink_gets_everything_from_where_the_startup_mode_says)
 }
 END_TEST
 
-/* ---- columns that nobody looks at ---- */
-
-/* No record's t is a bool. */
-#define WRONG_TYPE                                                                                 \
-    "{'name':'s0','plugin':'stage:source','config':{'stage':'stage.bin','slot':0,"                 \
-    "'records':500},'format':{'json':{'fields':{'n':{'type':'int64','required':true},"             \
-    "'p':'int32','t':'bool'}}}}"
-
-START_TEST(a_field_is_decoded_where_somebody_looks_at_it)
-{
-    run_expect(&r, PIPELINE("", WRONG_TYPE "," SINK("k", 1, "s0", ",'mode':'reads'")), 0);
-    ck_assert_uint_eq(run_rows(&r, 1), 500);
-    run_fini(&r);
-    run_init(&r);
-    run_expect(&r,
-               PIPELINE("'on_error':'skip','dead_letter':{'stop_above_percent':100},",
-                        WRONG_TYPE "," SINK("k", 1, "s0", ",'mode':'reads'") "," UDF(
-                            "u", 2, "s0", "") "," SINK("all", 3, "u", "")),
-               0);
-    ck_assert_uint_eq(run_rows(&r, 1), 0);
-}
-END_TEST
-
 /* ---- a sink that keeps no positions itself ---- */
 
 #define DURABLE(CONFIG)                                                                            \
@@ -488,7 +465,6 @@ int main(void)
     tcase_add_test(tc, sources_with_sinks_of_their_own_hear_of_their_own_commits);
     tcase_add_test(tc, rows_that_stem_from_no_record_and_rows_of_older_batches_end_with_the_input);
     tcase_add_test(tc, an_ephemeral_sink_gets_everything_from_where_the_startup_mode_says);
-    tcase_add_test(tc, a_field_is_decoded_where_somebody_looks_at_it);
     tcase_add_test(tc, positions_of_a_durable_sink_are_kept_for_it);
     tcase_add_test(tc, a_durable_sink_gets_every_row_at_least_once_whatever_kills_the_process);
     tcase_add_test(tc, records_that_nobody_would_get_are_an_error_at_start);
