@@ -32,6 +32,12 @@ const struct ph_counter counters_table[COUNTER_COUNT] = {
         ROW(PH_GAUGE, "quota_left",
             "look-ups left, as the API's last X-RateLimit-Remaining or RateLimit-Remaining header "
             "said; -1 = it has not said"),
+    [COUNTER_CACHE_FILE_LOADED] =
+        ROW(PH_COUNTER, "cache_file_loaded", "answers that came from cache_file at the start"),
+    [COUNTER_CACHE_FILE_WRITTEN] =
+        ROW(PH_COUNTER, "cache_file_written", "answers written to cache_file"),
+    [COUNTER_CACHE_FILE_LOST] = ROW(PH_COUNTER, "cache_file_lost",
+                                    "answers that cache_file did not take, or not fast enough"),
     OUTCOME_ROW(OUTCOME_OK, "answers_ok", "addresses that the API placed"),
     OUTCOME_ROW(OUTCOME_DATABASE, "answers_database", "addresses that the database placed"),
     OUTCOME_ROW(OUTCOME_STATUS_4XX, "answers_empty_4xx", "addresses with {}: status 4xx"),

@@ -70,6 +70,7 @@ void geolocate_destroy(void *self)
     if (op == NULL) {
         return;
     }
+    store_fini(&op->store);
     places_fini(&op->places);
     gate_fini(&op->gate);
     database_fini(&op->database);
@@ -80,6 +81,31 @@ void geolocate_destroy(void *self)
         (void)pthread_mutex_destroy(&op->tasks_mutex);
     }
     free(op);
+}
+
+static void told_store(void *self, uint64_t written, uint64_t lost)
+{
+    struct geolocate *op = self;
+    (void)pthread_mutex_lock(&op->tasks_mutex);
+    if (op->cells != NULL) {
+        ph_counter_add(op->cells[COUNTER_CACHE_FILE_WRITTEN], (int64_t)written);
+        ph_counter_add(op->cells[COUNTER_CACHE_FILE_LOST], (int64_t)lost);
+    }
+    (void)pthread_mutex_unlock(&op->tasks_mutex);
+}
+
+static bool init_store(struct geolocate *op)
+{
+    const struct settings *settings = &op->settings;
+    op->store.settings =
+        (struct store_settings){settings->cache_file, settings->url_start, settings->cache_entries,
+                                settings->ttl_ns / 1000000};
+    op->store.host = op->host;
+    op->store.clock = op->services.clock;
+    op->store.log = op->services.log;
+    op->store.told = told_store;
+    op->store.context = op;
+    return settings->cache_file == NULL || store_init(&op->store);
 }
 
 int32_t geolocate_init(void *self, const struct ph_config *config, struct ph_error *err)
@@ -94,8 +120,8 @@ int32_t geolocate_init(void *self, const struct ph_config *config, struct ph_err
                            op->settings.cache_entries);
         return PH_ERROR;
     }
-    if (!gate_init(&op->gate, op->settings.max_in_flight)) {
-        (void)ph_error_set(err, PH_ERR_RETRIABLE, "out of memory for a lock");
+    if (!gate_init(&op->gate, op->settings.max_in_flight) || !init_store(op)) {
+        (void)ph_error_set(err, PH_ERR_RETRIABLE, "out of memory while the operator was set up");
         return PH_ERROR;
     }
     return op->settings.database == NULL ? PH_OK

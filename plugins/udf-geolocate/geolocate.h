@@ -8,6 +8,7 @@
 #include "gate.h"
 #include "place.h"
 #include "settings.h"
+#include "store.h"
 #include "trouble.h"
 
 /** What the host offers; log and metrics may be null. */
@@ -25,6 +26,7 @@ struct geolocate {
     struct settings settings;
     int32_t column; /**< of the input */
     struct places places;
+    struct store store;
     struct gate gate;
     struct database database;
     struct trouble trouble;     /**< addresses that got {} */

@@ -84,12 +84,27 @@ static int32_t open_calls(struct lane *lane, struct ph_error *err)
     return PH_OK;
 }
 
+static int32_t use_store(struct lane *lane, struct ph_error *err)
+{
+    struct geolocate *op = lane->op;
+    int64_t loaded = 0;
+    if (op->settings.cache_file == NULL) {
+        return PH_OK;
+    }
+    if (store_use(&op->store, &op->places, &loaded, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    lane->uses_store = true;
+    ph_counter_add(lane->cells[COUNTER_CACHE_FILE_LOADED], loaded);
+    return PH_OK;
+}
+
 int32_t lane_activate(void *self, struct ph_error *err)
 {
     struct lane *lane = self;
     lane_deactivate(lane);
     say_once_keyless(lane);
-    return open_calls(lane, err);
+    return use_store(lane, err) == PH_OK ? open_calls(lane, err) : PH_ERROR;
 }
 
 void lane_deactivate(void *self)
@@ -100,6 +115,10 @@ void lane_deactivate(void *self)
         lane->op->services.batches->release(holds_pop(&lane->holds));
     }
     ph_error_clear(&lane->error);
+    if (lane->uses_store) {
+        lane->uses_store = false;
+        store_leave(&lane->op->store);
+    }
     int64_t now_ns = lane->op->services.clock->monotonic_ns(lane->op->host);
     trouble_flush(&lane->op->trouble, now_ns, true);
     trouble_flush(&lane->op->api_trouble, now_ns, true);

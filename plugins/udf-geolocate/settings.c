@@ -47,6 +47,10 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
         "ms", "5s", NULL, 1, 3600 * 1000),
     KEY(PH_CONFIG_INT, 0, "cache_entries", "addresses whose answer is kept", "addresses", "100000",
         NULL, 1, 100 * 1000 * 1000),
+    KEY(PH_CONFIG_PATH, 0, "cache_file",
+        "file in which the API's answers outlive a restart, at most cache_entries of them; made if "
+        "it is missing",
+        NULL, NULL, NULL, 0, 0),
     KEY(PH_CONFIG_DURATION, 0, "ttl", "how long an answer is kept", "ms", "24h", NULL, 1,
         3650 * DAY_MS),
     KEY(PH_CONFIG_DURATION, 0, "negative_ttl", "how long {} is kept for an address that failed",
@@ -220,6 +224,7 @@ int32_t settings_read(struct settings *settings, const struct ph_config *config,
     settings->as = ph_config_text(config, "as");
     settings->ca_file = ph_config_text(config, "ca_file");
     settings->proxy = proxy != NULL ? proxy : "";
+    settings->cache_file = ph_config_text(config, "cache_file");
     settings->database = ph_config_text(config, "database");
     settings->falls_back = ph_config_integer(config, "fallback") != 0;
     settings->has_key = key != NULL && key[0] != '\0';
@@ -241,6 +246,11 @@ int32_t settings_read(struct settings *settings, const struct ph_config *config,
     }
     if (settings->falls_back && settings->database == NULL) {
         return refuse(err, "/fallback", "fallback: database needs the key database, a file");
+    }
+    if (settings->cache_file != NULL && settings->database != NULL && !settings->falls_back) {
+        return refuse(err, "/cache_file",
+                      "cache_file keeps the API's answers, but the API is not asked: leave out "
+                      "cache_file, or set fallback: database");
     }
     return read_url(settings, config, key != NULL ? key : "", err);
 }

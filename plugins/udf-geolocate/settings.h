@@ -6,7 +6,7 @@
 #include "pipehost/pipehost.h"
 
 #define SETTINGS_IN_FLIGHT_MAX 512
-#define SETTINGS_KEY_COUNT     19
+#define SETTINGS_KEY_COUNT     20
 
 enum settings_on_failure { ON_FAILURE_EMPTY = 0, ON_FAILURE_FAIL = 1 };
 enum settings_on_quota { ON_QUOTA_PAUSE = 0, ON_QUOTA_EMPTY = 1, ON_QUOTA_FAIL = 2 };
@@ -14,9 +14,10 @@ enum settings_on_quota { ON_QUOTA_PAUSE = 0, ON_QUOTA_EMPTY = 1, ON_QUOTA_FAIL =
 struct settings {
     const char *column; /**< borrowed, like all texts below but the URL's parts */
     const char *as;
-    const char *ca_file;  /**< null = the system's authorities */
-    const char *proxy;    /**< "" = none */
-    const char *database; /**< null = none */
+    const char *ca_file;    /**< null = the system's authorities */
+    const char *proxy;      /**< "" = none */
+    const char *cache_file; /**< null = none */
+    const char *database;   /**< null = none */
     bool
         falls_back; /**< the database is asked where the API fails; else it is instead of the API */
     /* An address's URL is url_start, the address, url_end. url_end may hold the key. */

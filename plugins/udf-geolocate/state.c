@@ -2,6 +2,7 @@
 #include "state.h"
 
 #include "answer.h"
+#include "learn.h"
 
 #include <stdlib.h>
 
@@ -79,22 +80,6 @@ static int32_t check_header(const struct geolocate *op, struct ph_state_reader *
     return result;
 }
 
-/* Takes text over. */
-static void put_place(struct geolocate *op, const struct saved_place *saved, char *text,
-                      int64_t expires_ns, int64_t now_ns)
-{
-    struct place *place = NULL;
-    uint64_t evictions = 0;
-    if (expires_ns > now_ns &&
-        places_find(&op->places, &saved->address, now_ns, 0, &place) == PLACE_TO_ASK) {
-        (void)places_answer(&op->places, place, text, (uint32_t)saved->text_length, expires_ns,
-                            &evictions);
-    } else {
-        free(text);
-    }
-    place_release(place);
-}
-
 static int32_t read_place(struct geolocate *op, struct ph_state_reader *reader, int64_t now_ns,
                           int64_t now_wall_ms)
 {
@@ -120,7 +105,8 @@ static int32_t read_place(struct geolocate *op, struct ph_state_reader *reader, 
     if (left_ms > op->settings.ttl_ns / 1000000) {
         left_ms = op->settings.ttl_ns / 1000000;
     }
-    put_place(op, &saved, text, left_ms > 0 ? now_ns + left_ms * 1000000 : 0, now_ns);
+    (void)learn_place(&op->places, &saved.address, text, (uint32_t)saved.text_length,
+                      left_ms > 0 ? now_ns + left_ms * 1000000 : 0, now_ns);
     return PH_OK;
 }
 

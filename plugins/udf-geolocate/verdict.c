@@ -136,6 +136,9 @@ static void take_answer(struct lane *lane, struct place *place, const struct ver
         return;
     }
     count(lane, OUTCOME_OK);
+    if (lane->uses_store) {
+        store_put(&lane->op->store, place);
+    }
     trouble_flush(&lane->op->api_trouble, lane->calls.now_ns, false);
     trouble_flush(&lane->op->trouble, lane->calls.now_ns, false);
 }

@@ -3,16 +3,22 @@
  * comes out, and a second try with enough memory succeeds. */
 #include "chaos.h"
 #include "fixture.h"
+#include "mmdb.h"
 
 #include <check.h>
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static void (*fail_at)(int64_t number);
 static bool (*has_failed)(void);
 
 static struct server *server;
 static char endpoint[64];
+static char folder[] = "/tmp/geolocate-chaos-XXXXXX";
+static char cache[64];
+static char database[64];
 static const struct ph_field fields[] = {{"ip", PH_TYPE_STRING, 0}};
 static struct ph_schema schema;
 static const char *const addresses[] = {"11.0.0.1", "10.0.0.1", "11.0.0.2",
@@ -54,8 +60,11 @@ static bool start(struct harness *h, struct harness_task **t)
                                                {"max_in_flight", "2", NULL, 0},
                                                {"key", "k", NULL, 0},
                                                {"timeout_ms", "300", NULL, 0},
-                                               {"cache_entries", "10", NULL, 0}};
-    if (refused(h, harness_init(h, settings, 5)) || refused(h, harness_bind(h, inputs, 1))) {
+                                               {"cache_entries", "10", NULL, 0},
+                                               {"cache_file", cache, NULL, 0},
+                                               {"database", database, NULL, 0},
+                                               {"fallback", "database", NULL, 0}};
+    if (refused(h, harness_init(h, settings, 8)) || refused(h, harness_bind(h, inputs, 1))) {
         return false;
     }
     *t = harness_task_create(h, 0);
@@ -111,6 +120,7 @@ static bool live(int64_t number)
     struct harness *h = harness_open(GEOLOCATE_CHAOS_SO, NULL, "pipeline", "locate");
     struct harness_task *t = NULL;
     struct harness_out out;
+    (void)unlink(cache);
     ck_assert_ptr_nonnull(h);
     harness_out_init(&out, h);
     fail_at(number);
@@ -129,6 +139,9 @@ static bool live(int64_t number)
     return is_over;
 }
 
+/* None of the addresses is in it. */
+static const struct mmdb_record elsewhere = {"12.0.0.0", 8, "US", "Texas", "Austin"};
+
 START_TEST(every_row_comes_out_whichever_allocation_fails)
 {
     int64_t number = 1;
@@ -141,12 +154,19 @@ START_TEST(every_row_comes_out_whichever_allocation_fails)
     server = server_start(answer_or_refuse, NULL);
     (void)snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/",
                    (unsigned int)server_port(server));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    (void)snprintf(cache, sizeof cache, "%s/cache", folder);
+    (void)snprintf(database, sizeof database, "%s/world.mmdb", folder);
+    mmdb_write(database, MMDB_FLAT, &elsewhere, 1);
     while (!live(number)) {
         number++;
     }
     /* The test would prove nothing if the allocator were not reached. */
     ck_assert_int_gt(number, 100);
     server_stop(server);
+    (void)unlink(cache);
+    (void)unlink(database);
+    ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
 
