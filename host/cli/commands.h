@@ -8,6 +8,7 @@
 int command_run(const struct options *o);      /**< run.c */
 int command_validate(const struct options *o); /**< run.c */
 int command_inspect(const struct options *o);  /**< inspect.c */
+int command_plugin(const struct options *o);   /**< plugin.c */
 int command_status(const struct options *o);   /**< status.c */
 
 #endif

@@ -37,6 +37,8 @@ int main(int argc, char **argv)
         return command_validate(&o);
     case COMMAND_INSPECT:
         return command_inspect(&o);
+    case COMMAND_PLUGIN:
+        return command_plugin(&o);
     case COMMAND_STATUS:
         return command_status(&o);
     default:

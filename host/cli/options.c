@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     OPT_ENV_FILE = 256,
@@ -25,8 +27,9 @@ enum {
 #define ON_RUN      (1u << COMMAND_RUN)
 #define ON_VALIDATE (1u << COMMAND_VALIDATE)
 #define ON_INSPECT  (1u << COMMAND_INSPECT)
+#define ON_PLUGIN   (1u << COMMAND_PLUGIN)
 #define ON_STATUS   (1u << COMMAND_STATUS)
-#define ON_ALL      (ON_RUN | ON_VALIDATE | ON_INSPECT | ON_STATUS)
+#define ON_ALL      (ON_RUN | ON_VALIDATE | ON_INSPECT | ON_PLUGIN | ON_STATUS)
 
 static const struct {
     int value;
@@ -36,8 +39,8 @@ static const struct {
     const char *doc;
 } table[] = {
     {OPT_ENV_FILE, "env-file", "FILE", ON_RUN | ON_VALIDATE | ON_STATUS,
-     "read ${VARIABLES} from FILE too; the environment wins"},
-    {OPT_PLUGIN_DIR, "plugin-dir", "DIR", ON_RUN | ON_VALIDATE,
+     "read ${VARIABLES} from FILE too; the environment wins (repeatable, the last counts)"},
+    {OPT_PLUGIN_DIR, "plugin-dir", "DIR", ON_RUN | ON_VALIDATE | ON_INSPECT | ON_PLUGIN,
      "look for plugins in DIR first (repeatable)"},
     {OPT_SET, "set", "OPERATOR/POINTER=VALUE", ON_RUN | ON_VALIDATE | ON_STATUS,
      "change one value of the manifest, \"events/config/topic=t\" or \"/parallelism=3\" "
@@ -51,7 +54,7 @@ static const struct {
     {'v', "verbose", NULL, ON_RUN | ON_VALIDATE, "say more"},
     {'q', "quiet", NULL, ON_RUN | ON_VALIDATE, "say only warnings and errors"},
     {OPT_STATE_DIR, "state-dir", "DIR", ON_STATUS, "the state_dir of the pipeline to ask"},
-    {OPT_JSON, "json", NULL, ON_INSPECT | ON_STATUS, "print JSON"},
+    {OPT_JSON, "json", NULL, ON_INSPECT | ON_PLUGIN | ON_STATUS, "print JSON"},
     {OPT_MARKDOWN, "markdown", NULL, ON_INSPECT, "print a reference page"},
     {'h', "help", NULL, ON_ALL, "print this and exit"},
     {OPT_VERSION, "version", NULL, ON_ALL, "print the version and exit"},
@@ -68,7 +71,10 @@ static const struct {
     {"run", COMMAND_RUN, "MANIFEST.json", "run a pipeline (the word \"run\" may be left out)"},
     {"validate", COMMAND_VALIDATE, "MANIFEST.json",
      "check a manifest, its plugins and their configuration; uses no network"},
-    {"inspect", COMMAND_INSPECT, "PLUGIN.so", "print what a plugin is, takes and counts"},
+    {"inspect", COMMAND_INSPECT, "PLUGIN",
+     "print what a plugin is, takes and counts; PLUGIN is a file or a name"},
+    {"plugin", COMMAND_PLUGIN, "list",
+     "print the plugins that a manifest may name, and the files that are refused"},
     {"status", COMMAND_STATUS, "[PIPELINE]",
      "print what a running pipeline does, by its name or manifest; all of this user without"},
 };
@@ -120,6 +126,17 @@ static bool append(const char **list, uint32_t *count, const char *value, const 
     return true;
 }
 
+static bool check_folder(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+    } else if (access(path, R_OK | X_OK) == 0) {
+        return true;
+    }
+    return usage("--plugin-dir %s: %s", path, strerror(errno));
+}
+
 static bool set_log_format(struct options *o, const char *value)
 {
     if (strcmp(value, "text") == 0 || strcmp(value, "json") == 0) {
@@ -145,10 +162,10 @@ static bool apply(struct options *o, int option, const char *value)
 {
     switch (option) {
     case OPT_ENV_FILE:
-        o->env_file = value;
-        return true;
+        return append(o->env_files, &o->env_file_count, value, "--env-file");
     case OPT_PLUGIN_DIR:
-        return append(o->plugin_dirs, &o->plugin_dir_count, value, "--plugin-dir");
+        return check_folder(value) &&
+               append(o->plugin_dirs, &o->plugin_dir_count, value, "--plugin-dir");
     case OPT_SET:
         return append(o->sets, &o->set_count, value, "--set");
     case OPT_LOG_FORMAT:
@@ -264,6 +281,9 @@ bool options_parse(struct options *o, int argc, char **argv)
     if (o->limit != 0 && !o->to_terminal) {
         return usage("--limit goes with --to-terminal");
     }
+    if (o->command == COMMAND_PLUGIN && (o->path == NULL || strcmp(o->path, "list") != 0)) {
+        return usage("write pipehost plugin list");
+    }
     return o->path != NULL || o->command == COMMAND_STATUS ||
-           usage("which file? %s", o->command == COMMAND_INSPECT ? "PLUGIN.so" : "MANIFEST.json");
+           usage("which file? %s", o->command == COMMAND_INSPECT ? "PLUGIN" : "MANIFEST.json");
 }

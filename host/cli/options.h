@@ -18,6 +18,7 @@ enum command {
     COMMAND_RUN,
     COMMAND_VALIDATE,
     COMMAND_INSPECT,
+    COMMAND_PLUGIN,
     COMMAND_STATUS,
     COMMAND_HELP,
     COMMAND_VERSION
@@ -28,7 +29,8 @@ struct options {
     const char
         *path; /**< the manifest, or the module; of status: a manifest, a pipeline, or null */
     const char *state_dir;
-    const char *env_file;
+    const char *env_files[OPTIONS_LIST_MAX];
+    uint32_t env_file_count;
     const char *plugin_dirs[OPTIONS_LIST_MAX];
     uint32_t plugin_dir_count;
     const char *sets[OPTIONS_LIST_MAX];

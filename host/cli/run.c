@@ -11,8 +11,10 @@
 static struct job *prepare(const struct options *o, struct manifest **manifest, int *status)
 {
     struct manifest_errors errs;
-    struct manifest_options load = {
-        .env_file = o->env_file, .sets = o->sets, .set_count = o->set_count};
+    struct manifest_options load = {.env_files = o->env_files,
+                                    .env_file_count = o->env_file_count,
+                                    .sets = o->sets,
+                                    .set_count = o->set_count};
     struct job_options options = {.plugin_dirs = o->plugin_dirs,
                                   .plugin_dir_count = o->plugin_dir_count,
                                   .to_terminal = o->to_terminal,

@@ -176,8 +176,10 @@ static int show_manifest(const struct options *o)
 {
     struct manifest *m = NULL;
     struct manifest_errors errs;
-    struct manifest_options load = {
-        .env_file = o->env_file, .sets = o->sets, .set_count = o->set_count};
+    struct manifest_options load = {.env_files = o->env_files,
+                                    .env_file_count = o->env_file_count,
+                                    .sets = o->sets,
+                                    .set_count = o->set_count};
     for (int plain = 0; plain < 2 && m == NULL; plain++) {
         load.no_interpolation = plain == 1;
         manifest_errors_init(&errs);

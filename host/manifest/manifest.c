@@ -340,8 +340,8 @@ static void read_text(struct reader *r, const struct manifest_options *opts)
 {
     struct environment e;
     environment_init(&e, opts->environment);
-    if (opts->env_file != NULL) {
-        environment_load_file(&e, opts->env_file, r->errs);
+    for (uint32_t i = 0; i < opts->env_file_count; i++) {
+        environment_load_file(&e, opts->env_files[i], r->errs);
     }
     if (check_encoding(r) && parse(r)) {
         sets_apply(r, opts->sets, opts->set_count);

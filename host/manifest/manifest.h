@@ -64,7 +64,8 @@ struct manifest {
 };
 
 struct manifest_options {
-    const char *env_file;           /**< null = none */
+    const char *const *env_files; /**< of two with one variable the last counts */
+    uint32_t env_file_count;
     const char *const *environment; /**< like environ; null = the process's */
     const char *const *sets;        /**< "OPERATOR/pointer=value" or "/pointer=value" */
     uint32_t set_count;

@@ -104,6 +104,19 @@ void finder_fini(struct finder *f)
     *f = (struct finder){.folders = NULL};
 }
 
+/* A file's name without its suffix; false where it cannot be a plugin's. */
+static bool plugin_name(const char *file, char name[NAME_FILE_MAX + 1])
+{
+    size_t length = strlen(file);
+    if (length <= SUFFIX_LENGTH || length - SUFFIX_LENGTH > NAME_FILE_MAX ||
+        strcmp(file + length - SUFFIX_LENGTH, SUFFIX) != 0) {
+        return false;
+    }
+    memcpy(name, file, length - SUFFIX_LENGTH);
+    name[length - SUFFIX_LENGTH] = '\0';
+    return name_is_file(name);
+}
+
 /* Offers the name of every plugin in the folder. */
 static void offer_names(const char *folder, struct nearest *nearest)
 {
@@ -111,14 +124,9 @@ static void offer_names(const char *folder, struct nearest *nearest)
     const struct dirent *entry = d == NULL ? NULL : readdir(d);
     for (; entry != NULL; entry = readdir(d)) {
         char name[NAME_FILE_MAX + 1];
-        size_t length = strlen(entry->d_name);
-        if (length <= SUFFIX_LENGTH || length - SUFFIX_LENGTH > NAME_FILE_MAX ||
-            strcmp(entry->d_name + length - SUFFIX_LENGTH, SUFFIX) != 0) {
-            continue;
+        if (plugin_name(entry->d_name, name)) {
+            nearest_offer(nearest, name);
         }
-        memcpy(name, entry->d_name, length - SUFFIX_LENGTH);
-        name[length - SUFFIX_LENGTH] = '\0';
-        nearest_offer(nearest, name);
     }
     if (d != NULL) {
         (void)closedir(d);
@@ -169,4 +177,52 @@ int32_t finder_find(const struct finder *f, const char *name, char path[PATH_MAX
         }
     }
     return not_found(f, name, err);
+}
+
+static int is_plugin_file(const struct dirent *entry)
+{
+    char name[NAME_FILE_MAX + 1];
+    return plugin_name(entry->d_name, name) ? 1 : 0;
+}
+
+static bool exists_before(const struct finder *f, uint32_t folder, const char *file)
+{
+    char path[PATH_MAX];
+    for (uint32_t i = 0; i < folder; i++) {
+        int length = snprintf(path, sizeof path, "%s/%s", f->folders[i], file);
+        if (length > 0 && (size_t)length < sizeof path && access(path, F_OK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_file(const struct finder *f, uint32_t folder, const char *file, finder_tell tell,
+                      void *context)
+{
+    char path[PATH_MAX];
+    char name[NAME_FILE_MAX + 1];
+    int length = snprintf(path, sizeof path, "%s/%s", f->folders[folder], file);
+    if (length > 0 && (size_t)length < sizeof path && plugin_name(file, name)) {
+        tell(context, path, name, exists_before(f, folder, file));
+    }
+}
+
+int32_t finder_list(const struct finder *f, finder_tell tell, void *context, struct ph_error *err)
+{
+    for (uint32_t i = 0; i < f->folder_count; i++) {
+        struct dirent **entries;
+        int count = scandir(f->folders[i], &entries, is_plugin_file, alphasort);
+        if (count < 0 && errno == ENOMEM) {
+            return ph_error_set(err, PH_ERR_FATAL, "out of memory");
+        }
+        for (int at = 0; at < count; at++) {
+            tell_file(f, i, entries[at]->d_name, tell, context);
+            free(entries[at]);
+        }
+        if (count >= 0) {
+            free((void *)entries);
+        }
+    }
+    return PH_OK;
 }

@@ -28,6 +28,14 @@ __attribute__((warn_unused_result)) int32_t finder_init(struct finder *f,
 
 void finder_fini(struct finder *f);
 
+/** Told the file of a plugin; is_hidden: an earlier folder has a file of that name. */
+typedef void (*finder_tell)(void *context, const char *path, const char *name, bool is_hidden);
+
+/** Tells every NAME.so in the folders, folder by folder in the order of the search, by name within.
+ * Folders that are not there are passed over. PH_ERROR: memory. [control] */
+__attribute__((warn_unused_result)) int32_t finder_list(const struct finder *f, finder_tell tell,
+                                                        void *context, struct ph_error *err);
+
 /**
  * The file of the plugin `name`, absolute and without links, into path. PH_ERROR with a sentence:
  * not found (the folders searched, the nearest name that is there), or found but not to be trusted

@@ -33,11 +33,12 @@ HELP='Usage: pipehost \[COMMAND\] FILE \[OPTION...\]
 Commands:
   run MANIFEST.json          run a pipeline (the word "run" may be left out)
   validate MANIFEST.json     check a manifest, its plugins and their configuration; uses no network
-  inspect PLUGIN.so          print what a plugin is, takes and counts
+  inspect PLUGIN             print what a plugin is, takes and counts; PLUGIN is a file or a name
+  plugin list                print the plugins that a manifest may name, and the files that are refused
   status \[PIPELINE\]          print what a running pipeline does, by its name or manifest; all of this user without
 
 Options:
-  --env-file FILE                  read ${VARIABLES} from FILE too; the environment wins
+  --env-file FILE                  read ${VARIABLES} from FILE too; the environment wins (repeatable, the last counts)
   --plugin-dir DIR                 look for plugins in DIR first (repeatable)
   --set OPERATOR/POINTER=VALUE     change one value of the manifest, "events/config/topic=t" or "/parallelism=3" (repeatable)
   --log-format text|json           how lines on stderr look
@@ -65,7 +66,7 @@ check help-beside-nonsense 0 "$HELP" '' a.json --help b.json
 check version 0 'pipehost [0-9]*.[0-9]*.[0-9]* (ABI [0-9]*.[0-9]*)' '' --version
 check nothing 64 '' "pipehost: which file[?] MANIFEST.json$TRY"
 check no-manifest 64 '' "pipehost: which file[?] MANIFEST.json$TRY" validate
-check no-module 64 '' "pipehost: which file[?] PLUGIN.so$TRY" inspect
+check no-module 64 '' "pipehost: which file[?] PLUGIN$TRY" inspect
 check two-files 64 '' "pipehost: one file at a time; unexpected argument b.json$TRY" a.json b.json
 check unknown-option 64 '' "pipehost: unrecognized option '--nope'$TRY" a.json --nope
 check unknown-letter 64 '' "pipehost: invalid option -- 'z'$TRY" a.json -z
@@ -81,10 +82,38 @@ check too-many 64 '' "pipehost: too many --set options (at most 64)$TRY" a.json 
 
 printf '#!/bin/sh\n' >script.so
 check not-elf 1 '' 'pipehost: *script.so: not an ELF file: *' inspect script.so
-check no-file 1 '' 'pipehost: none.so: cannot be opened: No such file or directory' inspect none.so
+check no-file 1 '' 'pipehost: ./none.so: cannot be opened: No such file or directory' inspect ./none.so
+check no-name 1 '' 'pipehost: no plugin "none": name the folder of none.so with --plugin-dir; it is not in *' inspect none.so
+check inspect-name 0 '*source*numbered records*partitions*' '' inspect stage --plugin-dir "$PLUGINS"
+check inspect-name-so 0 '*source*numbered records*partitions*' '' inspect stage.so --plugin-dir "$PLUGINS"
+mkdir open
+cp "$PLUGINS/stage.so" open/
+chmod 777 open/stage.so
+check inspect-untrusted 1 '' 'pipehost: @/open/stage.so: not loaded: it is writable by everybody (mode 0777): *' inspect open/stage.so
 check inspect 0 '*source*numbered records*partitions*' '' inspect "$PLUGINS/stage.so"
 check inspect-json 0 '\{*"id"*"source"*\}' '' inspect "$PLUGINS/stage.so" --json
 check inspect-markdown 0 '#*`partitions`*' '' inspect --markdown "$PLUGINS/stage.so"
+
+# ---- plugin list
+
+mkdir many empty
+cp "$PLUGINS/stage.so" many/
+printf 'nothing' >many/broken.so
+printf 'nothing' >many/.hidden.so
+ln -s nowhere many/dangling.so
+check list 0 'stage:source     source    1        numbered records (@/many/stage.so)
+*stage:sink       sink *
+*refused: @/many/broken.so: not an ELF file: *
+*refused: many/dangling.so: leads nowhere*
+*refused: @/open/stage.so: not used: an earlier folder has a stage.so' '' plugin list --plugin-dir empty --plugin-dir many --plugin-dir "$DIR/open"
+check list-built-in 0 '*source-file * source * (*/lib/pipehost/plugins/source-file.so)*' '' plugin list
+check list-json 0 '\{"plugins":\[\{"name":"*"kind":"*"version":"*"summary":"*"path":"*"\}*\],"refused":\[\{"path":"many/broken.so","reason":"*"\}*\]\}' '' \
+    plugin list --json --plugin-dir many
+"$JSON_LINES" <out.txt || { echo 'FAILED list-json: not JSON'; FAILED=$((FAILED + 1)); }
+check list-what 64 '' "pipehost: write pipehost plugin list$TRY" plugin
+check list-what-else 64 '' "pipehost: write pipehost plugin list$TRY" plugin lst
+check no-plugin-dir 64 '' "pipehost: --plugin-dir nosuchdir: No such file or directory$TRY" a.json --plugin-dir nosuchdir
+check plugin-dir-file 64 '' "pipehost: --plugin-dir script.so: Not a directory$TRY" a.json --plugin-dir script.so
 
 # ---- validate and run
 
@@ -122,6 +151,11 @@ check quiet 0 '' '' -q good.json --plugin-dir "$PLUGINS"
 check verbose 0 '' '*debug: s0: topic/0 begins at offset 5*' good.json -v --plugin-dir "$PLUGINS"
 check json-log 0 '' '\{"time":"*"level":"info"*\}' good.json --log-format json --plugin-dir "$PLUGINS"
 check set 0 '' '*info: other: done after *' good.json --set /pipeline=other --plugin-dir "$PLUGINS"
+
+printf 'P=one\nQ=one\n' >one.env
+printf 'P=two\n' >two.env
+check env-files 0 'good.json: two-one is valid: 2 operators' '' \
+    validate good.json --set '/pipeline=${P}-${Q}' --env-file one.env --env-file two.env --plugin-dir "$PLUGINS"
 
 # ---- errors as JSON, each with its place
 

@@ -30,7 +30,7 @@ static inline struct manifest *load_with(const char *text, struct manifest_optio
 
 static inline struct manifest *load(const char *text)
 {
-    return load_with(text, (struct manifest_options){.env_file = NULL});
+    return load_with(text, (struct manifest_options){.env_file_count = 0});
 }
 
 /** The load fails with exactly these messages, one in a line that begins a message or shows its
@@ -57,7 +57,8 @@ static inline void assert_refused_with(const char *text, size_t length,
 
 static inline void assert_refused(const char *text, const char *expected)
 {
-    assert_refused_with(text, strlen(text), (struct manifest_options){.env_file = NULL}, expected);
+    assert_refused_with(text, strlen(text), (struct manifest_options){.env_file_count = 0},
+                        expected);
 }
 
 /** Runs a suite of one case. */

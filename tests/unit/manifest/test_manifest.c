@@ -330,7 +330,7 @@ END_TEST
 
 START_TEST(texts_that_are_no_json_files_get_clear_sentences)
 {
-    const struct manifest_options none = {.env_file = NULL};
+    const struct manifest_options none = {.env_file_count = 0};
     assert_refused("", "m.json: the file is empty");
     assert_refused(" \n\t", "m.json: the file is empty");
     assert_refused("\xef\xbb\xbf{}",
@@ -342,7 +342,7 @@ END_TEST
 
 START_TEST(size_and_depth_are_bounded)
 {
-    const struct manifest_options none = {.env_file = NULL};
+    const struct manifest_options none = {.env_file_count = 0};
     size_t length = MANIFEST_TEXT_MAX + 1;
     char *text = malloc(length);
     memset(text, ' ', length);
