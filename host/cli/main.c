@@ -35,6 +35,8 @@ int main(int argc, char **argv)
         return EXIT_STATUS_OK;
     case COMMAND_VALIDATE:
         return command_validate(&o);
+    case COMMAND_CHECK:
+        return command_check(&o);
     case COMMAND_INSPECT:
         return command_inspect(&o);
     case COMMAND_PLUGIN:

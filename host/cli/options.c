@@ -26,10 +26,12 @@ enum {
 
 #define ON_RUN      (1u << COMMAND_RUN)
 #define ON_VALIDATE (1u << COMMAND_VALIDATE)
+#define ON_CHECK    (1u << COMMAND_CHECK)
 #define ON_INSPECT  (1u << COMMAND_INSPECT)
 #define ON_PLUGIN   (1u << COMMAND_PLUGIN)
 #define ON_STATUS   (1u << COMMAND_STATUS)
-#define ON_ALL      (ON_RUN | ON_VALIDATE | ON_INSPECT | ON_PLUGIN | ON_STATUS)
+#define ON_MANIFEST (ON_RUN | ON_VALIDATE | ON_CHECK)
+#define ON_ALL      (ON_MANIFEST | ON_INSPECT | ON_PLUGIN | ON_STATUS)
 
 static const struct {
     int value;
@@ -38,21 +40,21 @@ static const struct {
     unsigned int commands;
     const char *doc;
 } table[] = {
-    {OPT_ENV_FILE, "env-file", "FILE", ON_RUN | ON_VALIDATE | ON_STATUS,
+    {OPT_ENV_FILE, "env-file", "FILE", ON_MANIFEST | ON_STATUS,
      "read ${VARIABLES} from FILE too; the environment wins (repeatable, the last counts)"},
-    {OPT_PLUGIN_DIR, "plugin-dir", "DIR", ON_RUN | ON_VALIDATE | ON_INSPECT | ON_PLUGIN,
+    {OPT_PLUGIN_DIR, "plugin-dir", "DIR", ON_MANIFEST | ON_INSPECT | ON_PLUGIN,
      "look for plugins in DIR first (repeatable)"},
-    {OPT_SET, "set", "OPERATOR/POINTER=VALUE", ON_RUN | ON_VALIDATE | ON_STATUS,
+    {OPT_SET, "set", "OPERATOR/POINTER=VALUE", ON_MANIFEST | ON_STATUS,
      "change one value of the manifest, \"events/config/topic=t\" or \"/parallelism=3\" "
      "(repeatable)"},
-    {OPT_LOG_FORMAT, "log-format", "text|json", ON_RUN | ON_VALIDATE, "how lines on stderr look"},
+    {OPT_LOG_FORMAT, "log-format", "text|json", ON_MANIFEST, "how lines on stderr look"},
     {OPT_FAIL_ON_DEAD_LETTER, "fail-on-dead-letter", NULL, ON_RUN,
      "exit 1 when a record was set aside"},
     {OPT_TO_TERMINAL, "to-terminal", NULL, ON_RUN,
      "print the rows instead of writing them to the sinks; keeps no positions and writes no file"},
     {OPT_LIMIT, "limit", "N", ON_RUN, "with --to-terminal: end after N rows of each sink"},
-    {'v', "verbose", NULL, ON_RUN | ON_VALIDATE, "say more"},
-    {'q', "quiet", NULL, ON_RUN | ON_VALIDATE, "say only warnings and errors"},
+    {'v', "verbose", NULL, ON_MANIFEST, "say more"},
+    {'q', "quiet", NULL, ON_MANIFEST, "say only warnings and errors"},
     {OPT_STATE_DIR, "state-dir", "DIR", ON_STATUS, "the state_dir of the pipeline to ask"},
     {OPT_JSON, "json", NULL, ON_INSPECT | ON_PLUGIN | ON_STATUS, "print JSON"},
     {OPT_MARKDOWN, "markdown", NULL, ON_INSPECT, "print a reference page"},
@@ -71,6 +73,8 @@ static const struct {
     {"run", COMMAND_RUN, "MANIFEST.json", "run a pipeline (the word \"run\" may be left out)"},
     {"validate", COMMAND_VALIDATE, "MANIFEST.json",
      "check a manifest, its plugins and their configuration; uses no network"},
+    {"check", COMMAND_CHECK, "MANIFEST.json",
+     "try every connection, and show the first records; writes nothing"},
     {"inspect", COMMAND_INSPECT, "PLUGIN",
      "print what a plugin is, takes and counts; PLUGIN is a file or a name"},
     {"plugin", COMMAND_PLUGIN, "list",

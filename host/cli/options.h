@@ -17,6 +17,7 @@ enum exit_status {
 enum command {
     COMMAND_RUN,
     COMMAND_VALIDATE,
+    COMMAND_CHECK,
     COMMAND_INSPECT,
     COMMAND_PLUGIN,
     COMMAND_STATUS,

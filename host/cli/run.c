@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include "job/check.h"
 #include "job/prepare.h"
 #include "job/run.h"
 #include "manifest/secret.h"
 
 #include <stdio.h>
 
-/* Loads and prepares; null: errors were printed, *status is what to exit with. */
-static struct job *prepare(const struct options *o, struct manifest **manifest, int *status)
+struct job *command_prepare(const struct options *o, struct manifest **manifest, int *status)
 {
     struct manifest_errors errs;
     struct manifest_options load = {.env_files = o->env_files,
@@ -18,9 +18,13 @@ static struct job *prepare(const struct options *o, struct manifest **manifest, 
     struct job_options options = {.plugin_dirs = o->plugin_dirs,
                                   .plugin_dir_count = o->plugin_dir_count,
                                   .to_terminal = o->to_terminal,
-                                  .row_limit = o->limit};
+                                  .keeps_nothing = o->command == COMMAND_CHECK,
+                                  .row_limit =
+                                      o->command == COMMAND_CHECK ? CHECK_RECORDS : o->limit};
     struct job *job = NULL;
     enum job_prepared prepared = JOB_MISCONFIGURED;
+    log_init(o->log_format, o->log_level, 2);
+    log_set_redactor(secret_redact);
     manifest_errors_init(&errs);
     if (manifest_load(o->path, &load, manifest, &errs) == PH_OK) {
         prepared = job_prepare(*manifest, &options, &job, &errs);
@@ -32,18 +36,11 @@ static struct job *prepare(const struct options *o, struct manifest **manifest, 
     return job;
 }
 
-static void init_log(const struct options *o)
-{
-    log_init(o->log_format, o->log_level, 2);
-    log_set_redactor(secret_redact);
-}
-
 int command_run(const struct options *o)
 {
     struct manifest *manifest = NULL;
     int status;
-    init_log(o);
-    struct job *job = prepare(o, &manifest, &status);
+    struct job *job = command_prepare(o, &manifest, &status);
     const struct job_run_options run = {.fail_on_dead_letter = o->fail_on_dead_letter,
                                         .summary_as_object = o->log_format == LOG_FORMAT_JSON};
     status = job != NULL ? job_run(job, &run) : status;
@@ -56,8 +53,7 @@ int command_validate(const struct options *o)
 {
     struct manifest *manifest = NULL;
     int status;
-    init_log(o);
-    struct job *job = prepare(o, &manifest, &status);
+    struct job *job = command_prepare(o, &manifest, &status);
     if (job != NULL) {
         (void)printf("%s: %s is valid: %u operators\n", o->path, manifest->pipeline,
                      manifest->operator_count);

@@ -190,7 +190,8 @@ struct job {
     _Atomic bool cancelled;
     _Atomic bool draining;
     /* Of a run that only shows rows; see preview.h. */
-    bool is_preview;
+    bool is_preview;                /**< no position, lock, dead letter or group offset */
+    bool replaces_sinks;            /**< by sink-terminal */
     uint64_t row_limit;             /**< of each sink; 0 = none */
     _Atomic uint32_t sinks_to_fill; /**< that have not written so many */
     _Atomic bool is_satisfied;      /**< cancelled because all of them have */

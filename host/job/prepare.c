@@ -78,7 +78,7 @@ static void check_kind(struct node *n, struct manifest_errors *errs)
         manifest_errors_add(errs, n->job->manifest, pointer, "%s is a %s and needs an \"input\"",
                             n->manifest->name, kind_name(kind));
     }
-    if (n->job->manifest->exactly_once && !n->job->is_preview && kind == PH_KIND_SINK &&
+    if (n->job->manifest->exactly_once && !n->job->replaces_sinks && kind == PH_KIND_SINK &&
         n->plugin->descriptor.delivery != PH_DELIVERY_TRANSACTIONAL) {
         manifest_errors_add(errs, n->job->manifest, pointer,
                             "\"exactly_once\" is true, but %s keeps no positions with its rows",
@@ -114,7 +114,8 @@ static void load_plugin(struct node *n, struct manifest_errors *errs)
         PH_OK) {
         n->config = NULL; /* errs says why, and the other operators are looked at all the same */
     }
-    if (n->job->is_preview && node_kind(n) == PH_KIND_SINK && preview_replace(n, &err) != PH_OK) {
+    if (n->job->replaces_sinks && node_kind(n) == PH_KIND_SINK &&
+        preview_replace(n, &err) != PH_OK) {
         add_error(n, "", &err, errs);
     }
 }
@@ -145,7 +146,7 @@ static bool prepare_operator(struct node *n, struct manifest_errors *errs)
         add_error(n, node_kind(n) == PH_KIND_SOURCE ? "" : "/config", &err, errs);
         return false;
     }
-    bool is_replaced = n->job->is_preview && node_kind(n) == PH_KIND_SINK;
+    bool is_replaced = n->job->replaces_sinks && node_kind(n) == PH_KIND_SINK;
     if (!is_replaced && encoding_check(n, &err) != PH_OK) {
         add_error(n, "", &err, errs);
         return false;
@@ -316,7 +317,8 @@ enum job_prepared job_prepare(const struct manifest *manifest, const struct job_
     }
     job->manifest = manifest;
     job->is_misconfigured = true;
-    job->is_preview = options->to_terminal;
+    job->is_preview = options->to_terminal || options->keeps_nothing;
+    job->replaces_sinks = options->to_terminal;
     job->row_limit = options->row_limit;
     prepare(job, options, errs);
     if (manifest_errors_any(errs)) {

@@ -9,7 +9,8 @@
 struct job_options {
     const char *const *plugin_dirs;
     uint32_t plugin_dir_count;
-    bool to_terminal;   /**< a run that only shows rows: preview.h */
+    bool keeps_nothing; /**< for check.h */
+    bool to_terminal;   /**< a run that only shows rows: preview.h; keeps nothing either */
     uint64_t row_limit; /**< it ends when each sink has shown so many; 0 = no limit */
 };
 

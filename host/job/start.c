@@ -262,6 +262,9 @@ static int32_t recall_letters(struct task *any, struct ph_error *err)
 {
     struct job *job = any->job;
     struct dead_letters_recalled recalled;
+    if (job->is_preview) {
+        return PH_OK;
+    }
     for (uint32_t id = 0; id < job->partitions.count; id++) {
         if (dead_letters_begin_at(job->dead_letters, job->partitions.items[id], job->starts[id],
                                   err) != PH_OK) {

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The module's one descriptor. */
 #include "lane.h"
+#include "probe.h"
 #include "state.h"
+
+static const struct ph_check_ops check_ops = {.size = (uint32_t)sizeof check_ops,
+                                              .check = probe_check};
+
+static const void *get_extension(void *op, const char *id)
+{
+    (void)op;
+    return strcmp(id, PH_EXTENSION_CHECK) == 0 ? &check_ops : NULL;
+}
 
 static const struct ph_operator_ops operator_ops = {
     .size = (uint32_t)sizeof operator_ops,
@@ -16,6 +26,7 @@ static const struct ph_operator_ops operator_ops = {
     .save_operator = state_save,
     .restore_operator = state_restore,
     .ready = lane_ready,
+    .get_extension = get_extension,
 };
 
 static const struct ph_async_udf_ops async_udf_ops = {

@@ -33,6 +33,7 @@ HELP='Usage: pipehost \[COMMAND\] FILE \[OPTION...\]
 Commands:
   run MANIFEST.json          run a pipeline (the word "run" may be left out)
   validate MANIFEST.json     check a manifest, its plugins and their configuration; uses no network
+  check MANIFEST.json        try every connection, and show the first records; writes nothing
   inspect PLUGIN             print what a plugin is, takes and counts; PLUGIN is a file or a name
   plugin list                print the plugins that a manifest may name, and the files that are refused
   status \[PIPELINE\]          print what a running pipeline does, by its name or manifest; all of this user without

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What only looks and leaves no trace: run --to-terminal. Usage: looking.sh PIPEHOST STAGE_PLUGINS
+# What only looks and leaves no trace: run --to-terminal, and check. Usage: looking.sh PIPEHOST STAGE_PLUGINS
 set -u
 
 PIPEHOST=$1
@@ -96,6 +96,56 @@ exits usage 64 file.json --limit 3
 says usage '[-]-limit goes with --to-terminal'
 exits zero 64 file.json --to-terminal --limit 0
 says zero 'a number of rows, 1 or more'
+
+# ---- check
+
+exits check 1 check file.json
+prints check 'lines: ok: 1 partition, 3 records decoded
+    {"n":1,"s":"one"}
+    {"n":2,"s":null}
+    {"n":5,"s":"five"}
+rows: wrong: cannot connect to PostgreSQL at 127.0.0.1:1/none: connection to server at "127.0.0.1", port 1 failed: Connection refused
+file: 1 of 2 operators can do their work'
+says 'a record that would be set aside' 'would be set aside (json: '
+leaves_after_state() { [ "$(ls)" = "$(printf '%s\n%s\n' "$FILES" state | sort)" ] || fail "$1: files are left: $(ls)"; }
+leaves_after_state check
+
+sed 's/lines.jsonl/none.jsonl/' file.json >none.json
+exits 'no file to read' 78 check none.json
+grep -q '^lines: wrong: .*none.jsonl.* (none.json:3:67: /operators/0/config/path)$' out.txt || fail 'the place of what is wrong'
+rm none.json
+
+printf '%s\n' 'no json' 'nor this' >bad.jsonl
+sed -e 's/lines.jsonl/bad.jsonl/' -e 's/sink-postgres/sink-null/' -e '/"dsn"/s/.*/ "config": {} } ] }/' -e 's/"exactly_once": true,//' file.json >bad.json
+exits 'no good record' 1 check bad.json
+grep -q '^lines: wrong: none of the first 2 records can be decoded' out.txt || fail 'no good record'
+says 'no good record' 'would be set aside (json: '
+exits 'on_error fail' 1 check bad.json --set /on_error=fail
+grep -q '^lines: wrong: the record at .*bad.jsonl/0 offset 0 was refused (json: ' out.txt || fail 'on_error fail'
+grep -q '^rows: ok$' out.txt || fail 'the operators behind a failed one are looked at'
+rm bad.json bad.jsonl
+
+# Positions are neither asked for nor changed, and the lock of a running pipeline is not in the way.
+rm -r state && truncate -s 0 stage.bin && truncate -s 800M stage.bin
+exits 'first run' 0 stage.json -q
+before=$(find state -type f -printf '%p %T@ %s\n' | sort)
+exits 'check after a run' 0 check stage.json
+prints 'check after a run' 's0: ok: 3 partitions, 5 records decoded
+    {"n":0}
+    {"n":0}
+    {"n":0}
+    {"n":1}
+    {"n":1}
+a: ok
+b: ok
+stage: 3 of 3 operators can do their work'
+[ "$(find state -type f -printf '%p %T@ %s\n' | sort)" = "$before" ] || fail 'check touched state_dir'
+exits 'run after a check' 0 stage.json
+says 'run after a check' ' 0 records in'
+leaves_after_state 'check of a pipeline that ran'
+
+exits 'a manifest that is not valid' 78 check file.json --set rows/config/nonsense=1
+exits 'an option of run' 64 check file.json --limit 3
 
 if [ "$FAILED" != 0 ]; then
     printf '%s cases failed\n' "$FAILED"

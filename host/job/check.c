@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/check.h"
+
+#include "base/clock.h"
+#include "job/sample.h"
+#include "pipehost/check.h"
+
+#include <stdio.h>
+
+#define RECORDS_MAX_BYTES ((size_t)1024 * 1024)
+
+void check_result_init(struct check_result *r)
+{
+    *r = (struct check_result){.record_count = 0};
+    ph_error_clear(&r->error);
+    buf_init(&r->records, RECORDS_MAX_BYTES);
+}
+
+void check_result_fini(struct check_result *r)
+{
+    buf_fini(&r->records);
+}
+
+/* What the plugin itself has to say, if it has. */
+static int32_t ask_plugin(struct task *t, struct check_result *r)
+{
+    const struct node *n = t->node;
+    const struct ph_check_ops *ops = n->plugin->ops.get_extension(n->op, PH_EXTENSION_CHECK);
+    if (ops == NULL || ops->check == NULL) {
+        return PH_OK;
+    }
+    int32_t rc = ops->check(t->object, r->text, sizeof r->text, &r->error);
+    r->text[sizeof r->text - 1] = '\0';
+    return rc;
+}
+
+static int32_t check_connected(struct task *t, struct check_result *r)
+{
+    if (ask_plugin(t, r) != PH_OK) {
+        return PH_ERROR;
+    }
+    return node_kind(t->node) == PH_KIND_SOURCE ? sample_source(t, r) : PH_OK;
+}
+
+int32_t check_operator(struct node *n, struct check_result *r)
+{
+    struct task *t = n->tasks[0];
+    t->active = true;
+    int32_t rc = n->plugin->ops.activate(t->object, &r->error);
+    if (rc == PH_OK) {
+        rc = check_connected(t, r);
+    }
+    n->plugin->ops.deactivate(t->object);
+    t->active = false;
+    if (rc == PH_OK) {
+        return PH_OK;
+    }
+    return ph_error_set(&r->error, PH_ERR_FATAL, "failed without saying why");
+}
