@@ -36,16 +36,28 @@ static struct ph_partition *make(const char *source, const char *topic, const ch
     return p;
 }
 
+const struct ph_partition *partitions_find(const struct partitions *t, const char *source,
+                                           const char *topic, int32_t partition)
+{
+    uint32_t count = atomic_load(&t->count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (same(t->items[i], source, topic, partition)) {
+            return t->items[i];
+        }
+    }
+    return NULL;
+}
+
 int32_t partitions_add(struct partitions *t, const char *source, const char *topic,
                        int32_t partition, const char *cluster, uint32_t *id, struct ph_error *err)
 {
-    for (uint32_t i = 0; i < t->count; i++) {
-        if (same(t->items[i], source, topic, partition)) {
-            *id = i;
-            return PH_OK;
-        }
+    const struct ph_partition *there = partitions_find(t, source, topic, partition);
+    uint32_t count = atomic_load(&t->count);
+    if (there != NULL) {
+        *id = there->id;
+        return PH_OK;
     }
-    if (t->count == PARTITIONS_MAX) {
+    if (count == PARTITIONS_MAX) {
         return ph_error_set(err, PH_ERR_CONFIG, "a pipeline reads at most %d partitions",
                             PARTITIONS_MAX);
     }
@@ -53,9 +65,10 @@ int32_t partitions_add(struct partitions *t, const char *source, const char *top
     if (p == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for the table of partitions");
     }
-    p->id = t->count;
+    p->id = count;
     p->partition = partition;
-    t->items[t->count] = p;
-    *id = t->count++;
+    t->items[count] = p;
+    atomic_store(&t->count, count + 1);
+    *id = count;
     return PH_OK;
 }

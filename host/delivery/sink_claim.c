@@ -25,14 +25,14 @@ static int32_t take_positions(struct sink_driver *d, const struct ph_position *p
     }
     for (uint32_t i = 0; i < d->partition_count; i++) {
         uint32_t id = d->partitions[i]->id;
+        bool is_first = d->durable[id] < 0;
         d->durable[id] = positions[i].next_offset;
         /* The source may begin below, where another sink of the pipeline stands. */
-        if (!d->was_claimed && positions[i].next_offset > 0 && !d->skips[id]) {
+        if (is_first && positions[i].next_offset > 0 && !d->skips[id]) {
             d->skips[id] = true;
             d->skip_count++;
         }
     }
-    d->was_claimed = true;
     d->env.committed(d->env.arg, positions, d->partition_count, 0);
     return PH_OK;
 }
@@ -74,6 +74,17 @@ static bool doubt_was_durable(const struct sink_driver *d)
     return d->reach_count > 0;
 }
 
+/* It begins at its beginning, and that is durable before its first record. */
+static void seed_newcomer(struct sink_driver *d)
+{
+    uint32_t id = d->newcomer->id;
+    d->newcomer = NULL;
+    if (d->durable[id] < 0) {
+        epoch_move(d->epoch, (struct ph_position){.partition_id = id, .next_offset = 0});
+        d->end_now = true;
+    }
+}
+
 enum sink_step sink_claim_step(struct sink_driver *d)
 {
     d->deadline_ns = d->retry_ns;
@@ -90,6 +101,9 @@ enum sink_step sink_claim_step(struct sink_driver *d)
         return sink_committed(d);
     }
     d->in_doubt = false;
+    if (d->newcomer != NULL) {
+        seed_newcomer(d);
+    }
     if (epoch_prune(d->epoch, d->durable, &d->error) != PH_OK) {
         return sink_fail(d);
     }

@@ -58,6 +58,15 @@ bool sink_driver_own(struct sink_driver *d, const struct ph_partition *partition
     return true;
 }
 
+bool sink_driver_adopt(struct sink_driver *d, const struct ph_partition *partition)
+{
+    if (!sink_driver_own(d, partition)) {
+        return false;
+    }
+    d->newcomer = d->settings.keeps_positions ? partition : NULL;
+    return true;
+}
+
 void sink_driver_seed(struct sink_driver *d, const struct ph_position *positions, uint32_t count)
 {
     assert(d->state == SINK_STATE_OPEN && d->epoch->entry_count == 0);
@@ -346,10 +355,24 @@ static enum sink_step commit(struct sink_driver *d)
 
 /* ---- states ---- */
 
+/* Claiming is possible between two epochs only: the open one ends without waiting for more. */
+static bool is_to_claim(struct sink_driver *d)
+{
+    if (d->newcomer == NULL) {
+        return false;
+    }
+    d->end_now = true;
+    return d->written == 0 && d->full_ns == 0;
+}
+
 static enum sink_step step_open(struct sink_driver *d)
 {
     struct epoch *e = d->epoch;
     d->deadline_ns = 0;
+    if (is_to_claim(d)) {
+        d->state = SINK_STATE_CLAIM;
+        return SINK_PROGRESS;
+    }
     if (d->window > 0 && d->written == 0 && !e->is_cut &&
         epoch_cut(e, d->window, &d->error) != PH_OK) {
         return sink_fail(d);

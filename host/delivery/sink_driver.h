@@ -109,7 +109,7 @@ struct sink_driver {
     struct ph_error error;
     const struct ph_partition **partitions;
     uint32_t partition_count;
-    bool was_claimed;
+    const struct ph_partition *newcomer; /**< owned, not claimed yet; null = none */
     uint32_t skip_count;             /**< partitions whose input may hold rows that the sink has */
     bool skips[PARTITIONS_MAX];      /**< by partition id */
     int64_t durable[PARTITIONS_MAX]; /**< by partition id, -1 = none */
@@ -126,6 +126,11 @@ void sink_driver_destroy(struct sink_driver *d);
  * driver. */
 __attribute__((warn_unused_result)) bool sink_driver_own(struct sink_driver *d,
                                                          const struct ph_partition *partition);
+/** A partition that was found while running, one after the other: it is claimed as soon as nothing
+ * is written, and where the sink has no position of it, 0 becomes durable at once. False: too many.
+ */
+__attribute__((warn_unused_result)) bool sink_driver_adopt(struct sink_driver *d,
+                                                           const struct ph_partition *partition);
 /** Positions to make durable before any row: the resolved start of partitions that had none. State
  * must be OPEN. */
 void sink_driver_seed(struct sink_driver *d, const struct ph_position *positions, uint32_t count);

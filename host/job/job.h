@@ -30,6 +30,7 @@
 
 #define JOB_OUTPUTS_MAX 8u
 
+struct discovery;
 struct job;
 struct task;
 
@@ -121,6 +122,8 @@ struct task {
     bool done;      /**< nothing comes from it any more */
     int64_t deadline_ns;
     _Atomic bool woken;
+    /** Of a source or sink: a partition that was found while running, until the task has it. */
+    const struct ph_partition *_Atomic offered;
     int64_t *cells; /**< pipehost.metrics/1 */
     struct task_counts counts;
     struct task_waiting waiting;
@@ -173,6 +176,7 @@ struct job {
     /** By index of an operator: a bit for each one whose records it gets. */
     uint64_t reaches[MANIFEST_OPERATORS_MAX][MANIFEST_OPERATORS_MAX / 64];
     struct partitions partitions;
+    struct discovery *discovery;
     bool seeding_was_interrupted;
     bool has_begun[PARTITIONS_MAX];   /**< by partition id: it had a position in the sinks once */
     int64_t starts[PARTITIONS_MAX];   /**< by partition id: where the source begins */

@@ -270,3 +270,61 @@ int32_t positions_start(struct task *source, struct ph_error *err)
     }
     return PH_OK;
 }
+
+/* ---- one partition that was found while running ---- */
+
+static void offer(struct task *t, const struct ph_partition *p)
+{
+    atomic_store(&t->offered, p);
+    waiter_wake(&t->worker->waiter);
+}
+
+void positions_offer_sinks(struct job *job, const struct ph_partition *p)
+{
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        struct node *n = &job->nodes[i];
+        if (node_kind(n) == PH_KIND_SINK && feeds(p, n)) {
+            offer(n->tasks[lane_of(n, p)], p);
+        }
+    }
+}
+
+bool positions_are_durable(const struct job *job, const struct ph_partition *p)
+{
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        const struct node *n = &job->nodes[i];
+        if (n->keeps_positions && feeds(p, n) && position_in(n, p->id) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int64_t positions_least(const struct job *job, const struct ph_partition *p)
+{
+    int64_t least = INT64_MAX;
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        const struct node *n = &job->nodes[i];
+        if (n->keeps_positions && feeds(p, n)) {
+            int64_t at = position_in(n, p->id);
+            least = at < least ? at : least;
+        }
+    }
+    return least == INT64_MAX ? 0 : least;
+}
+
+static struct task *reader_of(const struct job *job, const struct ph_partition *p)
+{
+    const struct node *source = source_of(job, p);
+    return source->tasks[lane_of(source, p)];
+}
+
+void positions_offer_source(struct job *job, const struct ph_partition *p)
+{
+    offer(reader_of(job, p), p);
+}
+
+bool positions_is_started(const struct job *job, const struct ph_partition *p)
+{
+    return atomic_load(&reader_of(job, p)->offered) == NULL;
+}

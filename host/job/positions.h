@@ -24,4 +24,17 @@ __attribute__((warn_unused_result)) int32_t positions_seed(struct task *sink, ui
 __attribute__((warn_unused_result)) int32_t positions_start(struct task *source,
                                                             struct ph_error *err);
 
+/* ---- one partition that was found while running: job/discovery ---- */
+
+/** Gives it to the tasks of its lane of every sink that its records reach. [control] */
+void positions_offer_sinks(struct job *job, const struct ph_partition *p);
+/** Whether each of these sinks has a position of it. [any] */
+bool positions_are_durable(const struct job *job, const struct ph_partition *p);
+/** The least of these positions; 0 where no sink keeps any. [any] */
+int64_t positions_least(const struct job *job, const struct ph_partition *p);
+/** Gives it to the source task of its lane, which starts it at job->starts. [control] */
+void positions_offer_source(struct job *job, const struct ph_partition *p);
+/** Whether that task has started it. [control] */
+bool positions_is_started(const struct job *job, const struct ph_partition *p);
+
 #endif

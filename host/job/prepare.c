@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "job/bind.h"
+#include "job/discovery.h"
 #include "job/encoding.h"
 #include "job/plan.h"
 #include "job/preview.h"
@@ -220,7 +221,8 @@ static int32_t init_job(struct job *job, const struct job_options *options, stru
                                            .file_count = job->manifest->dead_letter_files};
     job->dead_letters = dead_letters_create(job->manifest->pipeline, &letters);
     job->reasons = reasons_create();
-    if (job->dead_letters == NULL || job->reasons == NULL) {
+    job->discovery = discovery_create(job);
+    if (job->dead_letters == NULL || job->reasons == NULL || job->discovery == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for dead letters");
     }
     if (finder_init(&job->finder, options->plugin_dirs, options->plugin_dir_count,
@@ -362,6 +364,7 @@ void job_destroy(struct job *job)
     }
     dead_letters_destroy(job->dead_letters);
     reasons_destroy(job->reasons);
+    discovery_destroy(job->discovery);
     partitions_fini(&job->partitions);
     (void)close(job->cancel_fd);
     (void)close(job->event_fd);

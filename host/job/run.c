@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "job/discovery.h"
 #include "job/failure.h"
 #include "job/folder.h"
 #include "job/lock.h"
@@ -86,7 +87,9 @@ struct control {
     struct overview overview;
     int signal_fd;
     int64_t drain_until_ns; /* 0 = not draining */
-    int64_t end_until_ns;   /* when the process ends although a plugin does not return; 0 = never */
+    int64_t
+        discovery_ns; /* when to look after a partition found while running; 0 = there is none */
+    int64_t end_until_ns; /* when the process ends although a plugin does not return; 0 = never */
     bool stop_at_once;
 };
 
@@ -146,6 +149,7 @@ static int next_timeout_ms(const struct control *c)
     int64_t at_ns = overview_due_ns(&c->overview);
     at_ns = earlier(at_ns, atomic_load(&c->job->cancelled) ? 0 : c->drain_until_ns);
     at_ns = earlier(at_ns, c->end_until_ns);
+    at_ns = earlier(at_ns, c->discovery_ns);
     int64_t left_ms = (at_ns - clock_monotonic_ns()) / CLOCK_NS_PER_MS + 1;
     return left_ms < 0 ? 0 : (int)left_ms;
 }
@@ -199,6 +203,7 @@ static void on_time(struct control *c)
     bool cancelled = atomic_load(&c->job->cancelled);
     overview_serve(&c->overview, atomic_load(&c->starter.running));
     reasons_tell(c->job->reasons, now_ns, false);
+    c->discovery_ns = atomic_load(&c->starter.running) ? discovery_step(c->job->discovery) : 0;
     if (cancelled) {
         c->end_until_ns = c->end_until_ns == 0 ? now_ns + END_GRACE_NS : c->end_until_ns;
         if (now_ns >= c->end_until_ns) {

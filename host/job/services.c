@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "job/discovery.h"
 #include "job/encoding.h"
 #include "job/tasks.h"
 
@@ -153,14 +154,29 @@ static const struct ph_metrics metrics_service = {.size = sizeof metrics_service
 static const struct ph_epochs epochs_service = {.size = sizeof epochs_service,
                                                 .done = service_epoch_done};
 
+/* ---- partitions ---- */
+
+static int32_t service_found(const struct ph_task *pub, const char *topic, int32_t partition,
+                             const char *cluster, struct ph_error *err)
+{
+    return discovery_found(task_of(pub), topic, partition, cluster != NULL ? cluster : "", err);
+}
+
+static const struct ph_partitions partitions_service = {.size = sizeof partitions_service,
+                                                        .found = service_found};
+
 static const void *get_service(const struct ph_host *host, const char *id)
 {
     static const struct {
         const char *id;
         const void *table;
-    } services[] = {{PH_SERVICE_LOG, &log_service},         {PH_SERVICE_CLOCK, &clock_service},
-                    {PH_SERVICE_WAIT, &wait_service},       {PH_SERVICE_BATCHES, &batch_service},
-                    {PH_SERVICE_METRICS, &metrics_service}, {PH_SERVICE_EPOCHS, &epochs_service},
+    } services[] = {{PH_SERVICE_LOG, &log_service},
+                    {PH_SERVICE_CLOCK, &clock_service},
+                    {PH_SERVICE_WAIT, &wait_service},
+                    {PH_SERVICE_BATCHES, &batch_service},
+                    {PH_SERVICE_METRICS, &metrics_service},
+                    {PH_SERVICE_EPOCHS, &epochs_service},
+                    {PH_SERVICE_PARTITIONS, &partitions_service},
                     {PH_SERVICE_ENCODE, &encoding_service}};
     (void)host;
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {

@@ -170,9 +170,25 @@ static enum task_step judge_end(struct task *t)
     return TASK_FAILED;
 }
 
+static bool take_offered(struct task *t)
+{
+    const struct ph_partition *p = atomic_exchange(&t->offered, NULL);
+    if (sink_driver_adopt(t->sink->driver, p)) {
+        return true;
+    }
+    struct ph_error err;
+    ph_error_clear(&err);
+    (void)ph_error_set(&err, PH_ERR_CONFIG, "a sink keeps at most %d partitions", PARTITIONS_MAX);
+    job_fail(t->job, t, &err);
+    return false;
+}
+
 enum task_step sink_task_step(struct task *t)
 {
     struct sink_driver *d = t->sink->driver;
+    if (atomic_load_explicit(&t->offered, memory_order_relaxed) != NULL && !take_offered(t)) {
+        return TASK_FAILED;
+    }
     switch (sink_driver_step(d)) {
     case SINK_PROGRESS:
         return TASK_PROGRESS;

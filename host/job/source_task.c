@@ -18,6 +18,7 @@ struct source_part {
     struct ph_error record_error; /**< of bad_record, whose caller cannot fail */
     struct letters letters;       /**< bad records whose dead letter is not written yet */
     struct trouble trouble;       /**< of poll */
+    struct trouble start_trouble; /**< of start, for a partition found while running */
     uint32_t bad;                 /**< bad records of the running poll */
     uint32_t rows_before;         /**< rows in the open batch when it began */
     bool at_end;                  /**< poll said PH_END, or the job drains */
@@ -376,11 +377,37 @@ static enum task_step read_more(struct task *t)
     return poll_source(t);
 }
 
+/* A partition found while running. TASK_IDLE: not now. */
+static enum task_step start_offered(struct task *t)
+{
+    struct source_part *s = t->source;
+    const struct ph_partition *p = atomic_load(&t->offered);
+    struct ph_error err;
+    if (s->start_trouble.retry_ns != 0 && clock_monotonic_ns() < s->start_trouble.retry_ns) {
+        return TASK_IDLE;
+    }
+    ph_error_clear(&err);
+    if (t->node->plugin->source.start(t->object, p, t->job->starts[p->id], &err) == PH_OK) {
+        trouble_end(t, &s->start_trouble);
+        atomic_store(&t->offered, NULL);
+        return TASK_PROGRESS;
+    }
+    if ((err.flags & PH_ERR_RETRIABLE) == 0) {
+        return failed(t, &err);
+    }
+    trouble_begin(t, &s->start_trouble, &err);
+    return TASK_IDLE;
+}
+
 enum task_step source_task_step(struct task *t)
 {
     struct source_part *s = t->source;
     enum task_step step = TASK_PROGRESS;
     s->blocked = false;
+    if (atomic_load_explicit(&t->offered, memory_order_relaxed) != NULL && !s->at_end &&
+        start_offered(t) == TASK_FAILED) {
+        return TASK_FAILED;
+    }
     if (letters_are_waiting(&s->letters)) {
         step = flush_letters(t);
     }
@@ -407,6 +434,7 @@ int64_t source_task_deadline_ns(const struct task *t)
 {
     const struct source_part *s = t->source;
     int64_t at_ns = earlier(s->told_ns + COMMIT_INTERVAL_NS, s->linger_until_ns);
+    at_ns = earlier(at_ns, s->start_trouble.retry_ns);
     if (s->blocked) {
         at_ns = earlier(at_ns, s->serve_ns);
         at_ns = earlier(at_ns, s->letters.trouble.retry_ns);

@@ -31,6 +31,10 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
     {KEY_SIZE, PH_CONFIG_ENUM, 0, 0, "bounded_mode",
      "latest: end where each partition ends at the start; none: go on for ever", NULL, "none",
      "none|latest|unbounded|latest-offset", 0, 0},
+    {KEY_SIZE, PH_CONFIG_DURATION, 0, 0, "discovery_interval",
+     "How often to look for new partitions, which are read from their beginning; 0 = never, and a "
+     "bounded run never does",
+     "ms", "30s", NULL, 0, 86400000},
     {KEY_SIZE, PH_CONFIG_INT, 0, 0, "prefetch_mib",
      "Memory for records read ahead, all lanes together", "MiB", "64", NULL, 4, 4096},
     {KEY_SIZE, PH_CONFIG_MAP, PH_CONFIG_SECRET_VALUES, 0, "rdkafka",
@@ -147,6 +151,7 @@ int32_t settings_read(struct settings *s, const struct ph_config *config, struct
     if (read_place(s, config, err) != PH_OK || read_startup(s, config, err) != PH_OK) {
         return PH_ERROR;
     }
+    s->discovery_interval_ms = ph_config_integer(config, "discovery_interval");
     s->prefetch_bytes = ph_config_integer(config, "prefetch_mib") * MIB;
     s->properties = config->get(config, "rdkafka");
     return properties_check(s->properties, err);

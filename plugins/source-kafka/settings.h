@@ -19,12 +19,13 @@ struct settings {
     const char *group;     /**< null: no offsets are kept for monitors */
     enum startup_mode startup_mode;
     bool is_bounded;
+    int64_t discovery_interval_ms;     /**< 0 = never look for new partitions */
     int64_t startup_timestamp_ms;      /**< of STARTUP_TIMESTAMP */
     int64_t prefetch_bytes;            /**< of all lanes together */
     const struct ph_value *properties; /**< the rdkafka map */
 };
 
-#define SETTINGS_KEY_COUNT 9u
+#define SETTINGS_KEY_COUNT 10u
 extern const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT];
 
 /** [control] */

@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "commits.h"
+#include "finder.h"
 #include "offsets.h"
 #include "reader.h"
 #include "settings.h"
@@ -38,6 +39,7 @@ struct task {
     struct client client;
     struct reader reader;
     struct commits commits;
+    struct finder finder;
     int64_t *cells[COUNTER_COUNT];
     int64_t next_lag_ns;
 };
@@ -99,6 +101,7 @@ static void *task_create(void *self, const struct ph_task *host_task, struct ph_
     }
     client_init(&t->client, &op->settings, &op->services, host_task);
     reader_init(&t->reader, &t->client);
+    finder_init(&t->finder, &t->client, op->host->get_service(op->host, PH_SERVICE_PARTITIONS));
     return t;
 }
 
@@ -109,6 +112,7 @@ static void task_deactivate(void *self)
         return;
     }
     t->op->services.wait->deadline(t->host_task, 0);
+    finder_stop(&t->finder);
     commits_flush(&t->commits);
     commits_fini(&t->commits);
     reader_close(&t->reader);
@@ -156,18 +160,27 @@ static void publish_lag(struct task *t)
     }
 }
 
-/* The host keeps one deadline for a task: the next commit, or the next look whether Kafka is back.
- */
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* The host keeps one deadline for a task: the next commit, the next look whether Kafka is back or
+ * has more partitions. */
+static void step_timers(struct task *t)
+{
+    int64_t at_ns = client_probe(&t->client);
+    at_ns = earlier(at_ns, commits_step(&t->commits));
+    at_ns = earlier(at_ns, finder_step(&t->finder));
+    t->op->services.wait->deadline(t->host_task, at_ns);
+}
+
 static void serve_events(struct task *t)
 {
     client_serve(&t->client);
-    int64_t probe_ns = client_probe(&t->client);
-    int64_t commit_ns = commits_step(&t->commits);
+    step_timers(t);
     publish(t);
     publish_lag(t);
-    t->op->services.wait->deadline(
-        t->host_task,
-        commit_ns == 0 || (probe_ns != 0 && probe_ns < commit_ns) ? probe_ns : commit_ns);
 }
 
 static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *err)
@@ -200,7 +213,9 @@ static int32_t list_topic(struct task *t, uint32_t index, const char *cluster,
     for (int i = 0; result == PH_OK && i < metadata->topics[0].partition_cnt; i++) {
         result = list->add(list, topic, metadata->topics[0].partitions[i].id, cluster);
     }
-    if (result != PH_OK) {
+    if (result == PH_OK) {
+        finder_know(&t->finder, index, metadata->topics[0].partition_cnt);
+    } else {
         (void)ph_error_set(err, PH_ERR_FATAL, "the host does not take all %d partitions of \"%s\"",
                            metadata->topics[0].partition_cnt, topic);
     }
@@ -219,6 +234,7 @@ static int32_t source_partitions(void *self, struct ph_partition_list *list, str
     if (cluster != NULL) {
         rd_kafka_mem_free(t->client.rk, cluster);
     }
+    step_timers(t);
     return result;
 }
 
@@ -271,10 +287,7 @@ static int32_t source_committed(void *self, const struct ph_position *positions,
             commits_note(&t->commits, slot->topic, slot->partition, positions[i].next_offset);
         }
     }
-    int64_t due_ns = commits_step(&t->commits);
-    if (due_ns != 0 && !t->client.is_away) {
-        t->op->services.wait->deadline(t->host_task, due_ns);
-    }
+    step_timers(t);
     return PH_OK;
 }
 

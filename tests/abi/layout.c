@@ -297,6 +297,10 @@ static void print_watermark(void)
 
 static void print_rebalance(void)
 {
+    SIZE(ph_partitions);
+    MEMBER(ph_partitions, size);
+    MEMBER(ph_partitions, reserved);
+    MEMBER(ph_partitions, found);
     SIZE(ph_rebalance);
     MEMBER(ph_rebalance, size);
     MEMBER(ph_rebalance, reserved);

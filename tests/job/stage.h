@@ -87,7 +87,9 @@ struct stage {
     _Atomic uint32_t held; /* batches that an async UDF holds, at most at once */
     /* What tests say. */
     _Atomic int64_t limit[STAGE_SLOTS]; /* a source with "limit" stops here */
-    _Atomic bool gate[STAGE_SLOTS];     /* closed: commits of the sink block */
+    _Atomic int64_t
+        partitions[STAGE_SLOTS];    /* a source has so many, if more than its config says */
+    _Atomic bool gate[STAGE_SLOTS]; /* closed: commits of the sink block */
     struct stage_log logs[STAGE_SLOTS][STAGE_LANES];
 };
 

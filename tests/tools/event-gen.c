@@ -30,6 +30,7 @@ struct generator {
     int64_t rate;  /* records a second, 0: as fast as possible */
     int64_t start_offset;
     int32_t partitions;
+    int32_t first_partition;
     uint32_t distinct_ips;
     double bad_percent;
     rd_kafka_conf_t *conf; /* given away to the producer */
@@ -84,7 +85,8 @@ static void usage(FILE *to)
     fprintf(to,
             "usage: event-gen --brokers B --topic T [--count N] [--rate PER_SECOND] [--seed S]\n"
             "                 [--partitions P] [--distinct ADDRESSES] [--start-offset N]\n"
-            "                 [--bad-percent P] [--lz4] [--times FILE] [-X property=value]...\n"
+            "                 [--first-partition F] [--bad-percent P] [--lz4] [--times FILE]\n"
+            "                 [-X property=value]...\n"
             "Without --count it runs until SIGINT or SIGTERM. --times writes one int64 for each "
             "record:\n"
             "microseconds since 1970 at which it was handed to the client.\n");
@@ -124,21 +126,23 @@ static void set_defaults(rd_kafka_conf_t *conf)
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 }
 
+static const struct option options[] = {{"brokers", required_argument, NULL, 'b'},
+                                        {"topic", required_argument, NULL, 't'},
+                                        {"count", required_argument, NULL, 'n'},
+                                        {"rate", required_argument, NULL, 'r'},
+                                        {"seed", required_argument, NULL, 's'},
+                                        {"partitions", required_argument, NULL, 'p'},
+                                        {"first-partition", required_argument, NULL, 'f'},
+                                        {"distinct", required_argument, NULL, 'd'},
+                                        {"start-offset", required_argument, NULL, 'o'},
+                                        {"lz4", no_argument, NULL, 'l'},
+                                        {"bad-percent", required_argument, NULL, 'B'},
+                                        {"times", required_argument, NULL, 'T'},
+                                        {"help", no_argument, NULL, 'h'},
+                                        {NULL, 0, NULL, 0}};
+
 static void parse_options(struct generator *g, int argc, char **argv)
 {
-    static const struct option options[] = {{"brokers", required_argument, NULL, 'b'},
-                                            {"topic", required_argument, NULL, 't'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"rate", required_argument, NULL, 'r'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"partitions", required_argument, NULL, 'p'},
-                                            {"distinct", required_argument, NULL, 'd'},
-                                            {"start-offset", required_argument, NULL, 'o'},
-                                            {"lz4", no_argument, NULL, 'l'},
-                                            {"bad-percent", required_argument, NULL, 'B'},
-                                            {"times", required_argument, NULL, 'T'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
     bool brokers = false;
     int c;
     while ((c = getopt_long(argc, argv, "X:h", options, NULL)) != -1) {
@@ -161,6 +165,10 @@ static void parse_options(struct generator *g, int argc, char **argv)
             break;
         case 'p':
             g->partitions = (int32_t)number_or_exit("partitions", optarg, 1, MAX_PARTITIONS);
+            break;
+        case 'f':
+            g->first_partition =
+                (int32_t)number_or_exit("first-partition", optarg, 0, MAX_PARTITIONS);
             break;
         case 'd':
             g->distinct_ips = (uint32_t)number_or_exit("distinct", optarg, 0, 1 << 30);
@@ -222,9 +230,10 @@ static void wait_for_room(struct generator *g, int n)
     }
 }
 
-/* Hands `n` records of one partition to the client, the first of them with this offset. */
-static int produce_run(struct generator *g, int32_t partition, int64_t offset, int n)
+/* Hands `n` records of one of the partitions to the client, the first of them with this offset. */
+static int produce_run(struct generator *g, int32_t place, int64_t offset, int n)
 {
+    int32_t partition = g->first_partition + place;
     static char bufs[RUN_MAX][EVENT_MAX_BYTES];
     static rd_kafka_message_t messages[RUN_MAX];
     for (int i = 0; i < n; i++) {
@@ -235,7 +244,7 @@ static int produce_run(struct generator *g, int32_t partition, int64_t offset, i
         messages[i] =
             (rd_kafka_message_t){.payload = bufs[i], .len = len, ._private = (void *)(intptr_t)at};
         if (g->times_us) {
-            g->times_us[(at - g->start_offset) * g->partitions + partition] =
+            g->times_us[(at - g->start_offset) * g->partitions + place] =
                 now_ns(CLOCK_REALTIME) / 1000;
         }
     }

@@ -86,6 +86,22 @@ struct ph_source_ops {
                          struct ph_error *err);
 };
 
+/** "pipehost.partitions/1": how a running source says that there is a partition more. */
+#define PH_SERVICE_PARTITIONS "pipehost.partitions/1"
+
+struct ph_partitions {
+    uint32_t size;
+    uint32_t reserved;
+    /**
+     * The host claims the partition in every sink, makes its beginning durable there, and then
+     * calls `start` of the task of its lane, which may be another one than this. Later; nothing
+     * else stops meanwhile. Its offsets begin at 0 or above. Say lower numbers first; one that the
+     * host knows is passed over. Strings are copied. Not for a run that ends. [worker]
+     */
+    int32_t (*found)(const struct ph_task *task, const char *topic, int32_t partition,
+                     const char *cluster, struct ph_error *err);
+};
+
 #ifdef __cplusplus
 }
 #endif

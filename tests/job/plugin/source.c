@@ -25,6 +25,7 @@ struct lane {
     int64_t next[STAGE_PARTITIONS]; /* -1 = not of this lane */
     uint32_t ids[STAGE_PARTITIONS];
     uint32_t turn;
+    int64_t known; /* of lane 0: partitions that the host was told of */
     int noise_fd;
     char text[70000];
 };
@@ -101,13 +102,20 @@ static int32_t ready(void *self, int fd, uint32_t events, struct ph_error *err)
     return part_at(&l->op->part, AT_READY, l->task->lane, err);
 }
 
+static int64_t partition_count(const struct source *s)
+{
+    int64_t count = atomic_load(&s->part.stage->partitions[s->part.slot]);
+    return count > s->partitions ? count : s->partitions;
+}
+
 static int32_t partitions(void *self, struct ph_partition_list *list, struct ph_error *err)
 {
     struct lane *l = (struct lane *)self;
     if (part_at(&l->op->part, AT_PARTITIONS, l->task->lane, err) != PH_OK) {
         return PH_ERROR;
     }
-    for (int32_t i = 0; i < (int32_t)l->op->partitions; i++) {
+    l->known = partition_count(l->op);
+    for (int32_t i = 0; i < (int32_t)l->known; i++) {
         if (list->add(list, "topic", i, "cluster") != PH_OK) {
             return ph_error_set(err, PH_ERR_FATAL, "no partition more");
         }
@@ -130,11 +138,14 @@ static int32_t start(void *self, const struct ph_partition *p, int64_t next_offs
                      struct ph_error *err)
 {
     struct lane *l = (struct lane *)self;
+    if (part_at(&l->op->part, AT_START, l->task->lane, err) != PH_OK) {
+        return PH_ERROR;
+    }
     if (p->partition < (int32_t)STAGE_PARTITIONS) {
         l->next[p->partition] = next_offset;
         l->ids[p->partition] = p->id;
     }
-    return part_at(&l->op->part, AT_START, l->task->lane, err);
+    return PH_OK;
 }
 
 static int32_t append(struct lane *l, uint32_t partition, struct ph_writer *writer)
@@ -162,6 +173,22 @@ static int32_t append(struct lane *l, uint32_t partition, struct ph_writer *writ
     return rc;
 }
 
+/* Lane 0 looks at each poll, and says each more than once. */
+static int32_t find_more(struct lane *l, struct ph_error *err)
+{
+    int64_t count = partition_count(l->op);
+    const struct ph_partitions *service = (const struct ph_partitions *)l->task->host->get_service(
+        l->task->host, PH_SERVICE_PARTITIONS);
+    for (int64_t i = l->known; l->task->lane == 0 && i < count; i++) {
+        if (service->found(l->task, "topic", (int32_t)i, "cluster", err) != PH_OK ||
+            service->found(l->task, "topic", (int32_t)l->known, "cluster", err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    l->known = count;
+    return PH_OK;
+}
+
 static int64_t last_of(const struct source *s)
 {
     int64_t limit = s->is_limited ? atomic_load(&s->part.stage->limit[s->part.slot]) : s->records;
@@ -175,7 +202,7 @@ static int32_t poll_records(void *self, struct ph_writer *writer, struct ph_erro
     int64_t left = s->per_poll;
     int64_t last = last_of(s); /* it may move meanwhile */
     uint32_t idle = 0;
-    if (part_at(&s->part, AT_POLL, l->task->lane, err) != PH_OK) {
+    if (part_at(&s->part, AT_POLL, l->task->lane, err) != PH_OK || find_more(l, err) != PH_OK) {
         return PH_ERROR;
     }
     while (left > 0 && idle < STAGE_PARTITIONS) {

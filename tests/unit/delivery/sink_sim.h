@@ -22,6 +22,7 @@ struct sim {
     bool faults;
     bool unnamed; /* the database refuses rows without naming one */
     bool pending; /* commits answer later */
+    bool grows;   /* the last partition is found while the process runs */
     /* The database: survives a kill. */
     uint32_t stored[SIM_PARTITIONS][SIM_OFFSETS];
     int64_t positions[SIM_PARTITIONS];
@@ -42,6 +43,7 @@ struct sim {
     struct ph_partition partitions[SIM_PARTITIONS];
     uint32_t alive_batches;
     bool end_given;
+    bool waits_for_newcomer; /* the source may not begin with it yet */
     uint64_t commits;
 };
 
@@ -169,6 +171,9 @@ static bool sim_next(void *arg, const struct ph_batch **batch)
     struct sim *s = arg;
     struct stream *t = &s->streams[draw(s, SIM_STREAMS)];
     if (draw(s, 3) == 0) {
+        return false;
+    }
+    if (are_all_read(s) && s->waits_for_newcomer) {
         return false;
     }
     if (are_all_read(s)) {

@@ -22,6 +22,7 @@ static void process_start(struct sim *s)
     s->my_fence = 0;
     s->staged_count = 0;
     s->end_given = false;
+    s->waits_for_newcomer = false;
     memset(s->streams, 0, sizeof s->streams);
     s->driver = sink_driver_create(&sim_ops, s, &env, &settings);
     ck_assert_ptr_nonnull(s->driver);
@@ -32,6 +33,11 @@ static void process_start(struct sim *s)
                                                   .topic = "t",
                                                   .cluster = "",
                                                   .partition = (int32_t)id};
+        if (s->grows && id == SIM_PARTITIONS - 1 && s->positions[id] < 0) {
+            s->waits_for_newcomer = true;
+            s->next[id] = SIM_OFFSETS; /* nothing of it before it begins */
+            continue;
+        }
         ck_assert(sink_driver_own(s->driver, &s->partitions[id]));
         /* Another sink of the pipeline may stand lower: the source reads from there and this sink
          * must skip. */
@@ -47,10 +53,29 @@ static void process_end(struct sim *s)
     ck_assert_uint_eq(s->alive_batches, 0);
 }
 
+/* The last partition appears at some step, and is read once the sink has its beginning. */
+static void grow(struct sim *s)
+{
+    uint32_t id = SIM_PARTITIONS - 1;
+    struct sink_driver *d = s->driver;
+    if (d->partition_count < SIM_PARTITIONS) {
+        if (draw(s, 20) == 0) {
+            ck_assert(sink_driver_adopt(d, &s->partitions[id]));
+        }
+    } else if (d->durable[id] >= 0) {
+        ck_assert_int_eq(s->positions[id], d->durable[id]);
+        s->next[id] = d->durable[id];
+        s->waits_for_newcomer = false;
+    }
+}
+
 /* Steps until the input is through; false: the process was killed before. */
 static bool process_run(struct sim *s, uint64_t steps_to_live)
 {
     for (uint64_t step = 0; step < steps_to_live; step++) {
+        if (s->waits_for_newcomer) {
+            grow(s);
+        }
         switch (sink_driver_step(s->driver)) {
         case SINK_DONE:
             return true;
@@ -86,7 +111,7 @@ static void check_outcome(const struct sim *s)
 }
 
 /* What a run of the simulation does beside storing rows. */
-enum { FAULTS = 1, KILLS = 2, UNNAMED = 4, PENDING = 8 };
+enum { FAULTS = 1, KILLS = 2, UNNAMED = 4, PENDING = 8, GROWS = 16 };
 
 static void simulate(uint64_t seed, int with)
 {
@@ -97,6 +122,7 @@ static void simulate(uint64_t seed, int with)
     s->faults = (with & FAULTS) != 0;
     s->unnamed = (with & UNNAMED) != 0;
     s->pending = (with & PENDING) != 0;
+    s->grows = (with & GROWS) != 0;
     memset(s->positions, 0xff, sizeof s->positions);
     bool done = false;
     for (uint32_t lives = 0; !done; lives++) {
@@ -130,6 +156,13 @@ END_TEST
 START_TEST(kills_at_any_step_lose_and_double_nothing)
 {
     simulate((uint64_t)_i, FAULTS | KILLS | (_i % 2 == 0 ? PENDING : 0));
+}
+END_TEST
+
+START_TEST(a_partition_found_while_running_is_stored_from_its_beginning)
+{
+    static const int with[] = {0, FAULTS, FAULTS | KILLS, UNNAMED, FAULTS | KILLS | PENDING};
+    simulate((uint64_t)_i, GROWS | with[_i % 5]);
 }
 END_TEST
 
@@ -175,6 +208,7 @@ int main(void)
     tcase_add_loop_test(tc, every_row_is_stored_once_and_bad_rows_are_set_aside, 0, 20);
     tcase_add_loop_test(tc, failures_and_lost_answers_lose_and_double_nothing, 0, 100);
     tcase_add_loop_test(tc, kills_at_any_step_lose_and_double_nothing, 0, 200);
+    tcase_add_loop_test(tc, a_partition_found_while_running_is_stored_from_its_beginning, 0, 200);
     tcase_add_loop_test(tc, rows_that_are_refused_without_a_name_are_found_by_halving, 0, 20);
     tcase_add_loop_test(tc, halving_survives_failures_and_kills, 0, 200);
     tcase_add_test(tc, an_owner_that_was_taken_over_stops_as_fenced);
