@@ -37,14 +37,11 @@ static bool fail_unset(struct work *w, const char *name)
     char hint[NEAREST_HINT_SIZE];
     nearest_init(&n, name);
     environment_offer(w->e, &n);
-    if (n.best[0] != '\0') {
-        reader_fail(w->r, NULL, "variable %s is not set%s", name, nearest_hint(&n, hint));
-    } else {
-        reader_fail(w->r, NULL,
-                    "variable %s is not set; set it, put it into a file for --env-file, or give a "
-                    "default: ${%s:-...}",
-                    name, name);
-    }
+    (void)nearest_hint(&n, hint);
+    reader_fail(w->r, NULL,
+                "variable %s is not set%s %s it, put it into a file for --env-file, or give a "
+                "default: ${%s:-...}",
+                name, hint[0] == '\0' ? ";" : hint, hint[0] == '\0' ? "set" : "Set", name);
     return false;
 }
 

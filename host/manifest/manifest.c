@@ -12,6 +12,7 @@
 #include "manifest/reader.h"
 #include "manifest/sets.h"
 #include "manifest/state_folder.h"
+#include "manifest/syntax.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -134,27 +135,6 @@ static bool check_encoding(struct reader *r)
     return true;
 }
 
-/* Jansson says what it met, which may be a secret: only what it wanted is told. */
-static bool refuse_syntax(struct reader *r, const json_error_t *error)
-{
-    if (json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0') {
-        return reader_no_memory(r);
-    }
-    char what[JSON_ERROR_TEXT_LENGTH + 1];
-    (void)snprintf(what, sizeof what, "%s", error->text);
-    char *near = strstr(what, " near ");
-    if (near != NULL) {
-        *near = '\0';
-    }
-    bool closing = what[0] == '\'' && (what[1] == '}' || what[1] == ']');
-    size_t offset = error->position > 0 ? (size_t)error->position - 1 : 0;
-    offset = offset > r->m->text_length ? r->m->text_length : offset;
-    offset = place_token(r->m->text, r->m->text_length, offset);
-    manifest_errors_add_offset(r->errs, r->m, "", offset, "this is not JSON: %s%s",
-                               closing ? "',' or " : "", what);
-    return false;
-}
-
 static void refuse_duplicate(void *context, const struct pointer *at, size_t key_offset,
                              size_t first_offset)
 {
@@ -174,7 +154,7 @@ static bool parse(struct reader *r)
     json_error_t error;
     m->root = json_loadb(m->text, m->text_length, JSON_DECODE_ANY, &error);
     if (m->root == NULL) {
-        return refuse_syntax(r, &error);
+        return syntax_refuse(r, &error);
     }
     if (!place_duplicates(m->text, m->text_length, refuse_duplicate, r)) {
         return reader_no_memory(r);

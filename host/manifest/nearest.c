@@ -49,18 +49,21 @@ uint32_t nearest_distance(const char *a, const char *b, uint32_t limit)
 
 void nearest_init(struct nearest *n, const char *wanted)
 {
-    size_t length = strlen(wanted);
-    uint32_t limit = length > NEAREST_LENGTH_MAX ? 0 : (uint32_t)(length + 2) / 3;
-    *n = (struct nearest){.wanted = wanted, .distance = limit + 1};
+    *n = (struct nearest){.wanted = wanted, .distance = NEAREST_LENGTH_MAX};
 }
 
 void nearest_offer(struct nearest *n, const char *name)
 {
-    if (n->distance == 0) {
-        return;
+    size_t wanted_length = strlen(n->wanted);
+    size_t name_length = strlen(name);
+    size_t longer = wanted_length > name_length ? wanted_length : name_length;
+    uint32_t limit = longer > NEAREST_LENGTH_MAX ? 0 : (uint32_t)longer / 3;
+    if (n->distance == 0 || name_length < 2) {
+        return; /* one letter is like any other */
     }
-    uint32_t distance = nearest_distance(n->wanted, name, n->distance - 1);
-    if (distance < n->distance) {
+    limit = limit < n->distance ? limit : n->distance - 1;
+    uint32_t distance = nearest_distance(n->wanted, name, limit);
+    if (distance <= limit) {
         (void)snprintf(n->best, sizeof n->best, "%s", name);
         n->distance = distance;
     }

@@ -15,7 +15,7 @@ uint32_t nearest_distance(const char *a, const char *b, uint32_t limit);
 struct nearest {
     const char *wanted;
     uint32_t distance;
-    char best[NEAREST_LENGTH_MAX + 1]; /**< within a third of the length; "" = none */
+    char best[NEAREST_LENGTH_MAX + 1]; /**< at most a third of the letters differ; "" = none */
 };
 
 void nearest_init(struct nearest *n, const char *wanted);

@@ -115,7 +115,11 @@ END_TEST
 
 START_TEST(an_unset_variable_is_an_error_with_the_nearest_name)
 {
-    assert_fails("${KAFKA_URI}", "variable KAFKA_URI is not set, did you mean \"KAFKA_URL\"?");
+    assert_fails("${KAFKA_URI}",
+                 "variable KAFKA_URI is not set, did you mean \"KAFKA_URL\"? Set it, put it into a "
+                 "file for --env-file, or give a default: ${KAFKA_URI:-...}");
+    assert_fails("${NOPE}", "variable NOPE is not set; set it, put it into a file for --env-file, "
+                            "or give a default: ${NOPE:-...}");
     assert_fails(
         "${SOMETHING_ELSE}",
         "variable SOMETHING_ELSE is not set; set it, put it into a file for --env-file, or "

@@ -58,6 +58,16 @@ START_TEST(a_name_that_is_far_away_is_not_suggested)
 {
     ck_assert_str_eq(hint_of("brokers", "topic", "group"), "");
     ck_assert_str_eq(hint_of("x", "yz", "ab"), "");
+    ck_assert_str_eq(hint_of("NOPE", "HOME", "PATH"), "");
+    ck_assert_str_eq(hint_of("ab", "ac", "cd"), "");
+    ck_assert_str_eq(hint_of("unix", "unix_ms", "unix_s"), ", did you mean \"unix_s\"?");
+}
+END_TEST
+
+START_TEST(a_single_letter_is_not_suggested)
+{
+    ck_assert_str_eq(hint_of("K", "_", "k"), "");
+    ck_assert_str_eq(hint_of("ab", "a", "b"), "");
 }
 END_TEST
 
@@ -68,6 +78,7 @@ int main(void)
                                   stops_at_the_limit,
                                   refuses_long_names_without_looking,
                                   the_nearest_name_wins_and_the_first_of_equals,
-                                  a_name_that_is_far_away_is_not_suggested};
+                                  a_name_that_is_far_away_is_not_suggested,
+                                  a_single_letter_is_not_suggested};
     return run_tests("nearest", tests, sizeof tests / sizeof tests[0]);
 }
