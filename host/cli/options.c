@@ -18,6 +18,7 @@ enum {
     OPT_FAIL_ON_DEAD_LETTER,
     OPT_TO_TERMINAL,
     OPT_LIMIT,
+    OPT_METRICS_LISTEN,
     OPT_STATE_DIR,
     OPT_JSON,
     OPT_MARKDOWN,
@@ -50,6 +51,8 @@ static const struct {
     {OPT_LOG_FORMAT, "log-format", "text|json", ON_MANIFEST, "how lines on stderr look"},
     {OPT_FAIL_ON_DEAD_LETTER, "fail-on-dead-letter", NULL, ON_RUN,
      "exit 1 when a record was set aside"},
+    {OPT_METRICS_LISTEN, "metrics-listen", "[ADDR:]PORT", ON_RUN,
+     "serve /metrics, /health and /ready by HTTP, on loopback unless ADDR is given"},
     {OPT_TO_TERMINAL, "to-terminal", NULL, ON_RUN,
      "print the rows instead of writing them to the sinks; keeps no positions and writes no file"},
     {OPT_LIMIT, "limit", "N", ON_RUN, "with --to-terminal: end after N rows of each sink"},
@@ -182,6 +185,9 @@ static bool apply(struct options *o, int option, const char *value)
         return true;
     case OPT_LIMIT:
         return set_limit(o, value);
+    case OPT_METRICS_LISTEN:
+        o->metrics_listen = value;
+        return true;
     case OPT_STATE_DIR:
         o->state_dir = value;
         return true;

@@ -39,6 +39,7 @@ struct options {
     enum log_format log_format;
     int32_t log_level;
     bool fail_on_dead_letter;
+    const char *metrics_listen;
     bool to_terminal;
     uint64_t limit; /**< rows of each sink; 0 = none was given */
     bool json;

@@ -42,7 +42,8 @@ int command_run(const struct options *o)
     int status;
     struct job *job = command_prepare(o, &manifest, &status);
     const struct job_run_options run = {.fail_on_dead_letter = o->fail_on_dead_letter,
-                                        .summary_as_object = o->log_format == LOG_FORMAT_JSON};
+                                        .summary_as_object = o->log_format == LOG_FORMAT_JSON,
+                                        .metrics_listen = o->metrics_listen};
     status = job != NULL ? job_run(job, &run) : status;
     job_destroy(job);
     manifest_destroy(manifest);

@@ -28,25 +28,44 @@ static void open_control(struct overview *o)
     }
 }
 
-bool overview_init(struct overview *o, struct job *job, const struct job_run_options *options)
+static int32_t open_metrics(struct overview *o, struct ph_error *err)
+{
+    if (o->options->metrics_listen == NULL) {
+        return PH_OK;
+    }
+    o->metrics = metrics_server_create(o->options->metrics_listen, o->stats, err);
+    if (o->metrics == NULL) {
+        return PH_ERROR;
+    }
+    log_write(PH_LOG_INFO, NULL, "metrics are at http://%s/metrics",
+              metrics_server_address(o->metrics));
+    return PH_OK;
+}
+
+int32_t overview_init(struct overview *o, struct job *job, const struct job_run_options *options,
+                      struct ph_error *err)
 {
     static const struct job_run_options none = {.fail_on_dead_letter = false};
     *o = (struct overview){.job = job, .options = options != NULL ? options : &none};
+    notify_init(&o->notify);
     o->stats = measure_create(job);
     if (o->stats == NULL || !stats_base_init(&o->second, o->stats) ||
         !stats_base_init(&o->lines, o->stats)) {
-        return false;
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for the statistics");
     }
     open_control(o);
     o->next_second_ns = o->stats->started_ns + CLOCK_NS_PER_S;
     o->next_lines_ns = o->stats->started_ns + REPORT_INTERVAL_NS;
-    return true;
+    return open_metrics(o, err);
 }
 
 void overview_fini(struct overview *o)
 {
+    metrics_server_destroy(o->metrics);
+    o->metrics = NULL;
     control_socket_destroy(o->control);
     o->control = NULL;
+    notify_fini(&o->notify);
     stats_base_fini(&o->second);
     stats_base_fini(&o->lines);
     stats_destroy(o->stats);
@@ -59,6 +78,9 @@ uint32_t overview_fds(const struct overview *o, struct pollfd fds[OVERVIEW_FDS_M
     if (o->control != NULL) {
         fds[count++] = (struct pollfd){.fd = control_socket_fd(o->control), .events = POLLIN};
     }
+    if (o->metrics != NULL) {
+        fds[count++] = (struct pollfd){.fd = metrics_server_fd(o->metrics), .events = POLLIN};
+    }
     return count;
 }
 
@@ -70,7 +92,9 @@ static int64_t earlier(int64_t a, int64_t b)
 int64_t overview_due_ns(const struct overview *o)
 {
     int64_t at_ns = earlier(o->next_second_ns, o->next_lines_ns);
-    return o->control != NULL ? earlier(at_ns, control_socket_due_ns(o->control)) : at_ns;
+    at_ns = earlier(at_ns, notify_due_ns(&o->notify));
+    at_ns = o->control != NULL ? earlier(at_ns, control_socket_due_ns(o->control)) : at_ns;
+    return o->metrics != NULL ? earlier(at_ns, metrics_server_due_ns(o->metrics)) : at_ns;
 }
 
 static enum stats_state state_of(const struct job *job, bool started)
@@ -111,6 +135,10 @@ void overview_serve(struct overview *o, bool started)
     if (o->control != NULL) {
         control_socket_serve(o->control);
     }
+    if (o->metrics != NULL) {
+        metrics_server_serve(o->metrics);
+    }
+    notify_tell(&o->notify, o->stats);
 }
 
 void overview_end(struct overview *o, bool drained)
@@ -118,5 +146,6 @@ void overview_end(struct overview *o, bool drained)
     o->stats->state = STATS_STOPPING;
     measure_take(o->job, o->stats);
     stats_rates(o->stats, &o->lines);
+    notify_tell(&o->notify, o->stats);
     report_write_end(o->stats, drained, o->options->summary_as_object);
 }

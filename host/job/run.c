@@ -265,16 +265,23 @@ static void block_signals(sigset_t *signals)
 
 static int run_locked(struct job *job, const struct job_run_options *options)
 {
-    struct control c = {.job = job, .starter = {.job = job}};
+    struct control c = {.job = job, .starter = {.job = job}, .overview = {.notify = {.fd = -1}}};
+    struct ph_error err;
     sigset_t signals;
     block_signals(&signals);
     c.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (!overview_init(&c.overview, job, options) || c.signal_fd < 0 ||
-        pthread_create(&c.starter.thread, NULL, start, &c.starter) != 0) {
-        log_write(PH_LOG_ERROR, NULL, "%s: no memory, thread or descriptor for the control thread",
-                  job->manifest->pipeline);
+    ph_error_clear(&err);
+    if (c.signal_fd < 0) {
+        (void)ph_error_set(&err, PH_ERR_FATAL, "no descriptor for signals can be made");
+    } else if (overview_init(&c.overview, job, options, &err) == PH_OK &&
+               pthread_create(&c.starter.thread, NULL, start, &c.starter) != 0) {
+        (void)ph_error_set(&err, PH_ERR_FATAL, "no thread can be started");
+    }
+    if (ph_error_is_set(&err)) {
+        log_write(PH_LOG_ERROR, NULL, "%s: %s", job->manifest->pipeline, err.text);
         overview_fini(&c.overview);
-        return JOB_EXIT_FAILURE;
+        (void)close(c.signal_fd);
+        return (err.flags & PH_ERR_CONFIG) != 0 ? JOB_EXIT_CONFIG : JOB_EXIT_FAILURE;
     }
     control_loop(&c);
     (void)pthread_join(c.starter.thread, NULL);

@@ -15,8 +15,9 @@ enum job_exit {
 
 /** What a caller may ask for besides the manifest. */
 struct job_run_options {
-    bool fail_on_dead_letter; /**< JOB_EXIT_FAILURE when anything was set aside */
-    bool summary_as_object;   /**< the log is JSON */
+    bool fail_on_dead_letter;   /**< JOB_EXIT_FAILURE when anything was set aside */
+    bool summary_as_object;     /**< the log is JSON */
+    const char *metrics_listen; /**< where the metrics page listens, null = nowhere */
 };
 
 /**

@@ -44,6 +44,7 @@ Options:
   --set OPERATOR/POINTER=VALUE     change one value of the manifest, "events/config/topic=t" or "/parallelism=3" (repeatable)
   --log-format text|json           how lines on stderr look
   --fail-on-dead-letter            exit 1 when a record was set aside
+  --metrics-listen \[ADDR:\]PORT     serve /metrics, /health and /ready by HTTP, on loopback unless ADDR is given
   --to-terminal                    print the rows instead of writing them to the sinks; keeps no positions and writes no file
   --limit N                        with --to-terminal: end after N rows of each sink
   -v, --verbose                    say more
