@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** The configuration of one producer of librdkafka. */
+#ifndef SINK_KAFKA_CONF_H
+#define SINK_KAFKA_CONF_H
+
+#include "settings.h"
+
+#include "pipehost/host.h"
+
+#include <librdkafka/rdkafka.h>
+
+/** Kafka's default of a topic's max.message.bytes, until the topic's own is known. */
+#define CONF_TOPIC_BYTES 1048588
+
+/** How much a lane may have written without a report. */
+struct conf_queue {
+    int64_t value_bytes;
+    int64_t records;
+};
+
+/** The share of one lane. [any] */
+struct conf_queue conf_queue(const struct settings *s, uint32_t lane_count);
+
+/** What a message's value and key may have together, where a topic takes batches of topic_bytes.
+ * [any] */
+int64_t conf_message_bytes(const struct settings *s, int64_t topic_bytes);
+
+/** A configuration with pipehost's defaults, the manifest's properties, and what pipehost rules.
+ * Null with err set. [worker] */
+rd_kafka_conf_t *conf_create(const struct settings *s, const struct ph_task *task,
+                             int64_t message_bytes, struct ph_error *err);
+
+#endif

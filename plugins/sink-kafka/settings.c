@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings.h"
+
+#include "properties.h"
+
+#define KEY_SIZE  ((uint32_t)sizeof(struct ph_config_key))
+#define MIB       (INT64_C(1) << 20)
+#define TOPIC_MAX 249 /* Kafka's own limit for a topic's name */
+
+const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
+    {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "brokers",
+     "Where to find the cluster: host:port, several separated by commas", NULL, NULL, NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "topic",
+     "The topic to write to; it must be there", NULL, NULL, NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_STRING, 0, 0, "key",
+     "The column whose text is the record's key; records of one key stay in order. Default: no key",
+     NULL, NULL, NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_ENUM, 0, 0, "value",
+     "json: an object of the columns; splice: the source's record as it came, with the columns "
+     "that "
+     "the pipeline added before its last brace",
+     NULL, "json", "json|splice", 0, 0},
+    {KEY_SIZE, PH_CONFIG_LIST, 0, 0, "columns",
+     "The columns to write, in this order. Default: with value json all, with splice those that do "
+     "not come from the source",
+     NULL, NULL, NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_BOOL, 0, 0, "headers",
+     "Adds the headers source.topic, source.partition and source.offset; about doubles the CPU of "
+     "writing",
+     NULL, "false", NULL, 0, 0},
+    {KEY_SIZE, PH_CONFIG_ENUM, 0, 0, "partitioner",
+     "How a key chooses its partition; murmur2_random does as Java's clients do", NULL,
+     "murmur2_random",
+     "murmur2_random|murmur2|consistent_random|consistent|fnv1a_random|fnv1a|random", 0, 0},
+    {KEY_SIZE, PH_CONFIG_ENUM, 0, 0, "compression", "Of the record batches sent", NULL, "none",
+     "none|lz4|zstd|snappy|gzip", 0, 0},
+    {KEY_SIZE, PH_CONFIG_INT, 0, 0, "queue_mib",
+     "Memory for values that are written but not yet acknowledged, all lanes together; librdkafka "
+     "takes up to about twice as much beside it where records are small",
+     "MiB", "32", NULL, 1, 1024},
+    {KEY_SIZE, PH_CONFIG_MAP, PH_CONFIG_SECRET_VALUES, 0, "rdkafka",
+     "Properties of librdkafka, for the connection, TLS, SASL and batching", NULL, NULL,
+     PROPERTIES_SHOWN, 0, 0},
+};
+
+static int32_t refuse(struct ph_error *err, const char *pointer, const char *sentence)
+{
+    (void)ph_error_set(err, PH_ERR_CONFIG, "%s", sentence);
+    ph_error_set_key(err, pointer);
+    return PH_ERROR;
+}
+
+static const char *text_or_null(const struct ph_config *config, const char *name)
+{
+    const char *text = ph_config_text(config, name);
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+static bool topic_is_legal(const char *topic)
+{
+    size_t length = strlen(topic);
+    bool is_dots = strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0;
+    return length <= TOPIC_MAX && !is_dots &&
+           strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+               length;
+}
+
+int32_t settings_read(struct settings *s, const struct ph_config *config, struct ph_error *err)
+{
+    *s = (struct settings){.brokers = text_or_null(config, "brokers"),
+                           .topic = text_or_null(config, "topic"),
+                           .key = text_or_null(config, "key"),
+                           .is_splice = ph_config_integer(config, "value") == 1,
+                           .has_headers = ph_config_integer(config, "headers") != 0,
+                           .partitioner = ph_config_text(config, "partitioner"),
+                           .compression = ph_config_text(config, "compression"),
+                           .queue_bytes = ph_config_integer(config, "queue_mib") * MIB,
+                           .columns = config->get(config, "columns"),
+                           .properties = config->get(config, "rdkafka")};
+    if (s->brokers == NULL) {
+        return refuse(err, "/brokers", "brokers is empty: write host:port");
+    }
+    if (s->topic == NULL) {
+        return refuse(err, "/topic", "topic is empty: write the name of the topic to write to");
+    }
+    if (!topic_is_legal(s->topic)) {
+        return refuse(err, "/topic",
+                      "topic is no name that Kafka allows: up to 249 of a-z A-Z 0-9 . _ -");
+    }
+    return properties_check(s->properties, err);
+}

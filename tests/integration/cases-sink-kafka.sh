@@ -1,0 +1,157 @@
+# shellcheck shell=bash
+# Kafka as the output: alone, and beside PostgreSQL.
+
+# kafka_case NAME EXAMPLE: a case with an output topic.
+kafka_case() {
+    case_begin "$1"
+    OUTPUT=$TOPIC-out
+    create_topic "$OUTPUT" "${OUTPUT_PARTITIONS:-4}" "${OUTPUT_CONFIG[@]}"
+    ARGS[0]=$ROOT/examples/$2
+    ARGS+=(--set "located/config/topic=$OUTPUT" --set "located/config/rdkafka/ssl.ca.location=$KAFKA_CA_FILE")
+    if [ "$2" = to-kafka.json ]; then
+        local i kept=()
+        for ((i = 0; i < ${#ARGS[@]}; i++)); do
+            case ${ARGS[i + 1]:-} in
+            rows/*) i=$((i + 1)) ;;
+            *) kept+=("${ARGS[i]}") ;;
+            esac
+        done
+        ARGS=("${kept[@]}")
+    fi
+}
+OUTPUT_CONFIG=()
+
+# topic_has COUNT [OPTION...]: the output topic holds each of the first COUNT events.
+topic_has() {
+    local count=$1
+    shift
+    "$TOOLS/topic-check" --brokers "$KAFKA_URL" --topic "$OUTPUT" --seed 7 --count "$count" --partitions 4 "$@"
+}
+
+case_to_kafka() {
+    kafka_case to-kafka to-kafka.json
+    produce --count "$JOB_COUNT" --distinct 1000
+    expect 'a bounded run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'every record is there once and right' topic_has "$JOB_COUNT" --distinct 1000 --keys
+    expect 'no secret is in the log' no_secret_in_log
+    expect 'a second run finds nothing to do' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'and adds nothing' topic_has "$JOB_COUNT" --distinct 1000 --keys
+}
+
+case_to_kafka_spliced() {
+    kafka_case to-kafka-spliced to-kafka.json
+    produce --count "$JOB_COUNT" --distinct 1000
+    expect 'a bounded run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest \
+        --set located/config/value=splice --set located/config/compression=lz4 --set /parallelism=2
+    expect 'every record is the source'\''s with geodata, once' topic_has "$JOB_COUNT" --distinct 1000 --value splice --keys
+}
+
+case_to_kafka_headers() {
+    kafka_case to-kafka-headers to-kafka.json
+    produce --count 20000
+    expect 'a bounded run ends with 0' exits_with 0 60 --set events/config/bounded_mode=latest --set located/config/headers=true
+    expect 'every record names its source' topic_has 20000 --keys --headers "$TOPIC"
+}
+
+case_both() {
+    kafka_case both both.json
+    produce --count 40000
+    expect 'both sinks end with 0' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'Postgres is exact' rows_exact 40000
+    expect 'Kafka is exact' topic_has 40000 --keys
+}
+
+# What Kafka may have twice is what a kill left uncommitted: at most what an epoch, the queue and a round trip hold.
+case_both_kill9() {
+    local i
+    kafka_case both-kill9 both.json
+    process_start feed-both "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 20000 --count "$KILL_COUNT"
+    for ((i = 0; i < BOTH_KILLS; i++)); do
+        pipehost_start --set /checkpoint/interval_ms=1000
+        pause_ms $((300 + RANDOM % 900))
+        process_kill9 "pipehost-$CASE"
+    done
+    wait_until 60 process_gone feed-both
+    expect 'the last run ends with 0' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect "$BOTH_KILLS kill -9: Postgres is exact" rows_exact "$KILL_COUNT"
+    expect 'Kafka has lost nothing, and doubled no more than an epoch a kill' \
+        topic_has "$KILL_COUNT" --keys --duplicates $((BOTH_KILLS * 60000))
+    sed -n 's/^\([0-9]* records for.*\)/  \1/p' "$RUN_DIR/expect.out"
+}
+
+output_count() {
+    "$TOOLS/topic-check" --brokers "$KAFKA_URL" --topic "$OUTPUT" --count 0 | sed -n 's/^\([0-9]*\) records for.*/\1/p'
+}
+output_has() { [ "$(output_count)" -ge "$1" ]; }
+# handled COUNT: so many records are in the topic or among the dead letters.
+handled() {
+    local letters
+    letters=$(dead_count)
+    [ $(($(output_count) + ${letters:-0})) -ge "$1" ]
+}
+
+# produce_large COUNT: so many events of 5,000 bytes.
+produce_large() {
+    local i
+    for ((i = 0; i < $1; i++)); do
+        printf '{"ip":"1.2.3.4","event_time":"2024-05-01T00:00:00Z","url":"%05000d"}\n' "$i"
+    done | kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error org.apache.kafka.tools.ConsoleProducer \
+        --bootstrap-server "$KAFKA_URL" --topic "$TOPIC" >/dev/null
+}
+
+case_output_away() {
+    kafka_case output-away to-kafka.json
+    produce --count 600000 --distinct 1000
+    pipehost_start
+    expect 'it writes' wait_until 20 output_has 1000
+    kafka_kill9
+    expect 'the broker is away: the sink says so' wait_until 20 log_says 'located: Kafka at .* cannot be reached'
+    pause_ms 10000
+    kafka_start
+    expect 'and goes on when it is back' wait_until 60 log_says 'located: Kafka at .* is back after'
+    process_stop "pipehost-$CASE" 40
+    expect 'SIGTERM drains' log_says 'output-away: done after'
+    expect 'the next run goes on' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'nothing is lost, and nothing doubled' topic_has 600000 --keys --distinct 1000
+}
+
+case_too_large() {
+    OUTPUT_CONFIG=(max.message.bytes=4000)
+    kafka_case too-large to-kafka.json
+    OUTPUT_CONFIG=()
+    produce --count 20000
+    produce_large 3
+    expect 'records that the topic does not take do not stop it' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'each of them is a dead letter' equals "$(dead_count)" 3
+    expect 'the reason is told' grep -q '"operator":"located".*"code":"MSG_SIZE_TOO_LARGE"' "$DEAD"
+    expect 'all others are there once and right' topic_has 20000 --keys
+}
+
+# The limit is lowered behind the back of a running pipeline: the broker refuses whole batches for one record.
+case_limit_lowered() {
+    kafka_case limit-lowered to-kafka.json
+    pipehost_start --set located/config/value=splice
+    produce --count 4000
+    expect 'it writes' wait_until 20 handled 4000
+    kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error kafka.admin.ConfigCommand --bootstrap-server "$KAFKA_URL" \
+        --alter --entity-type topics --entity-name "$OUTPUT" --add-config max.message.bytes=4000 >/dev/null
+    produce --count 400 --start-offset 1000
+    produce_large 2
+    expect 'the large ones become dead letters' wait_until 60 handled 4402
+    process_stop "pipehost-$CASE" 30
+    expect 'and only they' equals "$(dead_count)" 2
+    expect 'all others are there, and right' topic_has 4400 --keys --value splice --duplicates 4400
+}
+
+case_output_settings() {
+    kafka_case output-settings to-kafka.json
+    create_topic located-events 1
+    expect 'no such topic exits with 78' exits_with 78 15 --set located/config/topic=located-event
+    expect 'and names the nearest' log_says 'located: .*has no topic "located-event", did you mean "located-events"'
+    expect 'a wrong password exits with 78' exits_with 78 15 --set 'located/config/rdkafka/sasl.username=nobody'
+    expect 'and says so' log_says 'located: .*[Aa]uthentication'
+    expect 'a key that is no column exits with 78' exits_with 78 10 --set located/config/key=ipp
+    expect 'and names the nearest' log_says 'did you mean "ip"'
+    expect 'a property that is ruled is refused' exits_with 78 10 --set located/config/rdkafka/acks=1
+    expect 'no secret is in the log' no_secret_in_log
+}

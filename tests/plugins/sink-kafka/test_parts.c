@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** sink-kafka's parts that need neither a host nor librdkafka's threads. */
+#include "arena.h"
+#include "conf.h"
+#include "errors.h"
+#include "properties.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+/* ---- errors */
+
+static const struct {
+    rd_kafka_resp_err_t code;
+    uint32_t at_start;
+    uint32_t while_writing;
+    const char *key;
+} errors[] = {
+    {RD_KAFKA_RESP_ERR__TRANSPORT, PH_ERR_RETRIABLE, PH_ERR_RETRIABLE, "/brokers"},
+    {RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, PH_ERR_RETRIABLE, PH_ERR_RETRIABLE, NULL},
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION, PH_ERR_CONFIG, PH_ERR_RETRIABLE, "/rdkafka/sasl.password"},
+    {RD_KAFKA_RESP_ERR__SSL, PH_ERR_CONFIG, PH_ERR_RETRIABLE, "/rdkafka/ssl.ca.location"},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, PH_ERR_CONFIG, PH_ERR_CONFIG, "/topic"},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, PH_ERR_CONFIG, PH_ERR_CONFIG, "/topic"},
+    {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, PH_ERR_POISON, PH_ERR_POISON, NULL},
+    {RD_KAFKA_RESP_ERR_INVALID_RECORD, PH_ERR_POISON, PH_ERR_POISON, NULL},
+    {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, PH_ERR_RETRIABLE, PH_ERR_RETRIABLE, NULL},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, PH_ERR_RETRIABLE, PH_ERR_RETRIABLE, NULL},
+    {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, PH_ERR_RETRIABLE, PH_ERR_RETRIABLE, NULL},
+    {RD_KAFKA_RESP_ERR__FATAL, PH_ERR_FATAL, PH_ERR_RETRIABLE, NULL},
+    {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, PH_ERR_FENCED, PH_ERR_FENCED, NULL},
+    {RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, PH_ERR_FATAL, PH_ERR_FATAL, NULL},
+};
+#define ERRORS (sizeof errors / sizeof errors[0])
+
+START_TEST(an_error_has_the_class_that_says_what_to_do)
+{
+    const char *key = errors_key(errors[_i].code);
+    ck_assert_uint_eq(errors_flags(errors[_i].code, ERRORS_AT_START), errors[_i].at_start);
+    ck_assert_uint_eq(errors_flags(errors[_i].code, ERRORS_WHILE_WRITING),
+                      errors[_i].while_writing);
+    ck_assert(key == errors[_i].key || strcmp(key, errors[_i].key) == 0);
+}
+END_TEST
+
+START_TEST(every_error_of_librdkafka_has_exactly_one_class)
+{
+    const struct rd_kafka_err_desc *all;
+    size_t count;
+    int poison = 0;
+    rd_kafka_get_err_descs(&all, &count);
+    ck_assert_uint_gt(count, 100);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t start = errors_flags(all[i].code, ERRORS_AT_START);
+        uint32_t writing = errors_flags(all[i].code, ERRORS_WHILE_WRITING);
+        ck_assert_int_eq(__builtin_popcount(start), 1);
+        ck_assert_int_eq(__builtin_popcount(writing), 1);
+        ck_assert_uint_le(start, PH_ERR_FENCED);
+        poison += all[i].name != NULL && writing == PH_ERR_POISON;
+    }
+    ck_assert_int_eq(poison, 5); /* a row is set aside for these, and for no other */
+}
+END_TEST
+
+START_TEST(an_error_names_code_key_and_text)
+{
+    struct ph_error err;
+    ph_error_clear(&err);
+    ck_assert_int_eq(errors_set(&err, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, ERRORS_AT_START,
+                                "no topic \"%s\"", "x"),
+                     PH_ERROR);
+    ck_assert_str_eq(err.foreign_code, "UNKNOWN_TOPIC_OR_PART");
+    ck_assert_str_eq(err.config_key, "/topic");
+    ck_assert_str_eq(err.text, "no topic \"x\"");
+}
+END_TEST
+
+/* ---- the queue */
+
+START_TEST(lanes_share_the_queue)
+{
+    struct settings s = {.queue_bytes = 32 << 20};
+    ck_assert_int_eq(conf_queue(&s, 1).value_bytes, 32 << 20);
+    ck_assert_int_eq(conf_queue(&s, 4).value_bytes, 8 << 20);
+    ck_assert_int_eq(conf_queue(&s, 4).records, (8 << 20) / 128);
+}
+END_TEST
+
+START_TEST(a_message_is_as_large_as_the_topic_allows)
+{
+    const struct ph_value own[] = {{.name = "message.max.bytes", .text = "5000", .is_set = true}};
+    const struct ph_value map = {.is_set = true, .items = own, .item_count = 1};
+    struct settings s = {0};
+    ck_assert_int_eq(conf_message_bytes(&s, 1048588), 1048588 - 128);
+    s.has_headers = true;
+    ck_assert_int_eq(conf_message_bytes(&s, 1048588), 1048588 - 128 - 512);
+    ck_assert_int_eq(conf_message_bytes(&s, 700), 1000); /* librdkafka's least */
+    s.properties = &map;
+    ck_assert_int_eq(conf_message_bytes(&s, 1048588), 5000);
+    ck_assert_int_eq(conf_message_bytes(&s, 4000), 4000 - 640);
+}
+END_TEST
+
+/* ---- the arena */
+
+static struct arena arena;
+
+static void begin_arena(void)
+{
+    arena_init(&arena, 2 * ARENA_CHUNK_BYTES);
+}
+
+static void end_arena(void)
+{
+    arena_fini(&arena);
+}
+
+static struct chunk *put(uint32_t bytes)
+{
+    uint32_t capacity;
+    (void)arena_room(&arena, &capacity);
+    if (capacity < bytes && arena_open(&arena, bytes) != PH_OK) {
+        return NULL;
+    }
+    char *room = arena_room(&arena, &capacity);
+    ck_assert_uint_ge(capacity, bytes);
+    memset(room, 'x', bytes);
+    return arena_take(&arena, bytes);
+}
+
+START_TEST(values_stand_one_behind_the_other)
+{
+    uint32_t capacity;
+    struct chunk *chunk = put(100);
+    ck_assert_ptr_nonnull(chunk);
+    ck_assert_ptr_eq(put(50), chunk);
+    ck_assert_ptr_eq(arena_room(&arena, &capacity), chunk->data + 150);
+    ck_assert_uint_eq(capacity, ARENA_CHUNK_BYTES - 150);
+}
+END_TEST
+
+START_TEST(a_full_arena_has_room_again_when_a_chunk_is_reported)
+{
+    struct chunk *first = put(ARENA_CHUNK_BYTES);
+    struct chunk *second = put(ARENA_CHUNK_BYTES);
+    ck_assert(first != NULL && second != NULL && first != second);
+    ck_assert_ptr_null(put(1));
+    arena_report(&arena, first);
+    ck_assert_ptr_eq(put(1), first);
+    ck_assert_uint_eq(arena.held_bytes, 2 * ARENA_CHUNK_BYTES);
+}
+END_TEST
+
+START_TEST(a_chunk_is_kept_until_its_last_value_is_reported)
+{
+    struct chunk *first = put(ARENA_CHUNK_BYTES - 10);
+    ck_assert_ptr_eq(put(10), first);
+    struct chunk *second = put(ARENA_CHUNK_BYTES);
+    ck_assert_ptr_ne(second, first);
+    arena_report(&arena, first);
+    ck_assert_ptr_null(put(1));
+    arena_report(&arena, first);
+    ck_assert_ptr_eq(put(1), first);
+}
+END_TEST
+
+START_TEST(the_open_chunk_begins_again_when_all_of_it_is_reported)
+{
+    struct chunk *chunk = put(ARENA_CHUNK_BYTES / 2);
+    for (int i = 0; i < 100; i++) {
+        arena_report(&arena, chunk);
+        ck_assert_ptr_eq(put(ARENA_CHUNK_BYTES / 2 + 1), chunk);
+    }
+}
+END_TEST
+
+START_TEST(a_value_above_the_limit_goes_alone)
+{
+    struct chunk *small = put(10);
+    ck_assert_ptr_null(put(5 * ARENA_CHUNK_BYTES));
+    arena_report(&arena, small);
+    struct chunk *large = put(5 * ARENA_CHUNK_BYTES);
+    ck_assert_ptr_nonnull(large);
+    ck_assert_ptr_null(put(ARENA_CHUNK_BYTES));
+    arena_report(&arena, large);
+    ck_assert_ptr_nonnull(put(ARENA_CHUNK_BYTES));
+}
+END_TEST
+
+START_TEST(random_reports_never_hold_more_than_the_limit)
+{
+    static struct chunk *out[4096];
+    uint32_t count = 0;
+    unsigned int seed = 7;
+    for (int i = 0; i < 100000; i++) {
+        struct chunk *c = count < 4096 ? put((uint32_t)rand_r(&seed) % 5000 + 1) : NULL;
+        if (c != NULL) {
+            out[count++] = c;
+        } else {
+            uint32_t at = (uint32_t)rand_r(&seed) % count;
+            arena_report(&arena, out[at]);
+            out[at] = out[--count];
+        }
+        ck_assert_uint_le(arena.held_bytes + arena.free_bytes, 2 * arena.limit_bytes);
+        ck_assert_uint_le(arena.held_bytes, arena.limit_bytes);
+    }
+}
+END_TEST
+
+/* ---- properties */
+
+START_TEST(hidden_values_do_not_get_into_a_log)
+{
+    const struct ph_value items[] = {
+        {.name = "sasl.password", .text = "hunter2", .text_length = 7, .is_set = true},
+        {.name = "linger.ms", .text = "100", .text_length = 3, .is_set = true}};
+    const struct ph_value map = {.is_set = true, .items = items, .item_count = 2};
+    char text[] = "password hunter2 for\n100 ms, hunter2";
+    properties_redact(&map, text);
+    ck_assert_str_eq(text, "password *** for 100 ms, ***");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sink-kafka parts");
+    TCase *plain = tcase_create("plain");
+    tcase_add_loop_test(plain, an_error_has_the_class_that_says_what_to_do, 0, (int)ERRORS);
+    tcase_add_test(plain, every_error_of_librdkafka_has_exactly_one_class);
+    tcase_add_test(plain, an_error_names_code_key_and_text);
+    tcase_add_test(plain, lanes_share_the_queue);
+    tcase_add_test(plain, a_message_is_as_large_as_the_topic_allows);
+    tcase_add_test(plain, hidden_values_do_not_get_into_a_log);
+    suite_add_tcase(suite, plain);
+    TCase *chunks = tcase_create("arena");
+    tcase_add_checked_fixture(chunks, begin_arena, end_arena);
+    tcase_add_test(chunks, values_stand_one_behind_the_other);
+    tcase_add_test(chunks, a_full_arena_has_room_again_when_a_chunk_is_reported);
+    tcase_add_test(chunks, a_chunk_is_kept_until_its_last_value_is_reported);
+    tcase_add_test(chunks, the_open_chunk_begins_again_when_all_of_it_is_reported);
+    tcase_add_test(chunks, a_value_above_the_limit_goes_alone);
+    tcase_add_test(chunks, random_reports_never_hold_more_than_the_limit);
+    suite_add_tcase(suite, chunks);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
