@@ -90,6 +90,16 @@ void buf_append_format(struct buf *b, const char *format, ...)
     b->length += (size_t)length;
 }
 
+/* Bytes that stand in a JSON string as they are. */
+static size_t plain_length(const char *at, const char *end)
+{
+    const char *p = at;
+    while (p < end && *p >= ' ' && *p <= '~' && *p != '"' && *p != '\\') {
+        p++;
+    }
+    return (size_t)(p - at);
+}
+
 void buf_append_json_string(struct buf *b, const char *text, size_t length)
 {
     size_t before = b->length;
@@ -97,6 +107,12 @@ void buf_append_json_string(struct buf *b, const char *text, size_t length)
     char out[ESCAPE_JSON_MAX];
     buf_append(b, "\"", 1);
     for (const char *at = text; at < end && !b->failed;) {
+        size_t plain = plain_length(at, end);
+        if (plain > 0) {
+            buf_append(b, at, plain);
+            at += plain;
+            continue;
+        }
         size_t bytes = escape_json(&at, end, out);
         buf_append(b, out, bytes);
     }

@@ -37,7 +37,7 @@ static int32_t type_fault(struct walk *w, const struct field *f, const char *wan
 {
     char name[FAULT_EXCERPT_SIZE];
     uint8_t first = walk_char(w);
-    if (walk_skip(w, false) != PH_OK) {
+    if (walk_skip(w, true) != PH_OK) {
         return PH_ERROR;
     }
     return fault_set(w->fault, "type", "field %s: expected %s, found %s%s", name_of(name, f),

@@ -11,6 +11,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* Memory that is kept from one letter to the next. */
+#define LINE_KEPT_BYTES ((size_t)1 << 20)
+
 struct dead_letters {
     pthread_mutex_t mutex;
     char *pipeline;
@@ -30,7 +33,7 @@ struct dead_letters *dead_letters_create(const char *pipeline,
     (void)pthread_mutex_init(&d->mutex, NULL);
     letter_memory_init(&d->memory);
     d->pipeline = strdup(pipeline);
-    /* A value of 1 MiB grows at most sixfold when it is escaped. */
+    /* A value grows at most sixfold when it is escaped. */
     buf_init(&d->line, LETTER_LINE_MAX_BYTES);
     if (!letter_file_init(&d->file, settings->path,
                           settings->max_bytes == 0 ? LETTER_FILE_MAX_BYTES : settings->max_bytes,
@@ -90,8 +93,22 @@ static void append_member(struct buf *out, const char *name, const char *value)
     buf_append_json_string(out, value, strlen(value));
 }
 
-static void append_value(struct buf *out, struct ph_bytes value)
+/* As much of a value as a letter holds, without a part of a code point. */
+static struct ph_bytes cut(struct ph_bytes value)
 {
+    uint32_t length = DEAD_LETTER_VALUE_MAX;
+    if (value.length <= length) {
+        return value;
+    }
+    while (length > DEAD_LETTER_VALUE_MAX - 3 && (value.data[length] & 0xC0u) == 0x80u) {
+        length--;
+    }
+    return (struct ph_bytes){.data = value.data, .length = length};
+}
+
+static void append_value(struct buf *out, struct ph_bytes whole)
+{
+    struct ph_bytes value = cut(whole);
     if (value.data == NULL) {
         buf_append_text(out, ",\"value\":null");
     } else if (is_utf8(value)) {
@@ -101,6 +118,9 @@ static void append_value(struct buf *out, struct ph_bytes value)
         buf_append_text(out, ",\"value_base64\":\"");
         append_base64(out, value);
         buf_append_text(out, "\"");
+    }
+    if (value.length < whole.length) {
+        buf_append_format(out, ",\"value_bytes\":%u", whole.length);
     }
 }
 
@@ -219,6 +239,9 @@ int32_t dead_letters_add(struct dead_letters *d, const struct dead_letter *lette
                                                "out of memory for a dead letter of %u bytes",
                                                letter->value.length)
                                 : write_once(d, err);
+    if (d->line.capacity > LINE_KEPT_BYTES) {
+        buf_fini(&d->line);
+    }
     (void)pthread_mutex_unlock(&d->mutex);
     return rc;
 }

@@ -6,13 +6,17 @@
  *    "offset":12,"code":"22001","reason":"...","value":"..."}
  *
  * value is the source record's bytes as text, or value_base64 where they are not UTF-8. "sub"
- * follows the offset where a UDF made several rows of the record. A letter that an earlier process
- * wrote of a record that is read again is not written once more. Thread-safe.
+ * follows the offset where a UDF made several rows of the record; "value_bytes" is the whole length
+ * of a value that was cut. A letter that an earlier process wrote of a record that is read again is
+ * not written once more. Thread-safe.
  */
 #ifndef DELIVERY_DEAD_LETTER_H
 #define DELIVERY_DEAD_LETTER_H
 
 #include "pipehost/host.h"
+
+/** Longer values are cut to this: as long as a record may be at most, record.max_bytes. */
+#define DEAD_LETTER_VALUE_MAX (UINT32_C(64) << 20)
 
 struct dead_letters;
 

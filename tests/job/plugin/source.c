@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A source of numbered records: {"n":OFFSET,"p":PARTITION,"t":"xxx"}. */
+/* A source of numbered records, {"n":OFFSET,"p":PARTITION,"t":"xxx"}, or of those in a file: each
+ * an int32 length, -1 = none, and its bytes. */
 #include "part.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -17,6 +19,8 @@ struct source {
     bool ends;
     bool is_limited;
     bool is_noisy; /* watches a descriptor that is always ready */
+    FILE *file;    /* of records; null = numbered ones */
+    char *from_file;
 };
 
 struct lane {
@@ -35,6 +39,21 @@ static void *create(const struct ph_host *host, struct ph_error *err)
     return part_create(sizeof(struct source), host, err);
 }
 
+/* The file's record at an offset that the file is at. */
+static int32_t read_file(struct source *s, struct ph_record *record)
+{
+    int32_t length;
+    if (fread(&length, sizeof length, 1, s->file) != 1) {
+        return PH_ERROR;
+    }
+    free(s->from_file);
+    s->from_file = (char *)malloc((size_t)(length > 0 ? length : 0) + 1);
+    record->value = length < 0 ? NULL : s->from_file;
+    record->value_length = length < 0 ? 0 : (uint32_t)length;
+    return fread(s->from_file, 1, record->value_length, s->file) == record->value_length ? PH_OK
+                                                                                         : PH_ERROR;
+}
+
 static int32_t init(void *self, const struct ph_config *config, struct ph_error *err)
 {
     struct source *s = (struct source *)self;
@@ -47,7 +66,27 @@ static int32_t init(void *self, const struct ph_config *config, struct ph_error 
     s->ends = ph_config_integer(config, "end") != 0;
     s->is_noisy = ph_config_integer(config, "noisy") != 0;
     s->is_limited = ph_config_integer(config, "limit") != 0;
+    const char *path = ph_config_text(config, "file");
+    if (path != NULL && (s->file = fopen(path, "r")) == NULL) {
+        return ph_error_set(err, PH_ERR_CONFIG, "%s cannot be opened", path);
+    }
+    if (s->file != NULL) {
+        struct ph_record record;
+        for (s->records = 0; read_file(s, &record) == PH_OK; s->records++) {
+        }
+        rewind(s->file);
+    }
     return part_init(&s->part, config, err);
+}
+
+static void destroy(void *self)
+{
+    struct source *s = (struct source *)self;
+    if (s->file != NULL) {
+        (void)fclose(s->file);
+    }
+    free(s->from_file);
+    part_destroy(self);
 }
 
 static void *task_create(void *op, const struct ph_task *task, struct ph_error *err)
@@ -165,10 +204,16 @@ static int32_t append(struct lane *l, uint32_t partition, struct ph_writer *writ
                                .timestamp_ms = offset,
                                .value = l->text,
                                .value_length = (uint32_t)length};
+    long before = s->file != NULL ? ftell(s->file) : 0;
+    if (s->file != NULL && read_file(s, &record) != PH_OK) {
+        return PH_ERROR;
+    }
     int32_t rc = writer->append(writer, &record);
     if (rc == PH_OK) {
         l->next[partition]++;
         atomic_store(&s->part.stage->read[s->part.slot][partition], l->next[partition]);
+    } else if (s->file != NULL) {
+        (void)fseek(s->file, before, SEEK_SET);
     }
     return rc;
 }
@@ -258,6 +303,7 @@ static const struct ph_config_key keys[] = {
     PART_INT("pad", "3"),
     PART_INT("bad_every", "0"),
     PART_INT("begin", "0"),
+    PART_KEY(.type = PH_CONFIG_PATH, .name = "file", .doc = "of records"),
     PART_KEY(.type = PH_CONFIG_BOOL, .name = "end", .doc = "ends after the records",
              .default_text = "true"),
     PART_KEY(.type = PH_CONFIG_BOOL, .name = "noisy", .doc = "a descriptor is always ready",
@@ -267,7 +313,7 @@ static const struct ph_config_key keys[] = {
 
 static const struct ph_operator_ops ops = {.size = sizeof ops,
                                            .create = create,
-                                           .destroy = part_destroy,
+                                           .destroy = destroy,
                                            .init = init,
                                            .task_create = task_create,
                                            .task_destroy = task_destroy,

@@ -96,6 +96,32 @@ START_TEST(bytes_that_are_no_text_stand_as_base64)
 }
 END_TEST
 
+START_TEST(a_value_beyond_all_limits_is_cut_between_code_points)
+{
+    static const char e_acute[] = "\xc3\xa9";
+    struct ph_error err;
+    uint32_t length = DEAD_LETTER_VALUE_MAX + 9;
+    char *value = malloc(length);
+    ck_assert_ptr_nonnull(value);
+    memset(value, 'x', length);
+    memcpy(value + DEAD_LETTER_VALUE_MAX - 1, e_acute, 2);
+    struct dead_letter_settings settings = {.path = path, .max_bytes = UINT64_C(1) << 30};
+    struct dead_letters *d = dead_letters_create("p", &settings);
+    ck_assert_ptr_nonnull(d);
+    ck_assert_int_eq(add(d, 1, value, length, &err), PH_OK);
+    ck_assert_int_eq(add(d, 2, "next", 4, &err), PH_OK);
+    dead_letters_destroy(d);
+    FILE *f = fopen(path, "r");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fseek(f, DEAD_LETTER_VALUE_MAX, SEEK_SET), 0);
+    content[fread(content, 1, sizeof content - 1, f)] = '\0';
+    ck_assert_int_eq(fclose(f), 0);
+    ck_assert_ptr_nonnull(strstr(content, "xxx\",\"value_bytes\":67108873}\n{\"time\""));
+    ck_assert_ptr_nonnull(strstr(content, ",\"value\":\"next\"}\n"));
+    free(value);
+}
+END_TEST
+
 START_TEST(a_full_disk_leaves_no_half_line_and_passes)
 {
     struct ph_error err;
@@ -185,6 +211,7 @@ int main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, a_letter_is_a_line_of_json);
     tcase_add_test(tc, bytes_that_are_no_text_stand_as_base64);
+    tcase_add_test(tc, a_value_beyond_all_limits_is_cut_between_code_points);
     tcase_add_test(tc, a_full_disk_leaves_no_half_line_and_passes);
     tcase_add_test(tc, half_a_line_of_a_killed_process_does_not_spoil_the_next);
     tcase_add_test(tc, a_missing_folder_is_retriable_and_told_by_check);

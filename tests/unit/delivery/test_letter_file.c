@@ -168,26 +168,6 @@ START_TEST(each_line_of_each_file_is_read_the_newest_file_first)
 }
 END_TEST
 
-START_TEST(a_line_beyond_the_limit_is_passed_over)
-{
-    struct letter_file f;
-    struct ph_error err;
-    char lines[256] = "";
-    FILE *out = fopen(path, "w");
-    ck_assert_ptr_nonnull(out);
-    (void)fputs("one\n", out);
-    for (size_t i = 0; i < LETTER_LINE_MAX_BYTES + 5; i++) {
-        (void)fputc('x', out);
-    }
-    (void)fputs("\ntwo\n", out);
-    ck_assert_int_eq(fclose(out), 0);
-    ck_assert(letter_file_init(&f, path, 8, 3));
-    ck_assert_int_eq(letter_file_each(&f, collect, lines, &err), PH_OK);
-    ck_assert_str_eq(lines, "[one][two]");
-    letter_file_fini(&f);
-}
-END_TEST
-
 /* ---- letters of a process before ---- */
 
 static const struct ph_partition partitions[] = {
@@ -337,7 +317,6 @@ int main(void)
     tcase_add_loop_test(tc, when_all_are_full_it_waits_for_room_and_removes_nothing, 0, 3);
     tcase_add_test(tc, a_file_that_somebody_moved_or_removed_gets_nothing_more);
     tcase_add_test(tc, each_line_of_each_file_is_read_the_newest_file_first);
-    tcase_add_test(tc, a_line_beyond_the_limit_is_passed_over);
     tcase_add_test(tc, a_letter_is_written_once_whatever_is_read_again);
     tcase_add_test(tc, what_is_not_read_again_is_not_remembered);
     tcase_add_test(tc, a_letter_of_which_only_a_part_was_written_is_written_again);
