@@ -6,6 +6,7 @@
 #include "manifest/memory.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct environment_entry {
@@ -223,12 +224,24 @@ void environment_load_text(struct environment *e, const char *path, const char *
     }
 }
 
+/* A pipe or a file of another system has no mode that says anything. */
+static void warn_of_readers(const char *path, struct manifest_errors *errs)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH) != 0) {
+        manifest_warnings_add_plain(
+            errs, "%s: everybody on this machine may read it (mode %04o): chmod 600 it", path,
+            st.st_mode & 07777u);
+    }
+}
+
 void environment_load_file(struct environment *e, const char *path, struct manifest_errors *errs)
 {
     struct buf text;
     char why[FILE_WHY_SIZE];
     buf_init(&text, ENVIRONMENT_FILE_MAX);
     if (file_read(AT_FDCWD, path, &text, why)) {
+        warn_of_readers(path, errs);
         environment_load_text(e, path, text.data, text.length, errs);
     } else {
         manifest_errors_add_plain(errs, "cannot read the env file \"%s\": %s", path, why);

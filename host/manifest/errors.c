@@ -233,20 +233,36 @@ void manifest_errors_add_offset(struct manifest_errors *errs, const struct manif
     add_message(errs, &errs->errors, &made);
 }
 
+static void add_plain(struct manifest_errors *errs, struct manifest_messages *list,
+                      const char *sentence)
+{
+    struct message made;
+    if (list_is_full(list)) {
+        return;
+    }
+    message_init(&made);
+    append_clean(&made.text, sentence);
+    add_message(errs, list, &made);
+}
+
 void manifest_errors_add_plain(struct manifest_errors *errs, const char *format, ...)
 {
     char sentence[SENTENCE_SIZE];
     va_list args;
-    if (list_is_full(&errs->errors)) {
-        return;
-    }
     va_start(args, format);
     format_sentence(sentence, format, args);
     va_end(args);
-    struct message made;
-    message_init(&made);
-    append_clean(&made.text, sentence);
-    add_message(errs, &errs->errors, &made);
+    add_plain(errs, &errs->errors, sentence);
+}
+
+void manifest_warnings_add_plain(struct manifest_errors *errs, const char *format, ...)
+{
+    char sentence[SENTENCE_SIZE];
+    va_list args;
+    va_start(args, format);
+    format_sentence(sentence, format, args);
+    va_end(args);
+    add_plain(errs, &errs->warnings, sentence);
 }
 
 void manifest_warnings_add(struct manifest_errors *errs, const struct manifest *m,

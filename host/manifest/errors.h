@@ -75,6 +75,10 @@ void manifest_errors_print(const struct manifest_errors *errs);
 /** Logs the first error as one line of the log, without the manifest's line. */
 void manifest_errors_log_first(const struct manifest_errors *errs);
 
+/** A warning that is not about the manifest's text. */
+__attribute__((format(printf, 2, 3))) void manifest_warnings_add_plain(struct manifest_errors *errs,
+                                                                       const char *format, ...);
+
 __attribute__((format(printf, 4, 5))) void manifest_warnings_add(struct manifest_errors *errs,
                                                                  const struct manifest *m,
                                                                  const char *pointer,

@@ -156,6 +156,7 @@ check set 0 '' '*info: other: done after *' good.json --set /pipeline=other --pl
 
 printf 'P=one\nQ=one\n' >one.env
 printf 'P=two\n' >two.env
+chmod 600 one.env two.env
 check env-files 0 'good.json: two-one is valid: 2 operators' '' \
     validate good.json --set '/pipeline=${P}-${Q}' --env-file one.env --env-file two.env --plugin-dir "$PLUGINS"
 
