@@ -52,6 +52,9 @@ enum gate_answer gate_enter(struct gate *gate, uint32_t lane, int64_t now_ns, ui
         *epoch = gate->epoch;
         gate->in_flight++;
         gate->in_flight_of[lane]++;
+    } else {
+        /* Here and not in gate_settle: who leaves in between must see it. */
+        gate->waiting |= UINT64_C(1) << lane;
     }
     (void)pthread_mutex_unlock(&gate->mutex);
     return answer;

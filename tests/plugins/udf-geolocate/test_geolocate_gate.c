@@ -3,6 +3,9 @@
 #include "gate.h"
 
 #include <check.h>
+#include <errno.h>
+#include <semaphore.h>
+#include <time.h>
 
 #define MS INT64_C(1000000)
 
@@ -64,6 +67,15 @@ START_TEST(nobody_gives_way_to_a_lane_that_no_longer_waits)
     ck_assert_uint_eq(gate_settle(&gate, 1, true), 0);
     ck_assert_uint_eq(gate_settle(&gate, 1, false), 0);
     expect(0, 0, GATE_IN);
+}
+END_TEST
+
+START_TEST(room_that_is_made_before_a_refused_lane_settles_wakes_it)
+{
+    enter(0, 4);
+    expect(1, 0, GATE_FULL);
+    gate_leave(&gate, 0);
+    ck_assert_uint_eq(gate_settle(&gate, 0, false), 1u << 1);
 }
 END_TEST
 
@@ -144,6 +156,99 @@ START_TEST(no_pause_is_longer_than_a_day)
 }
 END_TEST
 
+/* ---- lanes on threads of their own */
+
+#define LANES    4u
+#define REQUESTS 3000u
+
+struct lane {
+    pthread_t thread;
+    uint32_t number;
+    sem_t woken;
+};
+
+static struct lane lanes[LANES];
+static _Atomic uint32_t inside;
+static _Atomic uint32_t most_inside;
+static _Atomic uint32_t stuck;
+
+static void wake(uint64_t bits)
+{
+    for (uint32_t i = 0; i < LANES; i++) {
+        if ((bits >> i & 1) != 0) {
+            (void)sem_post(&lanes[i].woken);
+        }
+    }
+}
+
+/* False: nobody woke the lane although there must have been room. */
+static bool wait_for_room(struct lane *lane)
+{
+    struct timespec until;
+    int code;
+    wake(gate_settle(&gate, lane->number, true));
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    do {
+        code = sem_timedwait(&lane->woken, &until);
+    } while (code != 0 && errno == EINTR);
+    return code == 0;
+}
+
+static void note_inside(void)
+{
+    uint32_t now = atomic_fetch_add(&inside, 1) + 1;
+    uint32_t most = atomic_load(&most_inside);
+    while (now > most && !atomic_compare_exchange_weak(&most_inside, &most, now)) {
+    }
+}
+
+/* Takes as many requests in as it may, then ends them all. */
+static void *ask_much(void *context)
+{
+    struct lane *lane = context;
+    uint32_t left = REQUESTS;
+    while (left > 0) {
+        uint32_t entered = 0;
+        uint32_t its_epoch = 0;
+        int64_t its_until_ns = 0;
+        while (entered < left &&
+               gate_enter(&gate, lane->number, 0, &its_epoch, &its_until_ns) == GATE_IN) {
+            note_inside();
+            entered++;
+        }
+        for (uint32_t i = 0; i < entered; i++) {
+            (void)atomic_fetch_sub(&inside, 1);
+            gate_leave(&gate, lane->number);
+        }
+        left -= entered;
+        if (entered == 0 && !wait_for_room(lane)) {
+            (void)atomic_fetch_add(&stuck, 1);
+            break;
+        }
+        wake(gate_settle(&gate, lane->number, false));
+    }
+    return NULL;
+}
+
+START_TEST(lanes_on_threads_never_exceed_the_limit_and_none_is_forgotten)
+{
+    for (uint32_t i = 0; i < LANES; i++) {
+        lanes[i].number = i;
+        ck_assert_int_eq(sem_init(&lanes[i].woken, 0, 0), 0);
+    }
+    for (uint32_t i = 0; i < LANES; i++) {
+        ck_assert_int_eq(pthread_create(&lanes[i].thread, NULL, ask_much, &lanes[i]), 0);
+    }
+    for (uint32_t i = 0; i < LANES; i++) {
+        ck_assert_int_eq(pthread_join(lanes[i].thread, NULL), 0);
+    }
+    ck_assert_uint_eq(stuck, 0);
+    ck_assert_uint_le(most_inside, 4);
+    ck_assert_uint_eq(gate.in_flight, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("geolocate gate");
@@ -152,11 +257,14 @@ int main(void)
     tcase_add_test(tests, one_lane_may_use_all_room);
     tcase_add_test(tests, a_lane_gives_way_to_a_poorer_one_that_waits);
     tcase_add_test(tests, nobody_gives_way_to_a_lane_that_no_longer_waits);
+    tcase_add_test(tests, room_that_is_made_before_a_refused_lane_settles_wakes_it);
     tcase_add_test(tests, a_plea_shuts_it_for_all_lanes_and_for_its_time);
     tcase_add_test(tests, what_was_under_way_neither_prolongs_a_pause_nor_ends_it);
     tcase_add_test(tests, after_a_refusal_one_request_at_a_time_tries);
     tcase_add_test(tests, tries_in_vain_wait_longer_each_up_to_a_bound);
     tcase_add_test(tests, no_pause_is_longer_than_a_day);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, lanes_on_threads_never_exceed_the_limit_and_none_is_forgotten);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
