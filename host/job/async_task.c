@@ -46,6 +46,16 @@ static void pop(struct offered *o)
     o->count--;
 }
 
+/* With PH_ERROR err is the plugin's. Any other answer would leave open whose the batch is. */
+static enum task_step failed(struct task *t, const char *function, int32_t rc, struct ph_error *err)
+{
+    if (rc != PH_ERROR) {
+        (void)ph_error_set(err, PH_ERR_FATAL, "%s gave an answer that it does not have: %d",
+                           function, (int)rc);
+    }
+    return udf_failed(t, err);
+}
+
 static enum task_step offer(struct task *t)
 {
     struct udf_part *u = t->udf;
@@ -66,11 +76,11 @@ static enum task_step offer(struct task *t)
     if (ph_error_is_set(&u->row_error)) {
         return udf_failed(t, &u->row_error);
     }
-    if (rc == PH_ERROR) {
-        return udf_failed(t, &err);
-    }
     if (rc == PH_MORE) {
         return TASK_IDLE;
+    }
+    if (rc != PH_OK) {
+        return failed(t, "offer", rc, &err);
     }
     push(&u->offered, u->current);
     u->current = NULL;
@@ -138,14 +148,14 @@ static enum task_step next(struct task *t)
     case PH_OK:
         u->completing = u->offered.count > 0;
         return u->completing ? complete(t) : TASK_PROGRESS;
-    case PH_ERROR:
-        return udf_failed(t, &err);
     case PH_END:
         return drained(t);
     case PH_MORE:
         return u->moved ? TASK_PROGRESS : udf_wait(t);
-    default:
+    case PH_IDLE:
         return u->moved ? TASK_PROGRESS : TASK_IDLE;
+    default:
+        return failed(t, "next", rc, &err);
     }
 }
 

@@ -201,6 +201,27 @@ START_TEST(a_faulty_udf_is_told_by_name)
 }
 END_TEST
 
+static const struct {
+    const char *mode;
+    const char *sentence;
+} faulty_async[] = {
+    {"odd-offer", "error: u: offer gave an answer that it does not have: 2"},
+    {"odd-next", "error: u: next gave an answer that it does not have: 8"},
+};
+
+START_TEST(a_faulty_async_udf_is_told_by_name_and_loses_nothing)
+{
+    char manifest[4096];
+    (void)snprintf(manifest, sizeof manifest,
+                   PIPELINE("", SOURCE(0, RECORDS) "," ASYNC("u", 2, "s0", ",'mode':'%s'") "," SINK(
+                                    "k", 1, "u", "")),
+                   faulty_async[_i].mode);
+    run_expect(&r, manifest, 1);
+    expect_logged(faulty_async[_i].sentence);
+    ck_assert_uint_eq(run_rows(&r, 1), 0);
+}
+END_TEST
+
 START_TEST(poison_of_a_udf_that_is_not_pure_stops)
 {
     run_expect(&r,
@@ -374,6 +395,8 @@ int main(void)
     tcase_add_test(tc, a_plugin_that_makes_no_operator_is_told);
     tcase_add_loop_test(tc, a_faulty_udf_is_told_by_name, 0,
                         (int)(sizeof faulty / sizeof faulty[0]));
+    tcase_add_loop_test(tc, a_faulty_async_udf_is_told_by_name_and_loses_nothing, 0,
+                        (int)(sizeof faulty_async / sizeof faulty_async[0]));
     tcase_add_test(tc, poison_of_a_udf_that_is_not_pure_stops);
     tcase_add_test(tc, what_a_failed_call_emitted_does_not_come_twice);
     tcase_add_test(tc, two_ways_of_the_same_records_into_one_operator_are_refused);

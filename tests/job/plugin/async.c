@@ -109,6 +109,9 @@ static int32_t offer(void *self, const struct ph_batch *batch, struct ph_error *
     if (part_at(&l->op->part, AT_OFFER, l->task->lane, err) != PH_OK) {
         return PH_ERROR;
     }
+    if (part_is_mode(&l->op->part, "odd-offer")) {
+        return PH_IDLE;
+    }
     if (l->count == (uint32_t)l->op->hold) {
         return PH_MORE;
     }
@@ -197,6 +200,9 @@ static int32_t next(void *self, struct ph_out *out, struct ph_error *err)
     }
     if (l->count == 0) {
         return PH_END;
+    }
+    if (part_is_mode(&l->op->part, "odd-next")) {
+        return PH_CANCELLED;
     }
     if (now_ns(l) < l->holds[0].done_ns) {
         l->op->part.wait->deadline(l->task, l->holds[0].done_ns);
