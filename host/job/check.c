@@ -22,10 +22,8 @@ void check_result_fini(struct check_result *r)
 }
 
 /* What the plugin itself has to say, if it has. */
-static int32_t ask_plugin(struct task *t, struct check_result *r)
+static int32_t ask_plugin(struct task *t, const struct ph_check_ops *ops, struct check_result *r)
 {
-    const struct node *n = t->node;
-    const struct ph_check_ops *ops = n->plugin->ops.get_extension(n->op, PH_EXTENSION_CHECK);
     if (ops == NULL || ops->check == NULL) {
         return PH_OK;
     }
@@ -34,24 +32,29 @@ static int32_t ask_plugin(struct task *t, struct check_result *r)
     return rc;
 }
 
-static int32_t check_connected(struct task *t, struct check_result *r)
+static int32_t check_connected(struct task *t, const struct ph_check_ops *ops,
+                               struct check_result *r)
 {
-    if (ask_plugin(t, r) != PH_OK) {
-        return PH_ERROR;
+    const struct ph_operator_ops *operator_ops = &t->node->plugin->ops;
+    t->active = true;
+    int32_t rc = operator_ops->activate(t->object, &r->error);
+    if (rc == PH_OK) {
+        rc = ask_plugin(t, ops, r);
     }
-    return node_kind(t->node) == PH_KIND_SOURCE ? sample_source(t, r) : PH_OK;
+    if (rc == PH_OK && node_kind(t->node) == PH_KIND_SOURCE) {
+        rc = sample_source(t, r);
+    }
+    operator_ops->deactivate(t->object);
+    t->active = false;
+    return rc;
 }
 
 int32_t check_operator(struct node *n, struct check_result *r)
 {
+    const struct ph_check_ops *ops = n->plugin->ops.get_extension(n->op, PH_EXTENSION_CHECK);
     struct task *t = n->tasks[0];
-    t->active = true;
-    int32_t rc = n->plugin->ops.activate(t->object, &r->error);
-    if (rc == PH_OK) {
-        rc = check_connected(t, r);
-    }
-    n->plugin->ops.deactivate(t->object);
-    t->active = false;
+    bool is_alone = ops != NULL && (ops->flags & PH_CHECK_ALONE) != 0;
+    int32_t rc = is_alone ? ask_plugin(t, ops, r) : check_connected(t, ops, r);
     if (rc == PH_OK) {
         return PH_OK;
     }

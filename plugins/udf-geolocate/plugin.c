@@ -4,8 +4,9 @@
 #include "probe.h"
 #include "state.h"
 
-static const struct ph_check_ops check_ops = {.size = (uint32_t)sizeof check_ops,
-                                              .check = probe_check};
+/* Activating makes the cache file. */
+static const struct ph_check_ops check_ops = {
+    .size = (uint32_t)sizeof check_ops, .flags = PH_CHECK_ALONE, .check = probe_check};
 
 static const void *get_extension(void *op, const char *id)
 {

@@ -312,7 +312,7 @@ static void print_check(void)
 {
     SIZE(ph_check_ops);
     MEMBER(ph_check_ops, size);
-    MEMBER(ph_check_ops, reserved);
+    MEMBER(ph_check_ops, flags);
     MEMBER(ph_check_ops, check);
 }
 

@@ -26,7 +26,7 @@ case_looking() {
     OUT=$RUN_DIR/looking.out
     produce --count 3000 --distinct 1000
     ARGS+=(--set rows/config/positions_table=looking_positions --set events/config/group=looking-group)
-    expect 'check finds everything in order' output_of 30 0 check
+    expect 'check finds everything in order' output_of 30 0 check --set "locate/config/cache_file=$STATE/places"
     expect 'four partitions, five records' out_says '^events: ok: .*4 partitions, 5 records decoded$'
     expect 'shows the five' out_counts 5 '^    {"ip":"'
     expect 'the API accepts connections' out_says '^locate: ok: .*accepts connections'
