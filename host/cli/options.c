@@ -20,6 +20,7 @@ enum {
     OPT_LIMIT,
     OPT_METRICS_LISTEN,
     OPT_STATE_DIR,
+    OPT_PRINT,
     OPT_JSON,
     OPT_MARKDOWN,
     OPT_VERSION
@@ -59,6 +60,8 @@ static const struct {
     {'v', "verbose", NULL, ON_MANIFEST, "say more"},
     {'q', "quiet", NULL, ON_MANIFEST, "say only warnings and errors"},
     {OPT_STATE_DIR, "state-dir", "DIR", ON_STATUS, "the state_dir of the pipeline to ask"},
+    {OPT_PRINT, "print", NULL, ON_VALIDATE,
+     "print the manifest with variables and --set in place and defaults filled in, secrets as ***"},
     {OPT_JSON, "json", NULL, ON_INSPECT | ON_PLUGIN | ON_STATUS, "print JSON"},
     {OPT_MARKDOWN, "markdown", NULL, ON_INSPECT, "print a reference page"},
     {'h', "help", NULL, ON_ALL, "print this and exit"},
@@ -190,6 +193,9 @@ static bool apply(struct options *o, int option, const char *value)
         return true;
     case OPT_STATE_DIR:
         o->state_dir = value;
+        return true;
+    case OPT_PRINT:
+        o->print = true;
         return true;
     case OPT_JSON:
         o->json = true;

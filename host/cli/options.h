@@ -42,6 +42,7 @@ struct options {
     const char *metrics_listen;
     bool to_terminal;
     uint64_t limit; /**< rows of each sink; 0 = none was given */
+    bool print;     /**< validate: the manifest as it is understood */
     bool json;
     bool markdown;
 };

@@ -4,9 +4,13 @@
 #include "job/check.h"
 #include "job/prepare.h"
 #include "job/run.h"
+#include "manifest/print.h"
 #include "manifest/secret.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+#define PRINT_MAX (64u << 20)
 
 struct job *command_prepare(const struct options *o, struct manifest **manifest, int *status)
 {
@@ -50,16 +54,37 @@ int command_run(const struct options *o)
     return status;
 }
 
+static bool print_manifest(const struct job *job)
+{
+    struct buf text;
+    const struct config **configs = calloc(job->node_count, sizeof *configs);
+    buf_init(&text, PRINT_MAX);
+    for (uint32_t i = 0; configs != NULL && i < job->node_count; i++) {
+        configs[i] = job->nodes[i].config;
+    }
+    bool ok = configs != NULL && manifest_print(job->manifest, configs, &text);
+    if (ok) {
+        (void)fwrite(text.data, 1, text.length, stdout);
+    } else {
+        log_write(PH_LOG_ERROR, NULL, "out of memory");
+    }
+    free((void *)configs);
+    buf_fini(&text);
+    return ok && fflush(stdout) == 0;
+}
+
 int command_validate(const struct options *o)
 {
     struct manifest *manifest = NULL;
     int status;
     struct job *job = command_prepare(o, &manifest, &status);
-    if (job != NULL) {
+    if (job != NULL && o->print) {
+        status = print_manifest(job) ? EXIT_STATUS_OK : EXIT_STATUS_FAILURE;
+    } else if (job != NULL) {
         (void)printf("%s: %s is valid: %u operators\n", o->path, manifest->pipeline,
                      manifest->operator_count);
+        status = EXIT_STATUS_OK;
     }
-    status = job != NULL ? EXIT_STATUS_OK : status;
     job_destroy(job);
     manifest_destroy(manifest);
     return status;

@@ -50,6 +50,7 @@ Options:
   -v, --verbose                    say more
   -q, --quiet                      say only warnings and errors
   --state-dir DIR                  the state_dir of the pipeline to ask
+  --print                          print the manifest with variables and --set in place and defaults filled in, secrets as ***
   --json                           print JSON
   --markdown                       print a reference page
   -h, --help                       print this and exit
@@ -159,6 +160,32 @@ printf 'P=two\n' >two.env
 chmod 600 one.env two.env
 check env-files 0 'good.json: two-one is valid: 2 operators' '' \
     validate good.json --set '/pipeline=${P}-${Q}' --env-file one.env --env-file two.env --plugin-dir "$PLUGINS"
+
+# ---- validate --print
+
+cat >print.json <<'END'
+{ "pipeline": "print", "description": "not for hunter2hunter2", "state_dir": "s", "parallelism": "${LANES:-2}", "operators": [
+  { "name": "e", "plugin": "source-kafka", "on_error": "skip",
+    "config": { "brokers": "b:1", "topic": "t",
+                "rdkafka": { "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "${KEY}", "sasl.password": "${PW}" } },
+    "format": { "json": { "fields": { "ip": "string" } } } },
+  { "name": "rows", "plugin": "sink-postgres", "input": "e",
+    "config": { "dsn": "postgresql://u:${PW}@h/db", "password": "${PW}", "table": "t" } } ] }
+END
+export KEY=the-key PW=hunter2hunter2
+check print 0 '\{
+  "pipeline": "print",
+  "description": "not for \*\*\*",
+  "state_dir": "@/s",
+  "parallelism": 3,
+  "operators": \[*"on_error": "skip",*"brokers": "b:1"*"sasl.username": "\*\*\*",*"sasl.password": "\*\*\*"*"dsn": "postgresql://u:\*\*\*?h/db",*"password": "\*\*\*"*"on_error": "dead_letter"*\],
+  "linger_ms": 0,*"interval_ms": 10000*"timeout_ms": 30000*"dead_letter": \{*"stop_above_percent": 50,
+    "file": "@/s/dead.jsonl"*\}' '' validate --print print.json --set /parallelism=3
+! grep -qE 'the-key|hunter2' out.txt || { echo 'FAILED print: a secret is shown'; FAILED=$((FAILED + 1)); }
+tr -d '\n' <out.txt | "$JSON_LINES" || { echo 'FAILED print: not JSON'; FAILED=$((FAILED + 1)); }
+cp out.txt again.json
+check print-again 0 "$(sed 's/[][*\\?{}]/\\&/g; s/@/?/g' out.txt)" '*a secret stands in the manifest*' validate --print again.json
+unset KEY PW
 
 # ---- errors as JSON, each with its place
 
