@@ -108,6 +108,7 @@ enum sink_step sink_recover(struct sink_driver *d)
     assert(ph_error_is_set(&d->error));
     d->ops->abort(d->task);
     d->written = 0;
+    d->has_announced = false;
     if ((d->error.flags & PH_ERR_RETRIABLE) == 0) {
         return sink_fail(d);
     }
@@ -254,6 +255,7 @@ static enum sink_step write_next(struct sink_driver *d)
     }
     d->full_ns = 0;
     d->written++;
+    d->has_announced = d->has_announced && batch->row_count == 0;
     return SINK_PROGRESS;
 }
 
@@ -335,12 +337,13 @@ static enum sink_step commit(struct sink_driver *d)
     }
     d->reach_count = epoch_reach(e, d->durable, d->reach);
     struct ph_epoch epoch = {.size = (uint32_t)sizeof epoch,
-                             .flags = d->input_ended && !e->is_cut ? (uint32_t)PH_EPOCH_FINAL : 0u,
+                             .flags = sink_more_flags(d),
                              .id = d->epoch_id,
                              .row_count = e->row_count,
                              .positions = d->reach,
                              .position_count = d->reach_count};
     d->rejected = 0;
+    d->has_announced = (epoch.flags & PH_EPOCH_MORE) != 0;
     d->commit_ns = d->env.now_ns(d->env.arg);
     d->answer = SINK_ANSWER_NONE;
     d->in_doubt = true;
@@ -392,14 +395,14 @@ static enum sink_step step_open(struct sink_driver *d)
         return empty ? record_too_large(d) : commit(d);
     }
     if (empty && d->input_ended) {
-        d->state = SINK_STATE_RELEASE;
-        return SINK_PROGRESS;
+        d->state = d->has_announced ? d->state : SINK_STATE_RELEASE;
+        return d->has_announced ? sink_more_take_back(d) : SINK_PROGRESS;
     }
     enum sink_step taken = take(d);
     if (taken == SINK_IDLE && !empty && epoch_is_due(d)) {
         return commit(d);
     }
-    return taken;
+    return taken == SINK_IDLE ? sink_more_rest(d) : taken;
 }
 
 static enum sink_step step_release(struct sink_driver *d)

@@ -97,12 +97,13 @@ struct sink_driver {
     uint32_t rejected; /**< rows set aside by the running call of write or commit */
     uint64_t epoch_id;
     enum sink_answer answer;
-    bool in_doubt;     /**< a commit of `reach` failed or its answer got lost */
-    int64_t opened_ns; /**< when the epoch got its first batch */
-    int64_t ended_ns;  /**< when the last commit was done */
-    int64_t commit_ns; /**< when the running commit was called */
-    int64_t cost_ns;   /**< smoothed duration of a commit */
-    int64_t full_ns;   /**< how long to wait for a sink that has no room */
+    bool has_announced; /**< PH_EPOCH_MORE, and no row was written since */
+    bool in_doubt;      /**< a commit of `reach` failed or its answer got lost */
+    int64_t opened_ns;  /**< when the epoch got its first batch */
+    int64_t ended_ns;   /**< when the last commit was done */
+    int64_t commit_ns;  /**< when the running commit was called */
+    int64_t cost_ns;    /**< smoothed duration of a commit */
+    int64_t full_ns;    /**< how long to wait for a sink that has no room */
     int64_t deadline_ns;
     int64_t retry_ns;
     struct backoff backoff;
@@ -152,6 +153,13 @@ enum sink_step sink_claim_step(struct sink_driver *d);
 enum sink_step sink_poison_handle(struct sink_driver *d);
 /** A part of the epoch is durable: what comes next may be larger. sink_poison.c */
 void sink_poison_committed(struct sink_driver *d);
+/** The flags of the epoch that is to be committed. sink_more.c */
+uint32_t sink_more_flags(const struct sink_driver *d);
+/** Nothing to take: waits for the rows that the last commit announced, but not for long.
+ * sink_more.c */
+enum sink_step sink_more_rest(struct sink_driver *d);
+/** They did not come: nothing stays begun for them. sink_more.c */
+enum sink_step sink_more_take_back(struct sink_driver *d);
 /** What to do after an operation of the sink has put d->error. */
 enum sink_step sink_recover(struct sink_driver *d);
 enum sink_step sink_fail(struct sink_driver *d);

@@ -64,6 +64,7 @@ enum sink_step sink_poison_handle(struct sink_driver *d)
     uint64_t records = epoch_count_records(d->epoch);
     d->ops->abort(d->task);
     d->written = 0;
+    d->has_announced = false;
     d->in_doubt = false;
     d->state = SINK_STATE_OPEN;
     if (d->rejected == 0) {

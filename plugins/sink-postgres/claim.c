@@ -320,6 +320,7 @@ static void warn_of_rows(struct sink_task *t, const struct ph_position *position
 int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partitions, uint32_t count,
                          struct ph_position *positions, struct ph_error *err)
 {
+    epoch_settle(t);
     if (!session_is_alive(&t->session) && connect_open(t, err) != PH_OK) {
         return PH_ERROR;
     }

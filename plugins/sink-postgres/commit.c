@@ -15,6 +15,7 @@ struct answers {
     bool is_moved;
     bool is_committed;
     bool wants_rows; /* the server is in COPY now */
+    bool is_ahead;   /* it is in the COPY of the next epoch */
     uint64_t copied_rows;
 };
 
@@ -49,13 +50,14 @@ static int32_t read_answers(struct sink_task *t, struct answers *a, struct ph_er
         } else if (status == PGRES_TUPLES_OK) {
             a->is_moved = true;
         } else if (status == PGRES_COPY_IN) {
-            a->wants_rows = true;
-        } else if (a->failure == NULL) {
+            a->is_ahead = a->is_committed;
+            a->wants_rows = !a->is_ahead;
+        } else if (a->failure == NULL && !a->is_committed) {
             a->failure = r;
             continue;
-        }
+        } /* what fails behind COMMIT is the next epoch's: its first write tells */
         PQclear(r);
-        if (a->wants_rows) {
+        if (status == PGRES_COPY_IN) {
             return PH_OK;
         }
     }
@@ -139,13 +141,16 @@ static int32_t add_move(struct sink_task *t, const struct ph_epoch *e, struct ph
 
 /*
  * Three shapes: positions only; all of a small epoch in one string, rows in its middle; the rest
- * of a large epoch, whose COPY must have succeeded first.
+ * of a large epoch, whose COPY must have succeeded first. Where more rows come, the last string
+ * goes on with the next epoch's BEGIN and COPY: the server ends a string at the first failure, so
+ * neither COMMIT nor these can follow a move that failed.
  */
 static int32_t run_commit(struct sink_task *t, const struct ph_epoch *e, struct answers *a,
                           struct ph_error *err)
 {
     struct sql *sql = &t->epoch.sql;
     bool has_rows = t->epoch.line_count > 0;
+    bool begins_next = t->epoch.is_copying && (e->flags & PH_EPOCH_MORE) != 0;
     if (t->epoch.is_copying) {
         if (end_copy(t, err) != PH_OK || read_answers(t, a, err) != PH_OK) {
             return PH_ERROR;
@@ -165,6 +170,9 @@ static int32_t run_commit(struct sink_task *t, const struct ph_epoch *e, struct 
     }
     if (has_rows) {
         sql_add(sql, "%sCOMMIT", e->position_count == 0 ? "" : "; ");
+    }
+    if (begins_next) {
+        sql_add(sql, "; BEGIN; %s", sql_text(&t->copy));
     }
     return send_end(t, a, err);
 }
@@ -192,22 +200,39 @@ static void note_commit(struct sink_task *t, const struct answers *a, int64_t be
     }
 }
 
+/* The epoch is durable. What its last string went on with may have failed, or the connection. */
+static void pass_on(struct sink_task *t, const struct answers *a, bool is_whole)
+{
+    epoch_clear(t);
+    t->epoch.is_copying = a->is_ahead;
+    if (!is_whole) {
+        connect_close(t);
+    } else if (!a->is_ahead) {
+        epoch_abort(t); /* nothing, where the connection is idle */
+    }
+}
+
 int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_error *err)
 {
     struct answers a = {0};
     int64_t begin_ns = t->sink->clock->monotonic_ns(t->task->host);
+    epoch_settle(t);
     if (t->epoch.line_count == 0 && e->position_count == 0) {
         epoch_clear(t);
         return PH_OK;
     }
-    int32_t result = run_commit(t, e, &a, err);
-    if (result == PH_OK && !is_complete(t, e, &a)) {
+    int32_t sent = run_commit(t, e, &a, err);
+    int32_t result = sent;
+    if (a.is_committed && sent != PH_OK) {
+        ph_error_clear(err); /* it hit the next epoch */
+        result = PH_OK;
+    } else if (result == PH_OK && !is_complete(t, e, &a)) {
         result = judge(t, &a, err);
     }
     if (result == PH_OK) {
         note_commit(t, &a, begin_ns);
         positions_moved(t, e);
-        epoch_clear(t);
+        pass_on(t, &a, sent == PH_OK);
     }
     PQclear(a.failure);
     return result;

@@ -2,7 +2,7 @@
 /*
  * Rows on their way to the server. A small epoch stays in the encoder until commit, which sends
  * everything in two round trips; a larger one opens its transaction with the first full piece, so
- * that the server works while rows still come.
+ * that the server works while rows still come, or finds it open: the commit before has begun it.
  */
 #include "errors.h"
 #include "sink.h"
@@ -196,6 +196,13 @@ static int32_t rewind_session(struct sink_task *t)
         return PH_ERROR;
     }
     return PQtransactionStatus(s->conn) == PQTRANS_IDLE ? PH_OK : PH_ERROR;
+}
+
+void epoch_settle(struct sink_task *t)
+{
+    if (t->epoch.is_copying && t->epoch.line_count == 0) {
+        epoch_abort(t);
+    }
 }
 
 void epoch_abort(struct sink_task *t)

@@ -142,6 +142,8 @@ int32_t epoch_send(struct sink_task *t, struct ph_error *err);
 /** Queues bytes for the server. */
 int32_t epoch_put(struct sink_task *t, struct ph_error *err);
 void epoch_abort(struct sink_task *t);
+/** Ends a COPY that the commit before has begun and that got no rows. */
+void epoch_settle(struct sink_task *t);
 void epoch_clear(struct sink_task *t);
 
 /* commit.c */

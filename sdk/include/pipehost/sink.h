@@ -17,7 +17,10 @@ extern "C" {
 #endif
 
 enum ph_epoch_flags {
-    PH_EPOCH_FINAL = 1u << 0 /**< the last one before the pipeline ends */
+    PH_EPOCH_FINAL = 1u << 0, /**< the last one before the pipeline ends */
+    /** Rows of the next one come at once, most likely: the sink may begin it along with this
+     * commit. The host calls write within 100 ms, or else abort, so that nothing stays begun. */
+    PH_EPOCH_MORE = 1u << 1
 };
 
 struct ph_epoch {

@@ -73,6 +73,7 @@ static void exact(struct rig *r, int64_t rows, int64_t epoch)
     int64_t next = claim_again(r);
     while (next < rows) {
         uint32_t count = (uint32_t)(rows - next < epoch ? rows - next : epoch);
+        r->epoch_flags = next + count < rows ? PH_EPOCH_MORE : PH_EPOCH_FINAL;
         if (exact_epoch(r, next, count) == PH_OK) {
             next += count;
             continue;
@@ -125,6 +126,7 @@ static void rate(struct rig *r, uint32_t epoch, int64_t seconds)
     int64_t begin_ns = harness_now_ns();
     int64_t end_ns = begin_ns + seconds * 1000000000;
     int64_t epochs = 0;
+    r->epoch_flags = PH_EPOCH_MORE;
     do {
         write_job_rows(r, b, epoch);
         must(r, rig_commit(r, 0, ++next), "commit");

@@ -9,6 +9,7 @@
 TCase *types_tests(void);
 TCase *poison_tests(void);
 TCase *owner_tests(void);
+TCase *ahead_tests(void);
 TCase *refusal_tests(void);
 
 #define assert_error(rig, kind, says)                                                              \

@@ -1,64 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who owns a position, and what becomes of an epoch when a connection breaks. */
-#include "live.h"
+#include "live_table.h"
 #include "proxy.h"
 
 #include <stdlib.h>
-
-/* Many enough that the epoch's COPY is open before commit. */
-#define LARGE 4000
-
-static const struct ph_field fields[] = {{"id", PH_TYPE_INT64, 0}, {"v", PH_TYPE_STRING, 0}};
-
-static struct ph_batch *rows(const struct rig *r, int64_t first, uint32_t count)
-{
-    struct harness_cell *cells = calloc(2 * count, sizeof *cells);
-    ck_assert_ptr_nonnull(cells);
-    for (uint32_t i = 0; i < count; i++) {
-        cells[2 * i] = (struct harness_cell)CELL_INT(first + i);
-        cells[2 * i + 1] = (struct harness_cell)CELL_TEXT("a text of more than twelve bytes");
-    }
-    struct ph_batch *b = harness_batch(&r->schema, cells, count);
-    free(cells);
-    return b;
-}
-
-static void open_at(struct rig *r, const char *dsn)
-{
-    rig_sql("CREATE TABLE IF NOT EXISTS live (id bigint, v text)");
-    rig_settings(r, "live");
-    if (dsn != NULL) {
-        rig_set(r, "dsn", dsn);
-    }
-    rig_open(r, fields, 2);
-}
-
-static int64_t claimed(struct rig *r)
-{
-    struct ph_position p;
-    assert_ok(r, rig_claim(r, 1, &p));
-    return p.next_offset;
-}
-
-static void assert_exact(int64_t count)
-{
-    ck_assert_int_eq(strtoll(rig_value("SELECT count(*) FROM live"), NULL, 10), count);
-    ck_assert_int_eq(strtoll(rig_value("SELECT count(DISTINCT id) FROM live"), NULL, 10), count);
-}
-
-static void write_epoch(struct rig *r, int64_t first, uint32_t count)
-{
-    struct ph_batch *b = rows(r, first, count);
-    assert_ok(r, rig_write(r, b));
-    assert_ok(r, rig_commit(r, 0, first + count));
-    harness_batch_release(b);
-}
 
 START_TEST(positions_begin_unknown_and_outlive_the_task)
 {
     struct rig r;
     struct ph_position p[3];
-    open_at(&r, NULL);
+    live_open(&r, NULL);
     assert_ok(&r, rig_claim(&r, 3, p));
     for (uint32_t i = 0; i < 3; i++) {
         ck_assert_uint_eq(p[i].partition_id, i);
@@ -67,7 +18,7 @@ START_TEST(positions_begin_unknown_and_outlive_the_task)
     struct ph_position moved[] = {{0, 0, 70}, {2, 0, 90}};
     assert_ok(&r, rig_commit_many(&r, moved, 2));
     rig_close(&r);
-    open_at(&r, NULL);
+    live_open(&r, NULL);
     assert_ok(&r, rig_claim(&r, 3, p));
     ck_assert_int_eq(p[0].next_offset, 70);
     ck_assert_int_eq(p[1].next_offset, -1);
@@ -82,13 +33,13 @@ END_TEST
 START_TEST(an_epoch_is_rows_and_positions_at_once)
 {
     struct rig r;
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
-    write_epoch(&r, 0, 1);
-    write_epoch(&r, 1, LARGE);
-    write_epoch(&r, 1 + LARGE, 3);
-    assert_exact(LARGE + 4);
-    ck_assert_int_eq(harness_counter(r.task, "rows"), LARGE + 4);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    live_write_epoch(&r, 0, 1);
+    live_write_epoch(&r, 1, LIVE_LARGE);
+    live_write_epoch(&r, 1 + LIVE_LARGE, 3);
+    live_assert_exact(LIVE_LARGE + 4);
+    ck_assert_int_eq(harness_counter(r.task, "rows"), LIVE_LARGE + 4);
     ck_assert_int_eq(harness_counter(r.task, "epochs"), 3);
     assert_ok(&r, rig_commit_many(&r, NULL, 0));
     ck_assert_int_eq(harness_counter(r.task, "epochs"), 3);
@@ -115,17 +66,17 @@ START_TEST(a_first_start_over_rows_is_said_once)
         "of this pipeline: this is its first start";
     struct rig r;
     rig_sql("CREATE TABLE live (id bigint, v text)");
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
     ck_assert_uint_eq(times_logged(&r, says), 0);
     rig_sql("INSERT INTO live VALUES (-1, 'from before')");
-    ck_assert_int_eq(claimed(&r), -1);
-    ck_assert_int_eq(claimed(&r), -1);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    ck_assert_int_eq(live_claimed(&r), -1);
     ck_assert_uint_eq(times_logged(&r, says), 1);
-    write_epoch(&r, 0, 1);
+    live_write_epoch(&r, 0, 1);
     rig_close(&r);
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), 1);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), 1);
     ck_assert_uint_eq(times_logged(&r, says), 0);
     rig_close(&r);
 }
@@ -135,23 +86,23 @@ static void take_over(uint32_t count)
 {
     struct rig a;
     struct rig b;
-    open_at(&a, NULL);
-    ck_assert_int_eq(claimed(&a), -1);
-    write_epoch(&a, 0, 10);
-    struct ph_batch *batch = rows(&a, 10, count);
+    live_open(&a, NULL);
+    ck_assert_int_eq(live_claimed(&a), -1);
+    live_write_epoch(&a, 0, 10);
+    struct ph_batch *batch = live_rows(&a, 10, count);
     assert_ok(&a, rig_write(&a, batch));
-    open_at(&b, NULL);
-    ck_assert_int_eq(claimed(&b), 10);
+    live_open(&b, NULL);
+    ck_assert_int_eq(live_claimed(&b), 10);
     ck_assert_int_eq(rig_commit(&a, 0, 10 + count), PH_ERROR);
     assert_error(&a, PH_ERR_FENCED, "was taken over by ");
     ck_assert(strstr(rig_error(&a)->text, " pid ") != NULL);
-    assert_exact(10);
+    live_assert_exact(10);
     rig_abort(&a);
     struct ph_position p;
     ck_assert_int_eq(rig_claim(&a, 1, &p), PH_ERROR);
     assert_error(&a, PH_ERR_FENCED, "was taken over by ");
-    write_epoch(&b, 10, count);
-    assert_exact(10 + count);
+    live_write_epoch(&b, 10, count);
+    live_assert_exact(10 + count);
     harness_batch_release(batch);
     rig_close(&a);
     rig_close(&b);
@@ -165,24 +116,24 @@ END_TEST
 
 START_TEST(an_owner_that_was_replaced_in_the_middle_of_copy_writes_no_more)
 {
-    take_over(LARGE);
+    take_over(LIVE_LARGE);
 }
 END_TEST
 
 START_TEST(a_position_that_somebody_moved_is_claimed_again)
 {
     struct rig r;
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
-    write_epoch(&r, 0, 10);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    live_write_epoch(&r, 0, 10);
     rig_sql("UPDATE pipehost_positions SET next_offset = 4");
-    struct ph_batch *b = rows(&r, 10, 5);
+    struct ph_batch *b = live_rows(&r, 10, 5);
     assert_ok(&r, rig_write(&r, b));
     ck_assert_int_eq(rig_commit(&r, 0, 15), PH_ERROR);
     assert_error(&r, PH_ERR_RETRIABLE, "is 4, where this process left 10");
-    assert_exact(10);
+    live_assert_exact(10);
     rig_abort(&r);
-    ck_assert_int_eq(claimed(&r), 4);
+    ck_assert_int_eq(live_claimed(&r), 4);
     harness_batch_release(b);
     rig_close(&r);
 }
@@ -192,9 +143,9 @@ START_TEST(a_position_that_somebody_deleted_is_not_made_up)
 {
     struct rig r;
     struct ph_position p;
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
-    write_epoch(&r, 0, 10);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    live_write_epoch(&r, 0, 10);
     rig_sql("DELETE FROM pipehost_positions");
     ck_assert_int_eq(rig_commit(&r, 0, 15), PH_ERROR);
     assert_error(&r, PH_ERR_RETRIABLE, "lost a row of this sink");
@@ -209,8 +160,8 @@ START_TEST(positions_of_another_cluster_are_refused)
 {
     struct rig r;
     struct ph_position p;
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
     rig_sql("UPDATE pipehost_positions SET cluster_id = 'cluster-2'");
     ck_assert_int_eq(rig_claim(&r, 1, &p), PH_ERROR);
     assert_error(&r, PH_ERR_CONFIG,
@@ -220,40 +171,17 @@ START_TEST(positions_of_another_cluster_are_refused)
 }
 END_TEST
 
-static void kill_backend(const char *where)
-{
-    ck_assert_str_eq(
-        rig_value("SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE "
-                  "application_name = 'pipehost/pipe/rows' AND %s",
-                  where),
-        "1");
-}
-
-/* After a retriable error: abort, claim, and the same epoch from where the claim says. */
-static void recover(struct rig *r, const struct ph_batch *b, int64_t first, int64_t end)
-{
-    rig_abort(r);
-    int64_t next = claimed(r);
-    if (next == first || (first == 0 && next == -1)) {
-        assert_ok(r, rig_write(r, b));
-        assert_ok(r, rig_commit(r, 0, end));
-    } else {
-        ck_assert_int_eq(next, end);
-    }
-    assert_exact(end);
-}
-
 START_TEST(a_backend_killed_in_copy_costs_nothing)
 {
     struct rig r;
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
-    struct ph_batch *b = rows(&r, 0, LARGE);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    struct ph_batch *b = live_rows(&r, 0, LIVE_LARGE);
     assert_ok(&r, rig_write(&r, b));
-    kill_backend("query LIKE '%%COPY%%'");
-    ck_assert_int_eq(rig_commit(&r, 0, LARGE), PH_ERROR);
+    live_kill_backend("query LIKE '%%COPY%%'");
+    ck_assert_int_eq(rig_commit(&r, 0, LIVE_LARGE), PH_ERROR);
     assert_error(&r, PH_ERR_RETRIABLE, "");
-    recover(&r, b, 0, LARGE);
+    live_recover(&r, b, 0, LIVE_LARGE);
     ck_assert_int_eq(harness_counter(r.task, "connects"), 2);
     harness_batch_release(b);
     rig_close(&r);
@@ -263,15 +191,15 @@ END_TEST
 START_TEST(a_backend_killed_between_epochs_costs_nothing)
 {
     struct rig r;
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
-    write_epoch(&r, 0, 5);
-    struct ph_batch *b = rows(&r, 5, 5);
-    kill_backend("true");
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    live_write_epoch(&r, 0, 5);
+    struct ph_batch *b = live_rows(&r, 5, 5);
+    live_kill_backend("true");
     assert_ok(&r, rig_write(&r, b));
     ck_assert_int_eq(rig_commit(&r, 0, 10), PH_ERROR);
     assert_error(&r, PH_ERR_RETRIABLE, "");
-    recover(&r, b, 5, 10);
+    live_recover(&r, b, 5, 10);
     harness_batch_release(b);
     rig_close(&r);
 }
@@ -281,19 +209,19 @@ static void break_commit(enum proxy_mode mode, uint32_t count, bool is_durable)
 {
     struct proxy *proxy = proxy_create(getenv("POSTGRES_URL"));
     struct rig r;
-    open_at(&r, proxy_url(proxy));
-    ck_assert_int_eq(claimed(&r), -1);
-    write_epoch(&r, 0, 3);
-    struct ph_batch *b = rows(&r, 3, count);
+    live_open(&r, proxy_url(proxy));
+    ck_assert_int_eq(live_claimed(&r), -1);
+    live_write_epoch(&r, 0, 3);
+    struct ph_batch *b = live_rows(&r, 3, count);
     proxy_set(proxy, mode);
     assert_ok(&r, rig_write(&r, b));
     ck_assert_int_eq(rig_commit(&r, 0, 3 + count), PH_ERROR);
     assert_error(&r, PH_ERR_RETRIABLE, "");
     ck_assert_int_eq(proxy_breaks(proxy), 1);
-    assert_exact(is_durable ? 3 + count : 3);
-    recover(&r, b, 3, 3 + count);
-    write_epoch(&r, 3 + count, 2);
-    assert_exact(5 + count);
+    live_assert_exact(is_durable ? 3 + count : 3);
+    live_recover(&r, b, 3, 3 + count);
+    live_write_epoch(&r, 3 + count, 2);
+    live_assert_exact(5 + count);
     harness_batch_release(b);
     rig_close(&r);
     proxy_destroy(proxy);
@@ -307,7 +235,7 @@ END_TEST
 
 START_TEST(a_commit_of_a_large_epoch_that_never_left_is_written_again)
 {
-    break_commit(PROXY_LOSE_COMMIT, LARGE, false);
+    break_commit(PROXY_LOSE_COMMIT, LIVE_LARGE, false);
 }
 END_TEST
 
@@ -319,7 +247,7 @@ END_TEST
 
 START_TEST(a_commit_of_a_large_epoch_whose_answer_was_lost_is_not_written_again)
 {
-    break_commit(PROXY_LOSE_COMMIT_ANSWER, LARGE, true);
+    break_commit(PROXY_LOSE_COMMIT_ANSWER, LIVE_LARGE, true);
 }
 END_TEST
 
@@ -328,15 +256,15 @@ START_TEST(a_claim_whose_answer_was_lost_is_no_take_over)
     struct proxy *proxy = proxy_create(getenv("POSTGRES_URL"));
     struct rig r;
     struct ph_position p;
-    open_at(&r, proxy_url(proxy));
-    ck_assert_int_eq(claimed(&r), -1);
-    write_epoch(&r, 0, 3);
+    live_open(&r, proxy_url(proxy));
+    ck_assert_int_eq(live_claimed(&r), -1);
+    live_write_epoch(&r, 0, 3);
     proxy_set(proxy, PROXY_LOSE_COMMIT_ANSWER);
     ck_assert_int_eq(rig_claim(&r, 1, &p), PH_ERROR);
     assert_error(&r, PH_ERR_RETRIABLE, "");
-    ck_assert_int_eq(claimed(&r), 3);
-    write_epoch(&r, 3, 3);
-    assert_exact(6);
+    ck_assert_int_eq(live_claimed(&r), 3);
+    live_write_epoch(&r, 3, 3);
+    live_assert_exact(6);
     rig_close(&r);
     proxy_destroy(proxy);
 }
@@ -347,9 +275,9 @@ START_TEST(a_server_that_is_away_while_running_is_retriable_until_it_is_back)
     struct proxy *proxy = proxy_create(getenv("POSTGRES_URL"));
     struct rig r;
     struct ph_position p;
-    open_at(&r, proxy_url(proxy));
-    ck_assert_int_eq(claimed(&r), -1);
-    struct ph_batch *b = rows(&r, 0, 5);
+    live_open(&r, proxy_url(proxy));
+    ck_assert_int_eq(live_claimed(&r), -1);
+    struct ph_batch *b = live_rows(&r, 0, 5);
     proxy_set(proxy, PROXY_REFUSE);
     assert_ok(&r, rig_write(&r, b));
     ck_assert_int_eq(rig_commit(&r, 0, 5), PH_ERROR);
@@ -360,7 +288,7 @@ START_TEST(a_server_that_is_away_while_running_is_retriable_until_it_is_back)
     ck_assert_int_eq(rig_write(&r, b), PH_ERROR);
     assert_error(&r, PH_ERR_RETRIABLE, "no connection to PostgreSQL");
     proxy_set(proxy, PROXY_PASS);
-    recover(&r, b, 0, 5);
+    live_recover(&r, b, 0, 5);
     harness_batch_release(b);
     rig_close(&r);
     proxy_destroy(proxy);
@@ -370,19 +298,15 @@ END_TEST
 START_TEST(a_lock_that_somebody_holds_is_retriable)
 {
     struct rig r;
-    open_at(&r, NULL);
-    rig_close(&r);
-    rig_settings(&r, "live");
-    rig_set(&r, "lock_timeout", "50ms");
-    rig_open(&r, fields, 2);
-    ck_assert_int_eq(claimed(&r), -1);
+    live_open_with(&r, "lock_timeout", "50ms");
+    ck_assert_int_eq(live_claimed(&r), -1);
     rig_sql("BEGIN; UPDATE pipehost_positions SET updated_at = now()");
     ck_assert_int_eq(rig_commit(&r, 0, 5), PH_ERROR);
     assert_error(&r, PH_ERR_RETRIABLE, "lock timeout");
     ck_assert_str_eq(rig_error(&r)->foreign_code, "55P03");
     rig_sql("ROLLBACK");
     rig_abort(&r);
-    ck_assert_int_eq(claimed(&r), -1);
+    ck_assert_int_eq(live_claimed(&r), -1);
     rig_close(&r);
 }
 END_TEST
@@ -390,13 +314,13 @@ END_TEST
 START_TEST(an_aborted_epoch_leaves_nothing_and_keeps_the_connection)
 {
     struct rig r;
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
-    struct ph_batch *b = rows(&r, 0, LARGE);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    struct ph_batch *b = live_rows(&r, 0, LIVE_LARGE);
     assert_ok(&r, rig_write(&r, b));
     rig_abort(&r);
-    write_epoch(&r, 0, 7);
-    assert_exact(7);
+    live_write_epoch(&r, 0, 7);
+    live_assert_exact(7);
     ck_assert_int_eq(harness_counter(r.task, "connects"), 1);
     harness_batch_release(b);
     rig_close(&r);
@@ -406,8 +330,8 @@ END_TEST
 START_TEST(a_stopping_host_ends_a_wait)
 {
     struct rig r;
-    open_at(&r, NULL);
-    ck_assert_int_eq(claimed(&r), -1);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
     rig_sql("BEGIN; UPDATE pipehost_positions SET updated_at = now()");
     r.task->is_cancelled = true;
     ck_assert_int_eq(rig_commit(&r, 0, 5), PH_ERROR);

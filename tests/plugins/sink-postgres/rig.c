@@ -16,16 +16,22 @@ static _Noreturn void give_up(const char *what, const char *why)
     abort();
 }
 
+PGconn *rig_connect(void)
+{
+    const char *const keywords[] = {"dbname", "user", "password", NULL};
+    const char *const values[] = {getenv("POSTGRES_URL"), getenv("POSTGRES_USER"),
+                                  getenv("POSTGRES_PASSWORD"), NULL};
+    PGconn *own = PQconnectdbParams(keywords, values, 1);
+    if (PQstatus(own) != CONNECTION_OK) {
+        give_up("connecting", PQerrorMessage(own));
+    }
+    return own;
+}
+
 PGconn *rig_connection(void)
 {
     if (connection == NULL) {
-        const char *const keywords[] = {"dbname", "user", "password", NULL};
-        const char *const values[] = {getenv("POSTGRES_URL"), getenv("POSTGRES_USER"),
-                                      getenv("POSTGRES_PASSWORD"), NULL};
-        connection = PQconnectdbParams(keywords, values, 1);
-        if (PQstatus(connection) != CONNECTION_OK) {
-            give_up("connecting", PQerrorMessage(connection));
-        }
+        connection = rig_connect();
         rig_sql("SET client_min_messages = error; SET timezone = 'UTC'");
     }
     return connection;
@@ -159,8 +165,11 @@ int32_t rig_write(struct rig *r, const struct ph_batch *b)
 int32_t rig_commit_many(struct rig *r, const struct ph_position *positions, uint32_t count)
 {
     static uint64_t id;
-    struct ph_epoch e = {
-        .size = (uint32_t)sizeof e, .id = ++id, .positions = positions, .position_count = count};
+    struct ph_epoch e = {.size = (uint32_t)sizeof e,
+                         .flags = r->epoch_flags,
+                         .id = ++id,
+                         .positions = positions,
+                         .position_count = count};
     return sink_of(r)->commit(r->task->self, &e, harness_error(r->host));
 }
 

@@ -16,6 +16,7 @@ struct rig {
     const struct ph_schema *inputs[1];
     struct harness_setting settings[RIG_SETTINGS];
     uint32_t setting_count;
+    uint32_t epoch_flags; /**< of the next commits */
 };
 
 /** The .so under test; set by main. */
@@ -23,6 +24,8 @@ extern const char *rig_plugin;
 
 /** The test's own connection, made at first use. */
 PGconn *rig_connection(void);
+/** One more, for the caller to finish. */
+PGconn *rig_connect(void);
 void rig_disconnect(void);
 /** Runs SQL; the test ends where it fails. */
 __attribute__((format(printf, 1, 2))) void rig_sql(const char *format, ...);

@@ -45,6 +45,9 @@ struct sim {
     bool end_given;
     bool waits_for_newcomer; /* the source may not begin with it yet */
     uint64_t commits;
+    uint64_t announced; /* commits with PH_EPOCH_MORE */
+    bool is_begun;      /* by the last of them, with nothing written since */
+    int64_t begun_ns;
 };
 
 static uint64_t draw(struct sim *s, uint64_t below)
@@ -252,6 +255,7 @@ static int32_t sim_write(void *task, const struct ph_batch *batch, struct ph_err
         }
     }
     s->staged[s->staged_count++] = batch;
+    s->is_begun = false;
     return PH_OK;
 }
 
@@ -314,6 +318,10 @@ static int32_t sim_commit(void *task, const struct ph_epoch *epoch, struct ph_er
     }
     apply(s, epoch);
     s->staged_count = 0;
+    s->is_begun = (epoch->flags & PH_EPOCH_MORE) != 0;
+    ck_assert(!s->is_begun || (epoch->flags & PH_EPOCH_FINAL) == 0);
+    s->announced += s->is_begun;
+    s->begun_ns = s->now_ns;
     return fate == FATE_LOST_ANSWER ? broken(err) : PH_OK;
 }
 
@@ -342,6 +350,15 @@ static int32_t sim_release_positions(void *task, struct ph_error *err)
 static void sim_abort(void *task)
 {
     ((struct sim *)task)->staged_count = 0;
+    ((struct sim *)task)->is_begun = false;
+}
+
+/* Nothing stays begun in an idle sink. */
+static void check_idle(const struct sim *s)
+{
+    const struct sink_driver *d = s->driver;
+    bool has_rows = d->written < d->epoch->ready; /* but the sink has no room */
+    ck_assert(!s->is_begun || has_rows || s->now_ns - s->begun_ns < 100 * CLOCK_NS_PER_MS);
 }
 
 /* ---- the driver's surroundings ---- */

@@ -21,6 +21,7 @@ static void process_start(struct sim *s)
                                      .max_batches = 16};
     s->my_fence = 0;
     s->staged_count = 0;
+    s->is_begun = false;
     s->end_given = false;
     s->waits_for_newcomer = false;
     memset(s->streams, 0, sizeof s->streams);
@@ -78,8 +79,10 @@ static bool process_run(struct sim *s, uint64_t steps_to_live)
         }
         switch (sink_driver_step(s->driver)) {
         case SINK_DONE:
+            ck_assert(!s->is_begun);
             return true;
         case SINK_IDLE:
+            check_idle(s);
             s->now_ns += CLOCK_NS_PER_MS;
             if (s->driver->deadline_ns > s->now_ns) {
                 s->now_ns = draw(s, 2) == 0 ? s->driver->deadline_ns : s->now_ns;
@@ -133,6 +136,7 @@ static void simulate(uint64_t seed, int with)
         process_end(s);
     }
     check_outcome(s);
+    ck_assert_uint_gt(s->announced, 0);
     if (with == UNNAMED) {
         /* 24 records are refused; one of at most 100 is found within seven halves and as many ends.
          */
