@@ -29,6 +29,49 @@ case_refused_rows() {
     expect 'the SQLSTATE is told for each' equals "$(grep -c '"operator":"rows".*"code":"23514"' "$DEAD")" 200
 }
 
+# What Postgres alone can judge, each between two good lines: CODE LINE.
+odd_lines() {
+    cat <<'END'
+22001 {"id":1,"name":"longer than eight"}
+23502 {"id":2,"name":null}
+23514 {"id":3,"name":"c","amount":-1}
+23505 {"id":1000,"name":"d"}
+22021 {"id":5,"name":"a\u0000b"}
+22P05 {"id":6,"name":"f","doc":{"a":"\u0000"}}
+22P02 {"id":7,"name":"g","doc":{"a":"\ud800"}}
+22P02 {"id":8,"name":"h","token":"no uuid"}
+json {"id":9,"name":"i"
+type {"id":10,"name":{}}
+missing {"name":"k"}
+END
+}
+
+case_bad_values() {
+    local n=0 code line
+    case_begin bad-values 0
+    psql_run "DROP TABLE $TABLE; CREATE TABLE $TABLE (id bigint UNIQUE, name varchar(8) NOT NULL, amount int CHECK (amount >= 0), doc jsonb, token uuid)"
+    while read -r code line; do
+        printf '{"id":%d,"name":"good","amount":1,"doc":{"a":[]}}\n%s\n' $((1000 + n)) "$line"
+        printf '%s\n' "$code" >&3
+        n=$((n + 1))
+    done < <(odd_lines) >"$STATE/lines" 3>"$STATE/codes"
+    cat >"$STATE/values.json" <<END
+{ "pipeline": "bad-values", "state_dir": "$STATE", "dead_letter": { "stop_above_percent": 100 }, "operators": [
+  { "name": "lines", "plugin": "source-file", "config": { "path": "$STATE/lines" },
+    "format": { "json": { "fields": { "id": { "type": "int64", "required": true }, "name": "string", "amount": "int32", "doc": "json", "token": "string" } } } },
+  { "name": "rows", "plugin": "sink-postgres", "input": "lines",
+    "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "$TABLE" } } ] }
+END
+    # shellcheck disable=SC2034 # lib.sh reads it
+    ARGS=("$STATE/values.json")
+    expect 'values that Postgres refuses do not stop it' exits_with 0 60
+    expect 'each has a dead letter with its code' equals "$(sed -n 's/.*"code":"\([^"]*\)".*/\1/p' "$DEAD" | sort | tr '\n' ' ')" \
+        "$(sort "$STATE/codes" | tr '\n' ' ')"
+    expect 'and the good neighbours are rows' equals "$(psql_run "SELECT string_agg(id::text, ' ' ORDER BY id) FROM $TABLE")" "$(seq -s ' ' 1000 $((999 + n)))"
+    expect 'the log tells each reason' equals "$(sed -n 's/.* warning: .* dead letters\?[^(]*(\([0-9A-Za-z]*\)): .*/\1/p' "$LOG" | sort -u | tr '\n' ' ')" \
+        "$(sort -u "$STATE/codes" | tr '\n' ' ')"
+}
+
 case_wrong_settings() {
     case_begin wrong-settings
     KAFKA_SECRET=wrong expect 'a wrong Kafka password exits with 78 at once' exits_with 78 15
