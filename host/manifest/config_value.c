@@ -207,7 +207,7 @@ static bool make_list(struct maker *k, struct ph_value *v)
 {
     size_t count = json_array_size(k->node);
     if (!json_is_array(k->node) || count > CONFIG_ITEMS_MAX) {
-        return refuse(k, "a list of at most %d texts", CONFIG_ITEMS_MAX);
+        return refuse(k, "a list of at most %d texts, such as [\"a\", \"b\"]", CONFIG_ITEMS_MAX);
     }
     struct ph_value *items = make_items(k, count);
     for (size_t i = 0; items != NULL && i < count; i++) {

@@ -183,10 +183,15 @@ static void add_at(struct manifest_errors *errs, struct manifest_messages *list,
     message_init(&made);
     append_clean(&made.text, m->path);
     const char *set = pointer == NULL ? NULL : origin_find_set(m->origin, pointer);
+    struct place place = {.found = true};
+    if (set == NULL && pointer != NULL && m->text != NULL) {
+        place = place_find(m->text, m->text_length, pointer);
+        /* What the text lacks may be there because a --set made something in it. */
+        set = place.found ? NULL : origin_find_set_below(m->origin, pointer);
+    }
     if (set != NULL || pointer == NULL || m->text == NULL) {
         add_without_place(&made, m, pointer, set, sentence);
     } else {
-        struct place place = place_find(m->text, m->text_length, pointer);
         size_t offset = spot == MANIFEST_AT_KEY ? place.key_offset : place.value_offset;
         add_at_offset(&made, m, pointer, offset, sentence);
     }

@@ -141,3 +141,14 @@ const char *origin_find_set(const struct manifest_origin *o, const char *pointer
     }
     return NULL;
 }
+
+const char *origin_find_set_below(const struct manifest_origin *o, const char *pointer)
+{
+    size_t length = strlen(pointer);
+    for (const struct set *s = o == NULL ? NULL : o->sets; s != NULL; s = s->next) {
+        if (strncmp(s->pointer, pointer, length) == 0 && s->pointer[length] == '/') {
+            return s->shown;
+        }
+    }
+    return NULL;
+}

@@ -39,4 +39,7 @@ __attribute__((warn_unused_result)) bool origin_add_set(struct manifest_origin *
 /** The address of the --set that a pointer's value comes from, or null. o may be null. */
 const char *origin_find_set(const struct manifest_origin *o, const char *pointer);
 
+/** The address of a --set that made something below the pointer, or null. o may be null. */
+const char *origin_find_set_below(const struct manifest_origin *o, const char *pointer);
+
 #endif

@@ -124,8 +124,11 @@ static json_t *make_value(struct set *s)
         json_error_t error;
         value = json_loads(s->value, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
         if (value == NULL) {
-            (void)fail(s, "the value begins like JSON and is not: fault at column %d",
-                       error.column);
+            (void)fail(
+                s,
+                "the value begins like JSON and is not: fault at column %d; texts in it stand in "
+                "double quotes",
+                error.column);
         }
     }
     if (value != NULL && !mark_strings(s, value)) {
@@ -149,14 +152,29 @@ static bool next_segment(struct set *s, const char **at, char *out, size_t size)
     return true;
 }
 
+/* RFC 6901: no leading zero. */
 static bool parse_index(const char *segment, size_t count, size_t *index)
 {
     int64_t value;
-    if (!reader_parse_integer(segment, &value) || value < 0 || (size_t)value >= count) {
+    if ((segment[0] == '0' && segment[1] != '\0') || !reader_parse_integer(segment, &value) ||
+        value < 0 || (size_t)value >= count) {
         return false;
     }
     *index = (size_t)value;
     return true;
+}
+
+static bool leads_nowhere(struct set *s, const json_t *parent, const char *segment)
+{
+    size_t count = json_array_size(parent);
+    if (!json_is_array(parent)) {
+        return fail(s, "\"%.64s\" leads nowhere: there is no object or list above it", segment);
+    }
+    if (count == 0) {
+        return fail(s, "\"%.64s\" leads nowhere: the list is empty; - adds an item", segment);
+    }
+    return fail(s, "\"%.64s\" leads nowhere: the list's items are 0 to %zu, and - adds one",
+                segment, count - 1);
 }
 
 /* The child to go on in; an object that lacks it gets an empty one. */
@@ -177,8 +195,17 @@ static json_t *step(struct set *s, json_t *parent, const char *segment)
     if (json_is_array(parent) && parse_index(segment, json_array_size(parent), &index)) {
         return json_array_get(parent, index);
     }
-    (void)fail(s, "\"%.64s\" leads nowhere", segment);
+    (void)leads_nowhere(s, parent, segment);
     return NULL;
+}
+
+/* Takes the value. Errors will know the new item by its index. */
+static bool append(struct set *s, json_t *parent, json_t *value)
+{
+    char *end = s->pointer + strlen(s->pointer) - 1;
+    (void)snprintf(end, sizeof s->pointer - (size_t)(end - s->pointer), "%zu",
+                   json_array_size(parent));
+    return json_array_append_new(parent, value) == 0 || reader_no_memory(s->r);
 }
 
 /* Takes the value. */
@@ -189,11 +216,14 @@ static bool put(struct set *s, json_t *parent, const char *segment, json_t *valu
         return json_object_set_new(parent, segment, value) == 0 ||
                fail(s, "the address is not UTF-8, or memory ran out");
     }
+    if (json_is_array(parent) && strcmp(segment, "-") == 0) {
+        return append(s, parent, value);
+    }
     if (json_is_array(parent) && parse_index(segment, json_array_size(parent), &index)) {
         return json_array_set_new(parent, index, value) == 0 || reader_no_memory(s->r);
     }
     json_decref(value);
-    return fail(s, "\"%.64s\" leads nowhere", segment);
+    return leads_nowhere(s, parent, segment);
 }
 
 /* The object or array that the address's last segment, left in segment, belongs to; or null. */

@@ -157,8 +157,9 @@ START_TEST(wrong_types_are_told)
     assert_refused_at("{\"any\":\"1\"}", 8, "/any: \"any\" must be a whole number");
     assert_refused_at("{\"ratio\":\"1\"}", 10, "/ratio: \"ratio\" must be a number");
     assert_refused_at("{\"file\":\"\"}", 9, "/file: \"file\" must be a path in quotes");
-    assert_refused_at("{\"columns\":\"a\"}", 12,
-                      "/columns: \"columns\" must be a list of at most 1024 texts");
+    assert_refused_at(
+        "{\"columns\":\"a\"}", 12,
+        "/columns: \"columns\" must be a list of at most 1024 texts, such as [\"a\", \"b\"]");
     assert_refused_at("{\"columns\":[\"a\",5]}", 12,
                       "/columns: \"columns\" must be a list of texts in quotes, and item 2 is not "
                       "one");

@@ -108,6 +108,30 @@ START_TEST(a_fault_in_a_value_names_the_set)
 }
 END_TEST
 
+START_TEST(a_fault_in_what_a_set_made_names_the_set)
+{
+    assert_set_refused(
+        "/checkpont/interval_ms=1",
+        "m.json: --set /checkpont/interval_ms: unknown key \"checkpont\", did you mean "
+        "\"checkpoint\"?");
+    assert_set_refused("rows/input/-=nobody",
+                       "m.json: --set rows/input/-: there is no operator \"nobody\"");
+}
+END_TEST
+
+START_TEST(a_dash_adds_an_item_to_a_list)
+{
+    static const char *const sets[] = {"rows/config/columns=[]", "rows/config/columns/-=a",
+                                       "rows/config/columns/-=b", "rows/config/columns/0=c"};
+    struct manifest *m = load_with(TEXT, (struct manifest_options){.sets = sets, .set_count = 4});
+    const json_t *columns = json_object_get(m->operators[1].config, "columns");
+    ck_assert_uint_eq(json_array_size(columns), 2);
+    ck_assert_str_eq(json_string_value(json_array_get(columns, 0)), "c");
+    ck_assert_str_eq(json_string_value(json_array_get(columns, 1)), "b");
+    manifest_destroy(m);
+}
+END_TEST
+
 START_TEST(wrong_addresses_are_told_without_the_value)
 {
     const char *usage = "--set needs OPERATOR/pointer=value or /pointer=value, for example --set "
@@ -119,16 +143,28 @@ START_TEST(wrong_addresses_are_told_without_the_value)
                        "\"events\"?");
     assert_set_refused("events=sesame", "--set events: an address is OPERATOR/pointer or /pointer");
     assert_set_refused("/=sesame", "--set /: an address is OPERATOR/pointer or /pointer");
-    assert_set_refused("/operators/7/name=sesame", "--set /operators/7/name: \"7\" leads nowhere");
-    assert_set_refused("rows/config/a/b=sesame", "--set rows/config/a/b: \"b\" leads nowhere");
-    assert_set_refused("rows/input/1=sesame", "--set rows/input/1: \"1\" leads nowhere");
+    assert_set_refused("/operators/7/name=sesame",
+                       "--set /operators/7/name: \"7\" leads nowhere: the list's items are 0 to 1, "
+                       "and - adds one");
+    assert_set_refused(
+        "rows/config/a/b=sesame",
+        "--set rows/config/a/b: \"b\" leads nowhere: there is no object or list above it");
+    assert_set_refused(
+        "rows/input/1=sesame",
+        "--set rows/input/1: \"1\" leads nowhere: the list's items are 0 to 0, and - "
+        "adds one");
+    assert_set_refused(
+        "/operators/00/name=sesame",
+        "--set /operators/00/name: \"00\" leads nowhere: the list's items are 0 to 1, "
+        "and - adds one");
 }
 END_TEST
 
 START_TEST(wrong_values_are_told_without_the_value)
 {
     assert_set_refused("/memory={\"limit_mib\":sesame}",
-                       "--set /memory: the value begins like JSON and is not: fault at column 19");
+                       "--set /memory: the value begins like JSON and is not: fault at column 19; "
+                       "texts in it stand in double quotes");
     assert_set_refused("/description=\xff", "--set /description: the value is not UTF-8");
 }
 END_TEST
@@ -159,6 +195,8 @@ int main(void)
                                   variables_in_it_are_replaced,
                                   the_last_one_counts,
                                   a_fault_in_a_value_names_the_set,
+                                  a_fault_in_what_a_set_made_names_the_set,
+                                  a_dash_adds_an_item_to_a_list,
                                   wrong_addresses_are_told_without_the_value,
                                   wrong_values_are_told_without_the_value,
                                   depth_is_bounded};
