@@ -18,6 +18,8 @@ enum {
     OPT_FAIL_ON_DEAD_LETTER,
     OPT_TO_TERMINAL,
     OPT_LIMIT,
+    OPT_LIVE,
+    OPT_NO_LIVE,
     OPT_METRICS_LISTEN,
     OPT_STATE_DIR,
     OPT_PRINT,
@@ -52,6 +54,8 @@ static const struct {
     {OPT_LOG_FORMAT, "log-format", "text|json", ON_MANIFEST, "how lines on stderr look"},
     {OPT_FAIL_ON_DEAD_LETTER, "fail-on-dead-letter", NULL, ON_RUN,
      "exit 1 when a record was set aside"},
+    {OPT_LIVE, "live", NULL, ON_RUN, "show the live view also with --quiet or a JSON log"},
+    {OPT_NO_LIVE, "no-live", NULL, ON_RUN, "show no live view on a terminal"},
     {OPT_METRICS_LISTEN, "metrics-listen", "[ADDR:]PORT", ON_RUN,
      "serve /metrics, /health and /ready by HTTP, on loopback unless ADDR is given"},
     {OPT_TO_TERMINAL, "to-terminal", NULL, ON_RUN,
@@ -188,6 +192,14 @@ static bool apply(struct options *o, int option, const char *value)
         return true;
     case OPT_LIMIT:
         return set_limit(o, value);
+    case OPT_LIVE:
+        o->live = true;
+        o->no_live = false;
+        return true;
+    case OPT_NO_LIVE:
+        o->live = false;
+        o->no_live = true;
+        return true;
     case OPT_METRICS_LISTEN:
         o->metrics_listen = value;
         return true;
@@ -293,6 +305,9 @@ bool options_parse(struct options *o, int argc, char **argv)
         if (!allowed(o, seen[i])) {
             return false;
         }
+    }
+    if (o->live && isatty(STDERR_FILENO) != 1) {
+        return usage("--live needs a terminal at stderr");
     }
     if (o->limit != 0 && !o->to_terminal) {
         return usage("--limit goes with --to-terminal");

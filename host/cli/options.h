@@ -40,6 +40,8 @@ struct options {
     int32_t log_level;
     bool fail_on_dead_letter;
     const char *metrics_listen;
+    bool live;
+    bool no_live;
     bool to_terminal;
     uint64_t limit; /**< rows of each sink; 0 = none was given */
     bool print;     /**< validate: the manifest as it is understood */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include "cli/view.h"
 #include "job/check.h"
 #include "job/prepare.h"
 #include "job/run.h"
@@ -40,15 +41,32 @@ struct job *command_prepare(const struct options *o, struct manifest **manifest,
     return job;
 }
 
+/* Rows on the terminal are what a preview is for: a view would only push them up. */
+static bool wants_view(const struct options *o)
+{
+    bool is_fit =
+        !o->to_terminal && o->log_format == LOG_FORMAT_TEXT && o->log_level >= PH_LOG_INFO;
+    return o->live || (is_fit && !o->no_live);
+}
+
+static int run(struct job *job, const struct options *o)
+{
+    struct view *view = wants_view(o) && view_is_possible() ? view_create() : NULL;
+    const struct job_run_options options = {.fail_on_dead_letter = o->fail_on_dead_letter,
+                                            .summary_as_object = o->log_format == LOG_FORMAT_JSON,
+                                            .metrics_listen = o->metrics_listen,
+                                            .view = view_job(view)};
+    int status = job_run(job, &options);
+    view_destroy(view);
+    return status;
+}
+
 int command_run(const struct options *o)
 {
     struct manifest *manifest = NULL;
     int status;
     struct job *job = command_prepare(o, &manifest, &status);
-    const struct job_run_options run = {.fail_on_dead_letter = o->fail_on_dead_letter,
-                                        .summary_as_object = o->log_format == LOG_FORMAT_JSON,
-                                        .metrics_listen = o->metrics_listen};
-    status = job != NULL ? job_run(job, &run) : status;
+    status = job != NULL ? run(job, o) : status;
     job_destroy(job);
     manifest_destroy(manifest);
     return status;

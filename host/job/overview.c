@@ -28,6 +28,12 @@ static void open_control(struct overview *o)
     }
 }
 
+static void draw(struct overview *o)
+{
+    const struct job_view *view = o->options->view;
+    o->is_viewed = view != NULL && view->draw(view->arg, o->stats);
+}
+
 static int32_t open_metrics(struct overview *o, struct ph_error *err)
 {
     if (o->options->metrics_listen == NULL) {
@@ -56,7 +62,11 @@ int32_t overview_init(struct overview *o, struct job *job, const struct job_run_
     open_control(o);
     o->next_second_ns = o->stats->started_ns + CLOCK_NS_PER_S;
     o->next_lines_ns = o->stats->started_ns + REPORT_INTERVAL_NS;
-    return open_metrics(o, err);
+    if (open_metrics(o, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    draw(o);
+    return PH_OK;
 }
 
 void overview_fini(struct overview *o)
@@ -91,8 +101,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t overview_due_ns(const struct overview *o)
 {
-    int64_t at_ns = earlier(o->next_second_ns, o->next_lines_ns);
-    at_ns = earlier(at_ns, notify_due_ns(&o->notify));
+    int64_t at_ns = earlier(o->next_second_ns, notify_due_ns(&o->notify));
     at_ns = o->control != NULL ? earlier(at_ns, control_socket_due_ns(o->control)) : at_ns;
     return o->metrics != NULL ? earlier(at_ns, metrics_server_due_ns(o->metrics)) : at_ns;
 }
@@ -105,31 +114,37 @@ static enum stats_state state_of(const struct job *job, bool started)
                                          : STATS_STARTING;
 }
 
-/* Rates want a time that is long enough to reckon with: a second's snapshot stays until the next.
- */
+static void write_lines(struct overview *o)
+{
+    stats_rates(o->stats, &o->lines);
+    if (o->stats->state != STATS_STARTING && !o->is_viewed) {
+        report_write(o->stats);
+    }
+    stats_base_set(&o->lines, o->stats);
+}
+
+/* Rates want a time that is long enough to reckon with: what is taken here stays for a second. */
 static void take(struct overview *o, int64_t now_ns)
 {
-    measure_take(o->job, o->stats);
-    if (now_ns >= o->next_lines_ns) {
-        stats_rates(o->stats, &o->lines);
-        if (o->stats->state != STATS_STARTING) {
-            report_write(o->stats);
-        }
-        stats_base_set(&o->lines, o->stats);
-        o->next_lines_ns = now_ns + REPORT_INTERVAL_NS;
-    }
-    stats_rates(o->stats, &o->second);
-    if (now_ns >= o->next_second_ns) {
-        stats_base_set(&o->second, o->stats);
+    o->next_second_ns += CLOCK_NS_PER_S;
+    if (o->next_second_ns <= now_ns) {
         o->next_second_ns = now_ns + CLOCK_NS_PER_S;
     }
+    measure_take(o->job, o->stats);
+    if (now_ns >= o->next_lines_ns) {
+        o->next_lines_ns += REPORT_INTERVAL_NS;
+        write_lines(o);
+    }
+    stats_rates(o->stats, &o->second);
+    stats_base_set(&o->second, o->stats);
+    draw(o);
 }
 
 void overview_serve(struct overview *o, bool started)
 {
     int64_t now_ns = clock_monotonic_ns();
     o->stats->state = state_of(o->job, started);
-    if (now_ns >= o->next_second_ns || now_ns >= o->next_lines_ns) {
+    if (now_ns >= o->next_second_ns) {
         take(o, now_ns);
     }
     if (o->control != NULL) {
@@ -141,8 +156,17 @@ void overview_serve(struct overview *o, bool started)
     notify_tell(&o->notify, o->stats);
 }
 
+void overview_hide(struct overview *o)
+{
+    if (o->options->view != NULL) {
+        o->options->view->end(o->options->view->arg);
+        o->is_viewed = false;
+    }
+}
+
 void overview_end(struct overview *o, bool drained)
 {
+    overview_hide(o);
     o->stats->state = STATS_STOPPING;
     measure_take(o->job, o->stats);
     stats_rates(o->stats, &o->lines);

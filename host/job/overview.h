@@ -25,6 +25,7 @@ struct overview {
     struct notify notify;
     struct stats_base second; /**< of the last second, which the live view and status show */
     struct stats_base lines;  /**< of the last lines in the log */
+    bool is_viewed;
     int64_t next_second_ns;
     int64_t next_lines_ns;
 };
@@ -40,6 +41,8 @@ uint32_t overview_fds(const struct overview *o, struct pollfd fds[OVERVIEW_FDS_M
 /** When overview_serve has something to do at the latest, monotonic. */
 int64_t overview_due_ns(const struct overview *o);
 void overview_serve(struct overview *o, bool started);
+/** Ends the live view: the process is about to end. */
+void overview_hide(struct overview *o);
 /** The summary, when no worker runs any more. */
 void overview_end(struct overview *o, bool drained);
 

@@ -190,6 +190,7 @@ static const struct task *find_stuck(const struct control *c)
 static void end_process(struct control *c)
 {
     const struct task *stuck = find_stuck(c);
+    overview_hide(&c->overview);
     log_write(PH_LOG_ERROR, stuck != NULL ? stuck->node->manifest->name : NULL,
               "the plugin does not return from a call: the process ends without it");
     (void)exit_status(c, false); /* says why it was to stop */

@@ -13,11 +13,20 @@ enum job_exit {
     JOB_EXIT_CONFIG = 78
 };
 
+/** Somebody who shows a job while it runs. [control] */
+struct job_view {
+    void *arg;
+    /** Each second. True: it is seen, so that the log need not say the same. */
+    bool (*draw)(void *arg, const struct stats *s);
+    void (*end)(void *arg); /**< nothing follows but the last lines of the log; may come twice */
+};
+
 /** What a caller may ask for besides the manifest. */
 struct job_run_options {
-    bool fail_on_dead_letter;   /**< JOB_EXIT_FAILURE when anything was set aside */
-    bool summary_as_object;     /**< the log is JSON */
-    const char *metrics_listen; /**< where the metrics page listens, null = nowhere */
+    bool fail_on_dead_letter;    /**< JOB_EXIT_FAILURE when anything was set aside */
+    bool summary_as_object;      /**< the log is JSON */
+    const char *metrics_listen;  /**< where the metrics page listens, null = nowhere */
+    const struct job_view *view; /**< null = none */
 };
 
 /**

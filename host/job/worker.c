@@ -160,9 +160,14 @@ static void *run(void *arg)
 
 int32_t worker_start(struct worker *w, struct ph_error *err)
 {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all);
+    /* What a fault raises must come to whoever puts the terminal in order. */
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        (void)sigdelset(&all, faults[i]);
+    }
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&w->thread, NULL, run, w);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

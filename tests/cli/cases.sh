@@ -44,6 +44,8 @@ Options:
   --set OPERATOR/POINTER=VALUE     change one value of the manifest, "events/config/topic=t" or "/parallelism=3" (repeatable)
   --log-format text|json           how lines on stderr look
   --fail-on-dead-letter            exit 1 when a record was set aside
+  --live                           show the live view also with --quiet or a JSON log
+  --no-live                        show no live view on a terminal
   --metrics-listen \[ADDR:\]PORT     serve /metrics, /health and /ready by HTTP, on loopback unless ADDR is given
   --to-terminal                    print the rows instead of writing them to the sinks; keeps no positions and writes no file
   --limit N                        with --to-terminal: end after N rows of each sink
