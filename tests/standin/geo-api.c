@@ -31,7 +31,7 @@
 
 static const char help[] =
     "usage: geo-api [--port N] [--cert FILE --key FILE] [--require-key KEY] [--delay-ms N]\n"
-    "               [--fail-percent N --fail-status N] [--quota N] [--count-file FILE]\n"
+    "               [--fail-percent N --fail-status N] [--quota N[/s]] [--count-file FILE]\n"
     "\n"
     "Answers GET /?ip=ADDRESS&key=KEY as api.ip2location.io does, at 127.0.0.1.\n"
     "  --port N          0 (default) takes a free one; \"listening on PORT\" is printed when it "
@@ -40,7 +40,9 @@ static const char help[] =
     "  --require-key K   any other key gets 401\n"
     "  --delay-ms N      answers so much later\n"
     "  --fail-percent N  so many of the addresses (always the same ones) get --fail-status (500)\n"
-    "  --quota N         after N answers 401, until GET /refill\n"
+    "  --quota N         after N answers 401, until GET /refill; X-RateLimit-Remaining counts "
+    "down\n"
+    "  --quota N/s       after N answers in a second 429 with Retry-After: 1\n"
     "  --count-file F    writes at its end what GET /stats gives\n";
 
 struct options {
@@ -49,6 +51,7 @@ struct options {
     uint32_t fail_percent;
     unsigned int fail_status;
     int64_t quota; /* -1: none */
+    bool quota_is_per_second;
     const char *required_key;
     const char *count_file;
     const char *cert_file;
@@ -62,6 +65,7 @@ struct server {
     struct delays delays;
     uint64_t connections;
     uint64_t quota_used;
+    int64_t quota_second; /* in which that was used */
     char cert_pem[MAX_FILE_BYTES];
     char key_pem[MAX_FILE_BYTES];
 };
@@ -76,8 +80,14 @@ static int64_t now_ns(void)
     return ts.tv_sec * 1000 * NS_PER_MS + ts.tv_nsec;
 }
 
+/* A header line beside the usual ones; no value: none. */
+struct extra {
+    const char *name;
+    char value[24];
+};
+
 static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int status,
-                             const char *text, size_t len)
+                             const struct extra *extra, const char *text, size_t len)
 {
     /* The library's copy is freed with the response; it has no other way for text that differs per
      * request. */
@@ -88,6 +98,9 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int sta
     }
     enum MHD_Result result =
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    if (result == MHD_YES && extra != NULL && extra->value[0] != '\0') {
+        result = MHD_add_response_header(response, extra->name, extra->value);
+    }
     if (result == MHD_YES) {
         result = MHD_queue_response(connection, status, response);
     }
@@ -95,8 +108,9 @@ static enum MHD_Result reply(struct MHD_Connection *connection, unsigned int sta
     return result;
 }
 
-__attribute__((format(printf, 3, 4))) static enum MHD_Result reply_format(
-    struct MHD_Connection *connection, unsigned int status, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static enum MHD_Result reply_format(
+    struct MHD_Connection *connection, unsigned int status, const struct extra *extra,
+    const char *format, ...)
 {
     char text[MAX_ANSWER_BYTES];
     va_list args;
@@ -106,13 +120,13 @@ __attribute__((format(printf, 3, 4))) static enum MHD_Result reply_format(
     if (len < 0 || (size_t)len >= sizeof text) {
         return MHD_NO;
     }
-    return reply(connection, status, text, (size_t)len);
+    return reply(connection, status, extra, text, (size_t)len);
 }
 
 static enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned int status, int code,
                                    const char *message)
 {
-    return reply_format(connection, status,
+    return reply_format(connection, status, NULL,
                         "{\"error\":{\"error_code\":%d,\"error_message\":\"%s\"}}", code, message);
 }
 
@@ -131,9 +145,29 @@ static bool is_address(const char *text)
     return inet_pton(AF_INET, text, parsed) == 1 || inet_pton(AF_INET6, text, parsed) == 1;
 }
 
+static bool take_quota(struct server *s)
+{
+    int64_t second = now_ns() / (1000 * NS_PER_MS);
+    if (s->options.quota_is_per_second && second != s->quota_second) {
+        s->quota_second = second;
+        s->quota_used = 0;
+    }
+    return s->options.quota < 0 || s->quota_used++ < (uint64_t)s->options.quota;
+}
+
+static struct extra quota_left(const struct server *s)
+{
+    struct extra extra = {.name = "X-RateLimit-Remaining"};
+    if (s->options.quota >= 0) {
+        snprintf(extra.value, sizeof extra.value, "%" PRId64,
+                 s->options.quota - (int64_t)s->quota_used);
+    }
+    return extra;
+}
+
 static bool key_is_good(struct server *s, struct MHD_Connection *connection)
 {
-    if (s->options.quota >= 0 && s->quota_used++ >= (uint64_t)s->options.quota) {
+    if (!s->options.quota_is_per_second && !take_quota(s)) {
         return false;
     }
     if (s->options.required_key == NULL) {
@@ -148,6 +182,12 @@ static enum MHD_Result answer_lookup(struct server *s, struct MHD_Connection *co
     const char *ip = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "ip");
     size_t ip_len = ip != NULL ? strnlen(ip, MAX_IP_BYTES) : 0;
     counts_add(&s->counts, geo_hash(ip != NULL ? ip : "", ip_len));
+    if (s->options.quota_is_per_second && !take_quota(s)) {
+        static const struct extra wait = {"Retry-After", "1"};
+        return reply_format(connection, MHD_HTTP_TOO_MANY_REQUESTS, &wait,
+                            "{\"error\":{\"error_code\":10005,\"error_message\":\"Too many "
+                            "requests.\"}}");
+    }
     /* The service has one code for a bad key and for an empty account. */
     if (!key_is_good(s, connection)) {
         return reply_error(connection, MHD_HTTP_UNAUTHORIZED, 10001,
@@ -160,8 +200,9 @@ static enum MHD_Result answer_lookup(struct server *s, struct MHD_Connection *co
         return reply_error(connection, s->options.fail_status, 10000, "Something went wrong.");
     }
     struct geo_answer answer;
+    struct extra left = quota_left(s);
     geo_answer(ip, ip_len, &answer);
-    return reply_format(connection, MHD_HTTP_OK,
+    return reply_format(connection, MHD_HTTP_OK, &left,
                         "{\"ip\":\"%s\",\"country_code\":\"%s\",\"country_name\":\"%s\","
                         "\"region_name\":\"%s\",\"city_name\":\"%s\",\"latitude\":0.5,"
                         "\"longitude\":-0.5,\"zip_code\":\"-\",\"time_zone\":\"+00:00\","
@@ -191,11 +232,11 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     if (strcmp(url, "/stats") == 0) {
         char text[MAX_ANSWER_BYTES];
         int len = format_stats(s, text, sizeof text);
-        return reply(connection, MHD_HTTP_OK, text, (size_t)len);
+        return reply(connection, MHD_HTTP_OK, NULL, text, (size_t)len);
     }
     if (strcmp(url, "/refill") == 0) {
         s->quota_used = 0;
-        return reply(connection, MHD_HTTP_OK, "{}\n", 3);
+        return reply(connection, MHD_HTTP_OK, NULL, "{}\n", 3);
     }
     if (strcmp(url, "/") != 0) {
         return reply_error(connection, MHD_HTTP_NOT_FOUND, 10004, "No such page.");
@@ -327,6 +368,17 @@ static bool write_counts(const struct server *s)
     return fclose(file) == 0 && ok;
 }
 
+/* "N" or "N/s". */
+static void read_quota(struct options *o, const char *name, char *text)
+{
+    char *unit = strstr(text, "/s");
+    o->quota_is_per_second = unit != NULL && unit[2] == '\0';
+    if (o->quota_is_per_second) {
+        *unit = '\0';
+    }
+    o->quota = number_or_exit(name, text, 0, INT64_MAX);
+}
+
 static void parse_options(struct options *o, int argc, char **argv)
 {
     enum {
@@ -379,7 +431,7 @@ static void parse_options(struct options *o, int argc, char **argv)
             o->fail_status = (unsigned int)number_or_exit(name, optarg, 300, 599);
             break;
         case QUOTA:
-            o->quota = number_or_exit(name, optarg, 0, INT64_MAX);
+            read_quota(o, name, optarg);
             break;
         case COUNT_FILE:
             o->count_file = optarg;

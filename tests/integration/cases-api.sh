@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# What becomes of the addresses: a quota that ends, a cache that outlives the process.
+
+api_refill() {
+    exec 3<>"/dev/tcp/127.0.0.1/$API_PORT"
+    printf 'GET /refill HTTP/1.0\r\n\r\n' >&3
+    cat <&3 >/dev/null
+    exec 3>&-
+}
+
+case_quota() {
+    api_stop && api_start --quota 600
+    case_begin quota
+    produce --count 20000 --distinct 1000
+    pipehost_start --set events/config/bounded_mode=latest --set locate/config/quota_retry=200ms
+    expect 'the end of the quota is said' wait_until 30 log_says 'locate: .* refuses look-ups with status 401: .*on_quota'
+    api_refill
+    expect 'and its end, and the run ends' wait_until 60 process_gone "pipehost-$CASE"
+    expect 'the refill is said' log_says 'locate: the API answers again'
+    expect 'no row got an empty place' rows_exact 20000 --distinct 1000
+    expect 'no secret is in the log' no_secret_in_log
+    expect 'where that is wanted the pipeline stops' api_is_refused
+    api_stop && api_start
+}
+
+api_is_refused() {
+    api_stop && api_start --quota 0
+    ARGS+=(--set /pipeline=quota-fail --set "/state_dir=$STATE/fail" --set "locate/config/endpoint=http://127.0.0.1:$API_PORT/")
+    exits_with 1 30 --set locate/config/on_quota=fail && log_says 'locate: .*(on_quota: fail); correct the key'
+}
+
+# The second run is another pipeline, so that it reads and writes everything again.
+case_cache_file() {
+    local asked
+    api_stop && api_start
+    case_begin cache-file
+    produce --count 20000 --distinct 1000
+    ARGS+=(--set "locate/config/cache_file=$STATE/places")
+    pipehost_start --set /parallelism=2
+    expect 'all rows are durable' wait_until 60 has_rows 20000
+    pause_ms 1000
+    process_kill9 "pipehost-$CASE"
+    asked=$(api_stat requests)
+    expect 'each address was asked for once' equals "$asked" "$(api_stat distinct)"
+    psql_run "TRUNCATE $TABLE"
+    mkdir -p "$STATE/again"
+    expect 'another run ends with 0' exits_with 0 60 --set events/config/bounded_mode=latest --set /pipeline=cache-file-again \
+        --set "/state_dir=$STATE/again"
+    expect 'its rows have the same places' rows_exact 20000 --distinct 1000
+    expect 'and no address was asked for again' equals "$(api_stat requests)" "$asked"
+    expect 'only the owner may read the file' equals "$(stat -c %a "$STATE/places")" 600
+}
