@@ -1,10 +1,10 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # lib.sh reads what a case sets
 # What the documents show, run.
 
 # The first file block of a document with that name.
 snippet() { awk -v want="<!-- file: $2 -->" '$0 == want { found = 1; next } found && /^```/ { if (inside) { exit } inside = 1; next } inside' "$1"; }
 
-# shellcheck disable=SC2034 # lib.sh reads them
 case_from_pyflink() {
     api_stop && api_start
     case_begin from-pyflink
@@ -15,4 +15,9 @@ case_from_pyflink() {
     expect 'the page is the whole job' exits_with 0 60 --set events/config/bounded_mode=latest
     expect 'every row is there once and right' rows_exact 20000 --distinct 500
     unset KAFKA_GROUP
+}
+
+case_tutorial() {
+    CASE=tutorial LOG=$RUN_DIR/logs/tutorial.log
+    expect 'the tutorial is true, to the letter' env -i PATH="$PATH" HOME="$HOME" PIPEHOST="$ROOT" tests/sdk/run-snippets docs/tutorial.md
 }

@@ -33,6 +33,7 @@ struct generator {
     int32_t first_partition;
     uint32_t distinct_ips;
     double bad_percent;
+    bool creates;          /* the topic, with that many partitions */
     rd_kafka_conf_t *conf; /* given away to the producer */
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
@@ -86,10 +87,11 @@ static void usage(FILE *to)
             "usage: event-gen --brokers B --topic T [--count N] [--rate PER_SECOND] [--seed S]\n"
             "                 [--partitions P] [--distinct ADDRESSES] [--start-offset N]\n"
             "                 [--first-partition F] [--bad-percent P] [--lz4] [--times FILE]\n"
-            "                 [-X property=value]...\n"
+            "                 [--create] [-X property=value]...\n"
             "Without --count it runs until SIGINT or SIGTERM. --times writes one int64 for each "
             "record:\n"
-            "microseconds since 1970 at which it was handed to the client.\n");
+            "microseconds since 1970 at which it was handed to the client. --create makes the "
+            "topic.\n");
 }
 
 static void set_or_exit(rd_kafka_conf_t *conf, const char *name, const char *value)
@@ -138,6 +140,7 @@ static const struct option options[] = {{"brokers", required_argument, NULL, 'b'
                                         {"lz4", no_argument, NULL, 'l'},
                                         {"bad-percent", required_argument, NULL, 'B'},
                                         {"times", required_argument, NULL, 'T'},
+                                        {"create", no_argument, NULL, 'C'},
                                         {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
 
@@ -182,6 +185,9 @@ static void parse_options(struct generator *g, int argc, char **argv)
         case 'T':
             g->times_file = optarg;
             break;
+        case 'C':
+            g->creates = true;
+            break;
         case 'l':
             set_or_exit(g->conf, "compression.codec", "lz4");
             break;
@@ -202,6 +208,29 @@ static void parse_options(struct generator *g, int argc, char **argv)
     }
 }
 
+static int create_topic(const struct generator *g)
+{
+    char text[512];
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(g->topic, g->partitions, 1, text, sizeof text);
+    rd_kafka_queue_t *answers = rd_kafka_queue_new(g->rk);
+    rd_kafka_CreateTopics(g->rk, &topic, 1, NULL, answers);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(answers, FLUSH_TIMEOUT_MS);
+    const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
+    size_t count = 0;
+    const rd_kafka_topic_result_t **results =
+        result ? rd_kafka_CreateTopics_result_topics(result, &count) : NULL;
+    rd_kafka_resp_err_t error =
+        count == 1 ? rd_kafka_topic_result_error(results[0]) : rd_kafka_event_error(event);
+    if (error) {
+        fprintf(stderr, "event-gen: topic %s: %s\n", g->topic, rd_kafka_err2str(error));
+    }
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(answers);
+    rd_kafka_NewTopic_destroy(topic);
+    return error ? -1 : 0;
+}
+
 static int open_producer(struct generator *g)
 {
     char text[512];
@@ -210,6 +239,9 @@ static int open_producer(struct generator *g)
     if (!g->rk) {
         fprintf(stderr, "event-gen: %s\n", text);
         rd_kafka_conf_destroy(g->conf);
+        return -1;
+    }
+    if (g->creates && create_topic(g) < 0) {
         return -1;
     }
     g->rkt = rd_kafka_topic_new(g->rk, g->topic, NULL);
