@@ -3,9 +3,13 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
-#define LAG_GAUGE "lag_records"
+/* Gauges that are known by their names: sdk/docs/abi.md. */
+#define LAG_GAUGE    "lag_records"
+#define PAUSED_GAUGE "paused"
+#define PAUSED_DOC   "1 while "
 
 static enum stats_kind kind_of(const struct node *n)
 {
@@ -134,6 +138,19 @@ static void take_waiting(struct task *t, struct stats_operator *o)
     (void)pthread_mutex_unlock(&t->job->error_mutex);
 }
 
+/* What a plugin waits for by itself, without an error that the host could tell of. */
+static void take_paused(struct stats_operator *o)
+{
+    for (uint32_t i = 0; i < o->counter_count && o->waiting[0] == '\0'; i++) {
+        const struct stats_counter *c = &o->counters[i];
+        if (c->is_gauge && c->value > 0 && strcmp(c->name, PAUSED_GAUGE) == 0) {
+            size_t skip =
+                strncmp(c->doc, PAUSED_DOC, sizeof PAUSED_DOC - 1) == 0 ? sizeof PAUSED_DOC - 1 : 0;
+            (void)snprintf(o->waiting, sizeof o->waiting, "%s", c->doc + skip);
+        }
+    }
+}
+
 static void take_operator(const struct node *n, int64_t now_ns, struct stats_operator *o)
 {
     struct stats_totals sum = {0};
@@ -147,6 +164,7 @@ static void take_operator(const struct node *n, int64_t now_ns, struct stats_ope
         add_cells(n->tasks[lane], o);
         take_waiting(n->tasks[lane], o);
     }
+    take_paused(o);
     /* A step that ends while it is read may be missed for once: time never runs back. */
     int64_t busy_ns = o->totals.busy_ns;
     int64_t held_ns = o->totals.backpressured_ns;

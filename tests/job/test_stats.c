@@ -318,6 +318,32 @@ START_TEST(status_tells_what_an_operator_waits_for)
 }
 END_TEST
 
+static bool sink_waits(const json_t *status)
+{
+    return json_object_get(operator_of(status, 1, "k"), "waiting") != NULL;
+}
+
+START_TEST(status_tells_why_a_plugin_paused)
+{
+    char state[96];
+    uint64_t commits = 1;
+    struct wanted w = {.args = {"--json", "--state-dir", state}, .is_it = sink_waits};
+    (void)snprintf(state, sizeof state, "%s/state", r.dir);
+    run_write_manifest(
+        &r, PIPELINE("", SOURCE(0, ",'records':1000,'limit':true") "," SINK("k", 1, "s0", "")));
+    run_start(&r, NULL);
+    run_until(&r, is_committing, &commits, "first positions");
+    atomic_store(&r.stage->gate[1], true);
+    atomic_store(&r.stage->limit[0], 1000);
+    run_until(&r, has_status, &w, "a status that waits");
+    ck_assert_str_eq(json_string_value(json_object_get(operator_of(w.status, 1, "k"), "waiting")),
+                     "the gate of the stage is closed");
+    json_decref(w.status);
+    atomic_store(&r.stage->gate[1], false);
+    run_ends(&r, 0);
+}
+END_TEST
+
 START_TEST(a_request_that_is_none_is_refused_in_a_sentence)
 {
     static const char *const cases[][2] = {
@@ -367,6 +393,7 @@ int main(void)
     tcase_add_test(all, a_pipeline_without_input_is_idle);
     tcase_add_test(all, status_tells_every_number_of_a_running_pipeline);
     tcase_add_test(all, status_tells_what_an_operator_waits_for);
+    tcase_add_test(all, status_tells_why_a_plugin_paused);
     tcase_add_test(all, a_request_that_is_none_is_refused_in_a_sentence);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);

@@ -27,6 +27,7 @@ struct lane {
     uint64_t pending_id; /* of a commit that is to be answered */
     int64_t *epochs;
     int64_t *open_rows;
+    int64_t *paused;
     struct {
         uint8_t source;
         uint8_t partition;
@@ -67,6 +68,7 @@ static void *task_create(void *op, const struct ph_task *task, struct ph_error *
         l->op->part.host->get_service(task->host, PH_SERVICE_METRICS);
     l->epochs = metrics->cell(task, 0);
     l->open_rows = metrics->cell(task, 1);
+    l->paused = metrics->cell(task, 2);
     if (part_at(&l->op->part, AT_TASK_CREATE, task->lane, err) != PH_OK) {
         free(l);
         return NULL;
@@ -246,6 +248,7 @@ static int32_t take_time(struct lane *l, struct ph_error *err)
         }
     }
     while (l->op->commit_ms > 0 || atomic_load(&p->stage->gate[p->slot])) {
+        ph_gauge_set(l->paused, atomic_load(&p->stage->gate[p->slot]));
         if (atomic_load(&p->stage->gate[p->slot])) {
             at_ns = p->clock->monotonic_ns(p->host) + 2000000;
         }
@@ -256,6 +259,7 @@ static int32_t take_time(struct lane *l, struct ph_error *err)
             break;
         }
     }
+    ph_gauge_set(l->paused, 0);
     return PH_OK;
 }
 
@@ -317,7 +321,8 @@ static const struct ph_config_key keys[] = {PART_KEYS, PART_INT("commit_ms", "0"
 
 static const struct ph_counter counters[] = {
     {sizeof(struct ph_counter), PH_COUNTER, "epochs", "commits that were called"},
-    {sizeof(struct ph_counter), PH_GAUGE, "open_rows", "rows of the commit that is under way"}};
+    {sizeof(struct ph_counter), PH_GAUGE, "open_rows", "rows of the commit that is under way"},
+    {sizeof(struct ph_counter), PH_GAUGE, "paused", "1 while the gate of the stage is closed"}};
 
 static const struct ph_operator_ops ops = {.size = sizeof ops,
                                            .create = create,
