@@ -326,6 +326,20 @@ static int read_file(struct line_reader *r, const char *path)
     return rc;
 }
 
+/* What an earlier process wrote may be durable or not. */
+static int32_t open_to_sync(struct letter_file *f, struct ph_error *err)
+{
+    struct stat s;
+    if (stat(f->path, &s) != 0 || !S_ISREG(s.st_mode)) {
+        return PH_OK;
+    }
+    if (open_file(f, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    f->is_dirty = true;
+    return PH_OK;
+}
+
 int32_t letter_file_each(struct letter_file *f,
                          void (*line)(void *arg, const char *text, size_t length), void *arg,
                          struct ph_error *err)
@@ -338,15 +352,15 @@ int32_t letter_file_each(struct letter_file *f,
         rc = read_file(&r, path);
     }
     free(r.data);
+    if (rc == EACCES) {
+        return ph_error_set(err, PH_ERR_CONFIG,
+                            "the dead-letter file %s cannot be read, so that it would get letters "
+                            "twice: %s",
+                            f->path, strerror(rc));
+    }
     if (rc != 0) {
         errno = rc;
         return failed(f, "read", err);
     }
-    if (access(f->path, F_OK) == 0) {
-        if (f->fd < 0 && open_file(f, err) != PH_OK) {
-            return PH_ERROR;
-        }
-        f->is_dirty = f->is_regular;
-    }
-    return PH_OK;
+    return f->fd < 0 ? open_to_sync(f, err) : PH_OK;
 }

@@ -41,8 +41,8 @@ __attribute__((warn_unused_result)) int32_t letter_file_append(struct letter_fil
 __attribute__((warn_unused_result)) int32_t letter_file_sync(struct letter_file *f,
                                                              struct ph_error *err);
 /** Every line of all files, without its break, the newest file first; the last may be half a line.
- * What an earlier process wrote is made durable by the next sync. PH_ERROR, retriable: a file
- * cannot be read. */
+ * What an earlier process wrote is made durable by the next sync. PH_ERROR: a file cannot be
+ * read, PH_ERR_CONFIG where it may not be. */
 __attribute__((warn_unused_result)) int32_t letter_file_each(
     struct letter_file *f, void (*line)(void *arg, const char *text, size_t length), void *arg,
     struct ph_error *err);

@@ -15,6 +15,22 @@ case_bad_records() {
     expect 'only the owner may read it' equals "$(stat -c %a "$DEAD")" 600
 }
 
+case_bad_topic() {
+    local first
+    case_begin bad-topic
+    produce --count 50000 --bad-percent 100
+    expect 'a topic of bad records alone stops it' exits_with 1 60
+    expect 'with the commonest reason and three of them' log_says 'error: events: [0-9]* of the last 1000 records were set aside.*most often (json): .*; such as it-bad-topic/[0-3] offset [0-9]* ".*"; .*; '
+    first=$(dead_count)
+    expect 'within a batch' test "$first" -ge 501 -a "$first" -le 5096
+    expect 'each start ends so' exits_with 1 60
+    expect 'and no dead letter is there twice' equals "$(dead_places | sort -u | wc -l)" "$(dead_count)"
+    expect 'nothing is committed' equals "$(psql_run "SELECT coalesce(max(next_offset), 0) FROM pipehost_positions WHERE pipeline = 'bad-topic'")" 0
+    pipehost_start --set /on_error=skip --set /dead_letter/stop_above_percent=100
+    expect 'skipped, they are passed' wait_until 30 log_says '[0-9]* records skipped'
+    expect 'and SIGTERM is heard meanwhile' process_stop "pipehost-$CASE" 10
+}
+
 # The url of an event ends with its place, e=PARTITION-OFFSET: 20,000 events of 4 partitions hold 200 whose offset ends with 77.
 refused_places() { psql_run "SELECT p || ' ' || o FROM generate_series(0, 3) p, generate_series(77, 4999, 100) o ORDER BY p, o"; }
 

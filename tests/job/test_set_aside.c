@@ -182,6 +182,42 @@ START_TEST(an_operator_has_a_policy_of_its_own)
 }
 END_TEST
 
+/* The source, a UDF, an async UDF and the sink refuse a tenth of the records; POLICY is x's own,
+ * ALL the pipeline's. */
+#define OWN(POLICY) "'input':'s0','on_error':'" POLICY "',"
+#define POLICIES(ALL, POLICY)                                                                      \
+    PIPELINE(                                                                                      \
+        "'on_error':'" ALL "',",                                                                   \
+        "{'name':'x','plugin':'stage:source','on_error':'" POLICY                                  \
+        "','config':{'stage':'stage.bin','slot':0" RECORDS                                         \
+        ",'bad_every':10},'format':{'json':{'fields':{'n':'int64'}}}}," SINK("k", 1, "x", "")),    \
+        PIPELINE("'on_error':'" ALL "',",                                                          \
+                 SOURCE(0, RECORDS) "," OPERATOR("x", "udf", 2, OWN(POLICY),                       \
+                                                 ",'mode':'reject'") "," SINK("k", 1, "x", "")),   \
+        PIPELINE("'on_error':'" ALL "',",                                                          \
+                 SOURCE(0, RECORDS) "," OPERATOR("x", "async", 2, OWN(POLICY),                     \
+                                                 ",'mode':'reject'") "," SINK("k", 1, "x", "")),   \
+        PIPELINE("'on_error':'" ALL "',",                                                          \
+                 SOURCE(0, RECORDS) "," OPERATOR("x", "sink", 1, OWN(POLICY), ",'mode':'write'"))
+
+static const char *const policies[] = {POLICIES("fail", "dead_letter"), POLICIES("fail", "skip"),
+                                       POLICIES("skip", "fail")};
+
+START_TEST(each_operator_follows_its_own_policy)
+{
+    int policy = _i / 4;
+    run_expect(&r, policies[_i], policy == 2 ? 1 : 0);
+    ck_assert_uint_eq(run_letters(&r, "\"operator\":\"x\""), policy == 0 ? 200 : 0);
+    if (policy == 2) {
+        expect_logged("error: x: the record at topic/");
+        expect_logged(") and on_error is \"fail\"");
+    } else {
+        ck_assert_uint_eq(run_rows(&r, 1), 1800);
+        expect_logged("2000 records in, 1800 rows committed, 200 set aside");
+    }
+}
+END_TEST
+
 START_TEST(most_of_the_records_set_aside_stop_the_pipeline)
 {
     run_expect(
@@ -320,6 +356,8 @@ int main(void)
     tcase_add_test(tc, on_error_skip_writes_no_letter);
     tcase_add_test(tc, on_error_fail_stops_with_the_place_and_goes_no_further);
     tcase_add_test(tc, an_operator_has_a_policy_of_its_own);
+    tcase_add_loop_test(tc, each_operator_follows_its_own_policy, 0,
+                        (int)(sizeof policies / sizeof policies[0]));
     tcase_add_test(tc, most_of_the_records_set_aside_stop_the_pipeline);
     tcase_add_loop_test(tc, a_full_disk_pauses_and_loses_nothing, 0,
                         (int)(sizeof full_disk / sizeof full_disk[0]));
