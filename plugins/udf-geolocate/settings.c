@@ -45,7 +45,8 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
         NULL, 1, SETTINGS_IN_FLIGHT_MAX),
     KEY(PH_CONFIG_DURATION, 0, "timeout_ms", "longest time for a request, connecting included",
         "ms", "5s", NULL, 1, 3600 * 1000),
-    KEY(PH_CONFIG_INT, 0, "cache_entries", "addresses whose answer is kept", "addresses", "100000",
+    KEY(PH_CONFIG_INT, 0, "cache_entries",
+        "addresses whose answer is kept, in about 250 bytes of memory each", "addresses", "100000",
         NULL, 1, 100 * 1000 * 1000),
     KEY(PH_CONFIG_PATH, 0, "cache_file",
         "file in which the API's answers outlive a restart, at most cache_entries of them; made if "

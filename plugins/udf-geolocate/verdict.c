@@ -121,9 +121,7 @@ static void give_up(struct lane *lane, struct place *place, enum outcome outcome
 static void resume(struct lane *lane, uint32_t epoch)
 {
     struct geolocate *op = lane->op;
-    bool ended = gate_resume(&op->gate, epoch);
-    geolocate_show_gate(op, lane->calls.now_ns);
-    if (ended && atomic_exchange(&op->refusal_was_said, false)) {
+    if (gate_resume(&op->gate, epoch) && atomic_exchange(&op->refusal_was_said, false)) {
         geolocate_log(op, PH_LOG_INFO, "the API answers again: look-ups go on");
     }
 }
@@ -254,6 +252,7 @@ static enum calls_answer finished(void *self, struct place *place, const struct 
     if (judged.outcome <= OUTCOME_STATUS_4XX || judged.outcome == OUTCOME_BAD_BODY) {
         resume(lane, judged.epoch);
     }
+    geolocate_show_gate(lane->op, lane->calls.now_ns);
     if (is_place) {
         take_answer(lane, place, &judged, &answer);
     } else {
