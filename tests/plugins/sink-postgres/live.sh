@@ -19,6 +19,24 @@ if [ -z "${POSTGRES_URL:-}" ] || [ ! -d "${RUN_DIR:-/nowhere}/pids" ]; then
 fi
 drivers=$(mktemp -d)
 
+# make_certificate NAME CA: for 127.0.0.1, by CA.pem, which is made if it is missing.
+make_certificate() {
+    local key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+    [ -e "$2.pem" ] || openssl req -x509 "${key[@]}" -keyout "$2.key" -out "$2.pem" -days 2 -subj "/CN=$2"
+    openssl req -new "${key[@]}" -keyout "$1.key" -out "$1.csr" -subj "/CN=$1"
+    openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -days 2 -out "$1.pem" \
+        -extfile <(printf 'subjectAltName=IP:127.0.0.1\n')
+}
+
+make_certificates() {
+    mkdir -p "$POSTGRES_TLS_DIR" && cd "$POSTGRES_TLS_DIR" && make_certificate server ca && make_certificate stranger other &&
+        chmod 600 -- *.key
+}
+
+export POSTGRES_TLS_DIR=$RUN_DIR/postgres/tls
+(make_certificates) >"$RUN_DIR/logs/certificates.log" 2>&1 || { cat "$RUN_DIR/logs/certificates.log" >&2; exit 1; }
+[ "$(id -u)" != 0 ] || chown -R postgres:postgres "$POSTGRES_TLS_DIR"
+
 "$bin/live_sink_postgres" "$plugin"
 
 # fresh_table: for a run whose ids must be exact at the end.
@@ -76,8 +94,11 @@ with_driver_killed() {
     expect_exact "$kills kills of the writer" "$1"
 }
 
+# Small epochs spend their time in COMMIT, large ones in COPY.
 with_server_fault 'two restarts of the server' 400000 200 postgres_stop
-with_server_fault 'two kills of the server' 3000000 20000 postgres_kill9
+with_server_fault 'two restarts of the server within COPY' 3000000 20000 postgres_stop
+with_server_fault 'two kills of the server' 400000 200 postgres_kill9
+with_server_fault 'two kills of the server within COPY' 3000000 20000 postgres_kill9
 with_driver_killed 300000 37 10
 with_driver_killed 3000000 15000 10
 psql_run 'DROP TABLE drive, pipehost_positions'

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* live_sink_postgres PLUGIN: against the server of $POSTGRES_URL, as a superuser. */
+/* live_sink_postgres PLUGIN: against the server of $POSTGRES_URL, as a superuser, with certificates
+ * for it in $POSTGRES_TLS_DIR. */
 #include "live.h"
 
 #include <stdio.h>
@@ -18,13 +19,14 @@ static void disconnect(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2 || getenv("POSTGRES_URL") == NULL) {
-        (void)fprintf(stderr, "usage: POSTGRES_URL=… %s PLUGIN.so\n", argv[0]);
+    if (argc != 2 || getenv("POSTGRES_URL") == NULL || getenv("POSTGRES_TLS_DIR") == NULL) {
+        (void)fprintf(stderr, "usage: POSTGRES_URL=… POSTGRES_TLS_DIR=… %s PLUGIN.so\n", argv[0]);
         return 64;
     }
     rig_plugin = argv[1];
     Suite *suite = suite_create("sink-postgres live");
-    TCase *cases[] = {types_tests(), poison_tests(), owner_tests(), ahead_tests(), refusal_tests()};
+    TCase *cases[] = {types_tests(), poison_tests(),  owner_tests(),
+                      ahead_tests(), refusal_tests(), tls_tests()};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tcase_add_checked_fixture(cases[i], clean, disconnect);
         tcase_set_timeout(cases[i], 60);

@@ -251,6 +251,44 @@ START_TEST(a_commit_of_a_large_epoch_whose_answer_was_lost_is_not_written_again)
 }
 END_TEST
 
+/* The network swallows everything: only the time limit of an answer ends the wait. */
+static void silence_commit(enum proxy_mode mode, bool is_durable)
+{
+    struct proxy *proxy = proxy_create(getenv("POSTGRES_URL"));
+    struct rig r;
+    live_settings(&r);
+    rig_set(&r, "dsn", proxy_url(proxy));
+    rig_set(&r, "statement_timeout", "2s");
+    live_start(&r);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    live_write_epoch(&r, 0, 3);
+    struct ph_batch *b = live_rows(&r, 3, LIVE_LARGE);
+    proxy_set(proxy, mode);
+    assert_ok(&r, rig_write(&r, b));
+    int64_t begin_ns = harness_now_ns();
+    ck_assert_int_eq(rig_commit(&r, 0, 3 + LIVE_LARGE), PH_ERROR);
+    assert_error(&r, PH_ERR_RETRIABLE, "does not answer");
+    ck_assert_int_lt(harness_now_ns() - begin_ns, INT64_C(20000000000));
+    live_assert_exact(is_durable ? 3 + LIVE_LARGE : 3);
+    live_recover(&r, b, 3, 3 + LIVE_LARGE);
+    ck_assert_int_eq(harness_counter(r.task, "connects"), 2);
+    harness_batch_release(b);
+    rig_close(&r);
+    proxy_destroy(proxy);
+}
+
+START_TEST(a_commit_into_silence_is_written_again)
+{
+    silence_commit(PROXY_SILENCE, false);
+}
+END_TEST
+
+START_TEST(a_commit_answered_into_silence_is_not_written_again)
+{
+    silence_commit(PROXY_SILENCE_ANSWER, true);
+}
+END_TEST
+
 START_TEST(a_claim_whose_answer_was_lost_is_no_take_over)
 {
     struct proxy *proxy = proxy_create(getenv("POSTGRES_URL"));
@@ -359,6 +397,8 @@ TCase *owner_tests(void)
     tcase_add_test(c, a_commit_of_a_large_epoch_that_never_left_is_written_again);
     tcase_add_test(c, a_commit_whose_answer_was_lost_is_not_written_again);
     tcase_add_test(c, a_commit_of_a_large_epoch_whose_answer_was_lost_is_not_written_again);
+    tcase_add_test(c, a_commit_into_silence_is_written_again);
+    tcase_add_test(c, a_commit_answered_into_silence_is_not_written_again);
     tcase_add_test(c, a_claim_whose_answer_was_lost_is_no_take_over);
     tcase_add_test(c, a_server_that_is_away_while_running_is_retriable_until_it_is_back);
     tcase_add_test(c, a_lock_that_somebody_holds_is_retriable);

@@ -279,6 +279,20 @@ START_TEST(a_column_altered_while_running_blames_no_row)
 }
 END_TEST
 
+START_TEST(a_server_without_tls_is_refused_at_once_where_tls_is_wanted)
+{
+    struct rig r;
+    char dsn[256];
+    (void)snprintf(dsn, sizeof dsn, "host=%s port=%s dbname=%s sslmode=require",
+                   PQhost(rig_connection()), PQport(rig_connection()), PQdb(rig_connection()));
+    rig_settings(&r, "live");
+    rig_set(&r, "dsn", dsn);
+    rig_open(&r, fields, 2);
+    assert_activate(&r, "", "server does not support SSL, but SSL was required");
+    rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_jdbc_url_works)
 {
     struct rig r;
@@ -319,6 +333,7 @@ TCase *refusal_tests(void)
                    a_column_altered_while_running_to_a_type_of_the_same_size_gets_no_wrong_values);
     tcase_add_test(c, a_column_altered_while_running_to_a_type_that_fits_goes_on);
     tcase_add_test(c, a_column_altered_while_running_blames_no_row);
+    tcase_add_test(c, a_server_without_tls_is_refused_at_once_where_tls_is_wanted);
     tcase_add_test(c, a_jdbc_url_works);
     return c;
 }

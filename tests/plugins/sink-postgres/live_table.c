@@ -18,14 +18,24 @@ struct ph_batch *live_rows(const struct rig *r, int64_t first, uint32_t count)
     return b;
 }
 
-void live_open_with(struct rig *r, const char *key, const char *text)
+void live_settings(struct rig *r)
 {
     rig_sql("CREATE TABLE IF NOT EXISTS live (id bigint, v text)");
     rig_settings(r, "live");
+}
+
+void live_start(struct rig *r)
+{
+    rig_open(r, fields, 2);
+}
+
+void live_open_with(struct rig *r, const char *key, const char *text)
+{
+    live_settings(r);
     if (text != NULL) {
         rig_set(r, key, text);
     }
-    rig_open(r, fields, 2);
+    live_start(r);
 }
 
 void live_open(struct rig *r, const char *dsn)

@@ -10,7 +10,11 @@
 
 /** Rows with ids from first on. */
 struct ph_batch *live_rows(const struct rig *r, int64_t first, uint32_t count);
-/** The sink on table live (id bigint, v text), which is made, with one more setting. */
+/** Settings for the sink on table live (id bigint, v text), which is made. */
+void live_settings(struct rig *r);
+/** rig_open with its fields. */
+void live_start(struct rig *r);
+/** Both, with one more setting. */
 void live_open_with(struct rig *r, const char *key, const char *text);
 /** The same; dsn null: the server itself. */
 void live_open(struct rig *r, const char *dsn);

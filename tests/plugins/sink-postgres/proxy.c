@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define SILENT_MAX 8
+
 struct proxy {
     pthread_t thread;
     pthread_mutex_t lock;
@@ -20,6 +22,8 @@ struct proxy {
     int listener;
     int client;
     int server;
+    int silent[SILENT_MAX]; /* kept open, never read again */
+    int silent_count;
     struct sockaddr_in target;
     char url[128];
 };
@@ -33,14 +37,33 @@ static enum proxy_mode mode_of(struct proxy *p)
 }
 
 /* Counts first: whoever sees the connection end also sees the count. */
-static void break_up(struct proxy *p, bool is_on_purpose)
+static void count_break(struct proxy *p)
 {
     (void)pthread_mutex_lock(&p->lock);
-    p->breaks += is_on_purpose;
-    if (is_on_purpose && p->mode != PROXY_REFUSE) {
+    p->breaks++;
+    if (p->mode != PROXY_REFUSE) {
         p->mode = PROXY_PASS;
     }
     (void)pthread_mutex_unlock(&p->lock);
+}
+
+static void fall_silent(struct proxy *p)
+{
+    if (p->silent_count + 2 > SILENT_MAX) {
+        abort();
+    }
+    count_break(p);
+    p->silent[p->silent_count++] = p->client;
+    p->silent[p->silent_count++] = p->server;
+    p->client = -1;
+    p->server = -1;
+}
+
+static void break_up(struct proxy *p, bool is_on_purpose)
+{
+    if (is_on_purpose) {
+        count_break(p);
+    }
     (void)close(p->client);
     (void)close(p->server);
     p->client = -1;
@@ -64,7 +87,8 @@ static void take(struct proxy *p)
     p->server = server;
 }
 
-static void pass(struct proxy *p, int from, int to, enum proxy_mode breaker)
+static void pass(struct proxy *p, int from, int to, enum proxy_mode breaker,
+                 enum proxy_mode silencer)
 {
     char data[65536];
     ssize_t length = recv(from, data, sizeof data, 0);
@@ -72,8 +96,14 @@ static void pass(struct proxy *p, int from, int to, enum proxy_mode breaker)
         break_up(p, false);
         return;
     }
-    if (mode_of(p) == breaker && memmem(data, (size_t)length, "COMMIT", 6) != NULL) {
-        break_up(p, true);
+    enum proxy_mode mode = mode_of(p);
+    if ((mode == breaker || mode == silencer) &&
+        memmem(data, (size_t)length, "COMMIT", 6) != NULL) {
+        if (mode == breaker) {
+            break_up(p, true);
+        } else {
+            fall_silent(p);
+        }
         return;
     }
     for (ssize_t sent = 0; sent < length;) {
@@ -110,10 +140,10 @@ static void *relay(void *arg)
             continue;
         }
         if (p->client >= 0 && fds[1].revents != 0) {
-            pass(p, p->client, p->server, PROXY_LOSE_COMMIT);
+            pass(p, p->client, p->server, PROXY_LOSE_COMMIT, PROXY_SILENCE);
         }
         if (p->client >= 0 && fds[2].revents != 0) {
-            pass(p, p->server, p->client, PROXY_LOSE_COMMIT_ANSWER);
+            pass(p, p->server, p->client, PROXY_LOSE_COMMIT_ANSWER, PROXY_SILENCE_ANSWER);
         }
     }
     return NULL;
@@ -157,6 +187,9 @@ void proxy_destroy(struct proxy *p)
     (void)close(p->listener);
     if (p->client >= 0) {
         break_up(p, false);
+    }
+    for (int i = 0; i < p->silent_count; i++) {
+        (void)close(p->silent[i]);
     }
     free(p);
 }

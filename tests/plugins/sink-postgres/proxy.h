@@ -10,6 +10,8 @@ enum proxy_mode {
     PROXY_LOSE_COMMIT,        /**< breaks before the text "COMMIT" reaches the server */
     PROXY_LOSE_COMMIT_ANSWER, /**< breaks when the server has said "COMMIT": it is done, nobody
                                  hears */
+    PROXY_SILENCE,            /**< as PROXY_LOSE_COMMIT, but nothing is closed: nobody answers */
+    PROXY_SILENCE_ANSWER,     /**< the same as PROXY_LOSE_COMMIT_ANSWER */
     PROXY_REFUSE              /**< breaks what there is, and each new connection */
 };
 
