@@ -79,17 +79,13 @@ static void refuse(struct ph_error *err, const char *path, const char *why, uint
 }
 
 /* Never opens a file that there is already: closing it would drop SQLite's locks on it. */
-static bool make_private(const char *path, struct ph_error *err)
+static bool make_file(const char *path, struct ph_error *err)
 {
     struct stat status;
     int fd;
     if (lstat(path, &status) == 0) {
         if (!S_ISREG(status.st_mode)) {
             refuse(err, path, "it is no regular file", PH_ERR_CONFIG);
-            return false;
-        }
-        if ((status.st_mode & 077) != 0 && chmod(path, 0600) != 0) {
-            refuse(err, path, strerror(errno), PH_ERR_CONFIG);
             return false;
         }
         return true;
@@ -103,6 +99,15 @@ static bool make_private(const char *path, struct ph_error *err)
         (void)close(fd);
     }
     return true;
+}
+
+/* Before SQLite makes its other two files, which take the first one's mode. */
+static int make_private(const char *path)
+{
+    struct stat status;
+    return lstat(path, &status) == 0 && ((status.st_mode & 077) == 0 || chmod(path, 0600) == 0)
+               ? SQLITE_OK
+               : SQLITE_PERM;
 }
 
 /* SQLITE_MISMATCH: this is no file of ours. */
@@ -174,6 +179,7 @@ static int set_up(struct store_file *file, const char *endpoint, char *why, size
     int64_t rows = 0;
     int code = sqlite3_busy_timeout(file->db, BUSY_TIMEOUT_MS);
     code = code == SQLITE_OK ? check_kind(file, why, size) : code;
+    code = code == SQLITE_OK ? make_private(file->path) : code;
     code = code == SQLITE_OK
                ? execute(file, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                                "PRAGMA journal_size_limit = 4194304")
@@ -193,7 +199,7 @@ enum store_file_state store_file_open(struct store_file *file, const char *path,
     file->path = path;
     file->capacity = capacity;
     why[0] = '\0';
-    if (!make_private(path, err)) {
+    if (!make_file(path, err)) {
         return STORE_FILE_ERROR;
     }
     code = sqlite3_open_v2(
