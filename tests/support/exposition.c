@@ -21,6 +21,12 @@ struct parser {
     int line;
 };
 
+/* The one that is open; without a name before the first. */
+static struct family *last_family(struct parser *p)
+{
+    return &p->families[p->family_count > 0 ? p->family_count - 1 : 0];
+}
+
 static bool fail(struct parser *p, const char *why, const char *at)
 {
     (void)snprintf(p->e->error, sizeof p->e->error, "line %d: %s: %.120s", p->line, why, at);
@@ -96,7 +102,7 @@ static bool take_labels(struct parser *p, const char **at, char *out, size_t siz
 
 static bool take_comment(struct parser *p, const char *line)
 {
-    struct family *last = &p->families[p->family_count - 1];
+    struct family *last = last_family(p);
     char name[200];
     bool is_help = strncmp(line, "# HELP ", 7) == 0;
     if (!is_help && strncmp(line, "# TYPE ", 7) != 0) {
@@ -137,7 +143,7 @@ static bool take_comment(struct parser *p, const char *line)
 
 static bool take_sample(struct parser *p, const char *line)
 {
-    const struct family *last = &p->families[p->family_count - 1];
+    const struct family *last = last_family(p);
     if (p->e->count == EXPOSITION_SAMPLES_MAX) {
         return fail(p, "too many samples", line);
     }
