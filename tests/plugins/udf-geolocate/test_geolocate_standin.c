@@ -178,7 +178,7 @@ END_TEST
 /* ---- with a quota */
 
 #define MANY 50u
-static char texts[MANY][16];
+static char texts[MANY][24];
 static const char *rows[MANY];
 
 static void offer_many(uint32_t count)

@@ -20,7 +20,7 @@ static struct server *server;
 static char endpoint[64];
 static char folder[40];
 static char path[64];
-static char texts[MANY][16];
+static char texts[MANY][24];
 static const char *rows[MANY];
 
 static void make_rows(void)
