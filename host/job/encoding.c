@@ -3,6 +3,7 @@
 
 #include "batch/schema.h"
 #include "codec/encode.h"
+#include "job/reads.h"
 
 /* How many columns of an operator's output, from the first on, are the source's own. */
 static uint32_t count_source_columns(const struct node *n)
@@ -17,14 +18,14 @@ static uint32_t count_source_columns(const struct node *n)
     return count;
 }
 
-static const struct node *find_input(const struct node *n, const struct ph_schema *schema)
+/* The index of the input that has this schema, or input_count. */
+static uint32_t find_input(const struct node *n, const struct ph_schema *schema)
 {
-    for (uint32_t i = 0; i < n->manifest->input_count; i++) {
-        if (node_input(n, i)->outputs[0].schema == schema) {
-            return node_input(n, i);
-        }
+    uint32_t i = 0;
+    while (i < n->manifest->input_count && node_input(n, i)->outputs[0].schema != schema) {
+        i++;
     }
-    return NULL;
+    return i;
 }
 
 static bool are_columns(const struct ph_encode_options *options, const struct ph_schema *schema)
@@ -49,8 +50,18 @@ static enum encode_timestamps to_timestamps(enum manifest_timestamps timestamps)
     }
 }
 
-static struct encoder *create(const struct node *n, const struct node *input,
-                              const struct ph_schema *schema,
+/* What is encoded is looked at. */
+static void say_reads(struct node *n, uint32_t input, const struct ph_schema *schema,
+                      const struct encode_options *o)
+{
+    uint32_t count = o->columns == NULL ? schema->field_count : o->column_count;
+    reads_begin(n, input);
+    for (uint32_t i = 0; i < count; i++) {
+        reads_add(n, input, o->columns == NULL ? i : o->columns[i]);
+    }
+}
+
+static struct encoder *create(struct node *n, uint32_t input, const struct ph_schema *schema,
                               const struct ph_encode_options *options)
 {
     const struct manifest_format *format = n->manifest->format;
@@ -64,13 +75,14 @@ static struct encoder *create(const struct node *n, const struct node *input,
             format->json_columns == MANIFEST_JSON_STRING ? ENCODE_STRING : ENCODE_NESTED;
     }
     if (o.is_splice && o.columns == NULL) {
-        uint32_t first = count_source_columns(input);
+        uint32_t first = count_source_columns(node_input(n, input));
         o.columns = added;
         o.column_count = schema->field_count - first;
         for (uint32_t i = 0; i < o.column_count; i++) {
             added[i] = first + i;
         }
     }
+    say_reads(n, input, schema, &o);
     return encoder_create(schema, &o);
 }
 
@@ -78,8 +90,9 @@ static void *service_create(const struct ph_host *host, const struct ph_schema *
                             const struct ph_encode_options *options, struct ph_error *err)
 {
     struct node *n = host->host_data;
-    const struct node *input = find_input(n, schema);
-    if (input == NULL || options->form > PH_ENCODE_SPLICE || !are_columns(options, schema)) {
+    uint32_t input = find_input(n, schema);
+    if (input == n->manifest->input_count || options->form > PH_ENCODE_SPLICE ||
+        !are_columns(options, schema)) {
         (void)ph_error_set(err, PH_ERR_FATAL,
                            "the plugin asks for an encoder of columns that it does not have");
         return NULL;

@@ -27,9 +27,14 @@ void reads_fini(struct node *n)
     n->wanted = NULL;
 }
 
-void reads_add(struct node *n, uint32_t input, uint32_t column)
+void reads_begin(struct node *n, uint32_t input)
 {
     n->reads[input][0] = true;
+}
+
+void reads_add(struct node *n, uint32_t input, uint32_t column)
+{
+    reads_begin(n, input);
     n->reads[input][1 + column] = true;
 }
 

@@ -11,6 +11,8 @@
 /** Before the plugin's bind. False: out of memory. */
 __attribute__((warn_unused_result)) bool reads_init(struct node *n);
 void reads_fini(struct node *n);
+/** The node's plugin says what it looks at of an input, which may be nothing. */
+void reads_begin(struct node *n, uint32_t input);
 /** The node's plugin looks at that column, which exists. */
 void reads_add(struct node *n, uint32_t input, uint32_t column);
 /** After all binds: marks the fields of the sources' formats that nobody looks at. False: out of

@@ -89,8 +89,7 @@ static int32_t bind_value(struct rows *r, struct rows_input *in, const struct se
 }
 
 int32_t rows_bind(struct rows *r, const struct settings *s, const struct ph_host *host,
-                  const struct ph_encode *encode, const struct ph_binding *binding,
-                  struct ph_error *err)
+                  const struct ph_encode *encode, struct ph_binding *binding, struct ph_error *err)
 {
     rows_fini(r);
     r->encode = encode;
@@ -103,6 +102,9 @@ int32_t rows_bind(struct rows *r, const struct settings *s, const struct ph_host
         in->schema = binding->inputs[i];
         if (bind_key(in, s->key, err) != PH_OK || bind_value(r, in, s, host, err) != PH_OK) {
             return PH_ERROR;
+        }
+        if (in->key >= 0) {
+            binding->reads(binding, i, (uint32_t)in->key);
         }
     }
     return PH_OK;

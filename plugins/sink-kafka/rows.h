@@ -25,7 +25,7 @@ struct rows {
 __attribute__((warn_unused_result)) int32_t rows_bind(struct rows *r, const struct settings *s,
                                                       const struct ph_host *host,
                                                       const struct ph_encode *encode,
-                                                      const struct ph_binding *binding,
+                                                      struct ph_binding *binding,
                                                       struct ph_error *err);
 void rows_fini(struct rows *r); /**< accepts one that was never bound [control] */
 

@@ -34,8 +34,8 @@ struct ph_encode_options {
 struct ph_encode {
     uint32_t size;
     uint32_t reserved;
-    /** A writer of rows of schema, which is one of the inputs; null with err set. In bind.
-     * [control] */
+    /** A writer of rows of schema, which is one of the inputs; null with err set. In bind, where it
+     * says for the plugin that it looks at these columns, as ph_binding.reads does. [control] */
     void *(*create)(const struct ph_host *host, const struct ph_schema *schema,
                     const struct ph_encode_options *options, struct ph_error *err);
     void (*destroy)(void *encoder); /**< accepts null [control] */
