@@ -58,6 +58,7 @@ static void usage(FILE *to)
 {
     fprintf(to,
             "usage: handwritten --brokers B --topic T --dsn DSN [--partitions P] [--count N]\n"
+            "                   [--output-topic T --positions FILE]   in the place of --dsn\n"
             "                   [--table processed_events] [--epoch-rows 50000]\n"
             "                   [--endpoint URL [--key K] [--ca-file FILE] [--in-flight 64]]\n"
             "                   [-X property=value]...\n"
@@ -75,32 +76,35 @@ static void set_property(rd_kafka_conf_t *conf, char *pair)
     set_or_exit(conf, pair, equals + 1);
 }
 
+static const struct option options[] = {
+    {"brokers", required_argument, NULL, 'b'},    {"topic", required_argument, NULL, 't'},
+    {"dsn", required_argument, NULL, 'D'},        {"output-topic", required_argument, NULL, 'o'},
+    {"positions", required_argument, NULL, 'P'},  {"partitions", required_argument, NULL, 'p'},
+    {"count", required_argument, NULL, 'n'},      {"table", required_argument, NULL, 'T'},
+    {"epoch-rows", required_argument, NULL, 'e'}, {"endpoint", required_argument, NULL, 'E'},
+    {"key", required_argument, NULL, 'k'},        {"ca-file", required_argument, NULL, 'c'},
+    {"in-flight", required_argument, NULL, 'i'},  {NULL, 0, NULL, 0}};
+
 static void parse_options(struct job *job, int argc, char **argv)
 {
-    static const struct option options[] = {{"brokers", required_argument, NULL, 'b'},
-                                            {"topic", required_argument, NULL, 't'},
-                                            {"dsn", required_argument, NULL, 'D'},
-                                            {"partitions", required_argument, NULL, 'p'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"table", required_argument, NULL, 'T'},
-                                            {"epoch-rows", required_argument, NULL, 'e'},
-
-                                            {"endpoint", required_argument, NULL, 'E'},
-                                            {"key", required_argument, NULL, 'k'},
-                                            {"ca-file", required_argument, NULL, 'c'},
-                                            {"in-flight", required_argument, NULL, 'i'},
-                                            {NULL, 0, NULL, 0}};
     int o;
     while ((o = getopt_long(argc, argv, "X:", options, NULL)) != -1) {
         switch (o) {
         case 'b':
             set_or_exit(job->conf, "bootstrap.servers", optarg);
+            job->out.brokers = optarg;
             break;
         case 't':
             job->topic = optarg;
             break;
         case 'D':
             job->dsn = optarg;
+            break;
+        case 'o':
+            job->out.topic = optarg;
+            break;
+        case 'P':
+            job->out.positions = optarg;
             break;
         case 'p':
             job->sink.partitions =
@@ -135,7 +139,7 @@ static void parse_options(struct job *job, int argc, char **argv)
             exit(EXIT_USAGE);
         }
     }
-    if (optind < argc || !job->topic || !job->dsn) {
+    if (optind < argc || !job->topic || (job->out.topic ? !job->out.positions : !job->dsn)) {
         usage(stderr);
         exit(EXIT_USAGE);
     }
@@ -159,8 +163,8 @@ static void report(const struct job *job, const struct timespec *start)
     double sys = seconds_of(usage_now.ru_stime);
     printf("%" PRId64 " records, %" PRId64 " undecodable, %" PRId64 " commits, %.3f s wall, %.0f/s,"
            " %.3f s user, %.3f s system, %.3f us CPU a record\n",
-           job->records, job->undecodable, job->sink.commits, wall, (double)job->records / wall,
-           user, sys, (user + sys) * 1e6 / (double)job->records);
+           job->records, job->undecodable, job->out.topic ? job->out.commits : job->sink.commits,
+           wall, (double)job->records / wall, user, sys, (user + sys) * 1e6 / (double)job->records);
 }
 
 int main(int argc, char **argv)

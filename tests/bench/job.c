@@ -86,6 +86,31 @@ static void put_row(struct rows_block *block, const struct parsed_event *event,
     block->rows++;
 }
 
+/* What the cache keeps of an answer: the text, or what is spliced into a record for it. */
+static const struct geotext *keep(struct job *job, struct view ip, const char *text, size_t len)
+{
+    char fragment[2 * GEODATA_MAX_BYTES + 32] = ",\"geodata\":\"";
+    size_t at = strlen(fragment);
+    if (!job->out.topic || len == 0) {
+        return geocache_put(job->cache, ip, text, len);
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '"' || text[i] == '\\') {
+            fragment[at++] = '\\';
+        }
+        fragment[at++] = text[i];
+    }
+    memcpy(fragment + at, "\"}", 2);
+    return geocache_put(job->cache, ip, fragment, at + 2);
+}
+
+static int put_record(struct job *job, const rd_kafka_message_t *m,
+                      const struct parsed_event *event, const struct geotext *geodata)
+{
+    struct view fragment = {geodata->wire + 4, geodata->wire_len - 4};
+    return kafka_out_put(&job->out, m, event->ip, fragment, job->next_offsets);
+}
+
 static int next_block(struct job *job)
 {
     job->block = handoff_room(&job->handoff);
@@ -100,6 +125,9 @@ static int next_block(struct job *job)
 /* Passes on what is in the block; `idle` says that the source has nothing more at the moment. */
 static int send_block(struct job *job, bool idle)
 {
+    if (job->out.topic) {
+        return idle ? kafka_out_step(&job->out) : 0;
+    }
     job->block->idle = idle;
     memcpy(job->block->next_offsets, job->next_offsets, sizeof job->next_offsets);
     handoff_give(&job->handoff);
@@ -143,8 +171,7 @@ static void on_answer(void *opaque, size_t index, long status, const char *body,
     char copy[GEOCACHE_IP_MAX + 1] = {0};
     memcpy(copy, ip.at, ip.len);
     ip.at = copy;
-    if (!geocache_put(lookup->job->cache, ip, text_len > 0 ? text : "{}",
-                      text_len > 0 ? text_len : 2)) {
+    if (!keep(lookup->job, ip, text_len > 0 ? text : "{}", text_len > 0 ? text_len : 2)) {
         fprintf(stderr, "out of memory\n");
         exit(1);
     }
@@ -181,7 +208,7 @@ static const struct geotext *locate(struct job *job, struct view ip, rd_kafka_me
     struct view kept = {copy, ip.len};
     if (!job->fetcher) {
         size_t len = geodata_of(kept.at, kept.len, text, sizeof text);
-        return geocache_put(job->cache, kept, text, len);
+        return keep(job, kept, text, len);
     }
     return look_up(job, messages, n) < 0 ? NULL : geocache_find(job->cache, kept);
 }
@@ -204,13 +231,17 @@ static int take_message(struct job *job, rd_kafka_message_t **messages, ssize_t 
                 return -1;
             }
         }
-        put_row(job->block, &event, geodata);
+        if (!job->out.topic) {
+            put_row(job->block, &event, geodata);
+        } else if (put_record(job, m, &event, geodata) < 0) {
+            return -1;
+        }
     } else {
         job->undecodable++;
     }
     job->next_offsets[m->partition] = m->offset + 1;
     job->records++;
-    return job->block->len >= ROWS_BLOCK_BYTES ? send_block(job, false) : 0;
+    return !job->out.topic && job->block->len >= ROWS_BLOCK_BYTES ? send_block(job, false) : 0;
 }
 
 /* A broker thread of librdkafka that finds the queue full sleeps for a second, or until it has
@@ -261,7 +292,7 @@ static int work(struct job *job, const volatile sig_atomic_t *stopped)
             return -1;
         }
     }
-    return send_block(job, true);
+    return job->out.topic ? kafka_out_end(&job->out, job->next_offsets) : send_block(job, true);
 }
 
 static int open_consumer(struct job *job)
@@ -288,6 +319,9 @@ int job_run(struct job *job, const volatile sig_atomic_t *stopped)
 {
     pthread_t thread;
     memcpy(job->next_offsets, job->sink.committed, sizeof job->next_offsets);
+    if (job->out.topic) {
+        return open_consumer(job) < 0 ? -1 : work(job, stopped);
+    }
     if (open_consumer(job) < 0 || next_block(job) < 0 ||
         pthread_create(&thread, NULL, sink_main, job) != 0) {
         return -1;
@@ -311,7 +345,9 @@ int job_open(struct job *job)
         fprintf(stderr, "out of memory\n");
         return -1;
     }
-    return rows_open(&job->sink, job->dsn);
+    job->out.partitions = job->sink.partitions;
+    return job->out.topic ? kafka_out_open(&job->out, job->sink.committed)
+                          : rows_open(&job->sink, job->dsn);
 }
 
 static void close_consumer(struct job *job)
@@ -331,6 +367,7 @@ void job_close(struct job *job)
     } else if (job->conf) {
         rd_kafka_conf_destroy(job->conf);
     }
+    kafka_out_close(&job->out);
     rows_close(&job->sink);
     fetcher_destroy(job->fetcher);
     handoff_fini(&job->handoff);

@@ -12,6 +12,7 @@
 #include "fetch.h"
 #include "geocache.h"
 #include "handoff.h"
+#include "kafka_out.h"
 #include "parse.h"
 #include "rows.h"
 
@@ -32,6 +33,7 @@ struct job {
     struct geocache *cache;
     struct fetcher *fetcher;
     struct rows_sink sink;
+    struct kafka_out out; /* with a topic: in the place of Postgres, without a second thread */
     struct handoff handoff;
     struct rows_block *block; /* being filled */
     int64_t next_offsets[ROWS_PARTITIONS_MAX];

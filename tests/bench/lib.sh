@@ -82,6 +82,21 @@ bench_command() {
     esac
 }
 
+# bench_kafka_command CONTENDER TOPIC COUNT OUTPUT_TOPIC: the same with a topic as the output.
+bench_kafka_command() {
+    local contender=$1 topic=$2 count=$3 output=$4
+    case $contender in
+    hand-written)
+        COMMAND=("$BENCH_BIN/handwritten" --brokers "$KAFKA_URL" --topic "$topic" --output-topic "$output"
+            --positions "$BENCH_STATE_DIR/positions" --partitions "$BENCH_PARTITIONS" --count "$count" --endpoint "$GEO_HTTP")
+        ;;
+    pipehost)
+        COMMAND=(env KAFKA_TOPIC="$topic" GEO_ENDPOINT="$GEO_HTTP" BENCH_OUTPUT_TOPIC="$output"
+            "$BENCH_BIN/pipehost" tests/bench/to-kafka.json)
+        ;;
+    esac
+}
+
 # bench_has CONTENDER: whether it is there to be run.
 bench_has() {
     case $1 in
