@@ -7,7 +7,7 @@
 #ifndef BATCH_TARGET_H
 #define BATCH_TARGET_H
 
-#include "pipehost/batch.h"
+#include "pipehost/source.h"
 
 /** Readable bytes behind every record. */
 #define TARGET_PADDING 64u
@@ -25,7 +25,12 @@ struct row_target {
     uint32_t row;
     uint32_t text_used; /**< bytes of the arena that are taken: text that is not in the record as
                            it should be goes behind */
-    uint32_t text_capacity; /**< bytes, without padding */
+    uint32_t text_capacity;         /**< bytes, without padding */
+    const struct ph_record *record; /**< the one that is decoded; its key stands at record_key */
+    const uint8_t *record_key;
+    /** The table's entry of record->partition_id; null = there is none. */
+    const struct ph_partition *(*partition_of)(void *arg, uint32_t partition_id);
+    void *partition_arg;
 };
 
 /** Why a record is refused. */

@@ -61,7 +61,7 @@ size_t tier_head_bytes(const struct ph_schema *schema, uint32_t max_rows)
 
 uint64_t tier_largest_bytes(const struct batch_writer_options *o)
 {
-    return (uint64_t)o->record_max_bytes * (1 + (uint64_t)o->spare) + 1 + TARGET_PADDING;
+    return (uint64_t)o->record_max_bytes * (1 + (uint64_t)o->spare) + 1 + o->extra + TARGET_PADDING;
 }
 
 bool tier_alloc(struct tier *t, const struct batch_writer_options *o, bool large, uint64_t wanted)

@@ -27,6 +27,7 @@ struct batch_writer {
     uint32_t position_count;
     uint32_t partition_id; /* of the record before, when position is set */
     uint32_t stamp;        /* of the open batch; never 0 */
+    uint32_t headers_mask; /* all ones where headers need room */
     struct ph_position *position;
     struct tier tier;
     struct row_target target;
@@ -66,7 +67,11 @@ struct batch_writer *batch_writer_create(const struct batch_writer_options *opti
     }
     w->options = *options;
     set_defaults(&w->options);
+    w->headers_mask = options->keep_headers ? UINT32_MAX : 0;
+    w->target.partition_of = options->partition_of;
+    w->target.partition_arg = options->arg;
     w->pub = (struct ph_writer){.size = (uint32_t)sizeof w->pub,
+                                .wants = options->keep_headers ? (uint32_t)PH_WANTS_HEADERS : 0u,
                                 .host_data = w,
                                 .append = pub_append,
                                 .advance = pub_advance};
@@ -240,10 +245,48 @@ static uint32_t key_length_of(const struct batch_writer *w, const struct ph_reco
     return r->key == NULL || !w->options.keep_keys ? 0 : r->key_length;
 }
 
+/* The value and the headers where they are wanted. */
+static uint64_t text_of(const struct batch_writer *w, const struct ph_record *r)
+{
+    return (uint64_t)r->value_length + (r->headers_length & w->headers_mask);
+}
+
 /* What append needs room for: the key, the value, its end, and text that the decoder adds. */
 static uint64_t need_of(const struct batch_writer *w, const struct ph_record *r)
 {
-    return (uint64_t)r->value_length * (1 + (uint64_t)w->options.spare) + key_length_of(w, r) + 1;
+    return text_of(w, r) * (1 + (uint64_t)w->options.spare) + key_length_of(w, r) + 1 +
+           w->options.extra;
+}
+
+/* Skipped ones count as bad ones do: so that a run of them ends the poll. */
+static int32_t skip(struct batch_writer *w, const struct ph_record *r)
+{
+    struct ph_position *position = get_position(w, r->partition_id);
+    if (position == NULL) {
+        return no_position(w);
+    }
+    position->next_offset = r->offset + 1;
+    w->bad++;
+    w->row_limit = row_limit_of(w);
+    return PH_OK;
+}
+
+static int32_t take_tombstone(struct batch_writer *w, const struct ph_record *r)
+{
+    target_decode_fn decode = w->options.decode;
+    struct ph_record empty = *r;
+    if (w->options.skip_tombstones) {
+        return skip(w, r);
+    }
+    if (w->options.decode_tombstone == NULL) {
+        return refuse(w, r, "tombstone", "the record has no value");
+    }
+    empty.value = "";
+    empty.value_length = 0;
+    w->options.decode = w->options.decode_tombstone;
+    int32_t result = pub_append(&w->pub, &empty);
+    w->options.decode = decode;
+    return result;
 }
 
 /* Everything that happens less than once a batch. *again: there is room now. */
@@ -257,14 +300,14 @@ static int32_t append_rarely(struct batch_writer *w, const struct ph_record *r, 
         return PH_MORE;
     }
     if (r->value == NULL) {
-        return refuse(w, r, "tombstone", "the record has no value");
+        return take_tombstone(w, r);
     }
-    if ((uint64_t)r->value_length + r->key_length > w->options.record_max_bytes) {
+    uint64_t bytes = text_of(w, r) + r->key_length;
+    if (bytes > w->options.record_max_bytes) {
         char reason[120];
         (void)snprintf(reason, sizeof reason,
                        "the record has %llu bytes, more than record.max_bytes (%u) allows",
-                       (unsigned long long)r->value_length + r->key_length,
-                       w->options.record_max_bytes);
+                       (unsigned long long)bytes, w->options.record_max_bytes);
         return refuse(w, r, "too_large", reason);
     }
     if (!w->tier.large && need_of(w, r) + w->used + TARGET_PADDING <= w->options.max_bytes &&
@@ -285,7 +328,7 @@ static int32_t pub_append(struct ph_writer *pub, const struct ph_record *r)
     struct row_fault fault;
     bool again = false;
     while (r->value == NULL || w->row >= w->row_limit || need_of(w, r) > w->capacity - w->used ||
-           (uint64_t)r->value_length + r->key_length > w->options.record_max_bytes) {
+           text_of(w, r) + r->key_length > w->options.record_max_bytes) {
         int32_t result = append_rarely(w, r, &again);
         if (!again) {
             return result;
@@ -304,6 +347,8 @@ static int32_t pub_append(struct ph_writer *pub, const struct ph_record *r)
     }
     memcpy(value, r->value, r->value_length);
     value[r->value_length] = 0;
+    w->target.record = r;
+    w->target.record_key = key;
     w->target.row = w->row;
     w->target.text_used = w->used + key_length + r->value_length + 1;
     position->next_offset = r->offset + 1;

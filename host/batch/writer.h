@@ -18,7 +18,13 @@ struct batch_writer_options {
     uint32_t record_max_bytes; /**< value and key together; 0 = 1 MiB */
     /** Bytes that a decoder may add to the arena for each byte of a value: decoder_spare(). */
     uint32_t spare;
-    bool keep_keys;
+    uint32_t extra;    /**< bytes that a decoder may add to the arena for each record */
+    bool keep_keys;    /**< each key stands in front of its value, and in the batch */
+    bool keep_headers; /**< a decoder adds them, at most `spare` + 1 bytes for each of theirs */
+    bool skip_tombstones;
+    /** Decodes a record without a value; null = such a record is bad. */
+    target_decode_fn decode_tombstone;
+    const struct ph_partition *(*partition_of)(void *arg, uint32_t partition_id); /**< with arg */
     /** By column: false = null in every row, and not for the decoder to touch. Null = all true;
      * borrowed for the writer's life. */
     const bool *wanted;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/decode.h"
 
+#include "base/escape.h"
+#include "codec/metadata.h"
 #include "codec/walk.h"
 
 #include <stdlib.h>
@@ -49,6 +51,10 @@ static int32_t check_field(const struct decode_field *f, struct ph_error *err)
     if (f->type == PH_TYPE_NONE || f->type > PH_TYPE_JSON) {
         return ph_error_set(err, PH_ERR_CONFIG, "field \"%s\" has no type", f->name);
     }
+    const char *types = metadata_type_problem(f->metadata, f->type);
+    if (types != NULL) {
+        return ph_error_set(err, PH_ERR_CONFIG, "field \"%s\" must be %s", f->name, types);
+    }
     if (f->path_length > DECODE_MAX_SEGMENTS) {
         return ph_error_set(err, PH_ERR_CONFIG, "field \"%s\" stands deeper than %u levels",
                             f->name, DECODE_MAX_SEGMENTS);
@@ -75,9 +81,15 @@ static int32_t check_fields(const struct decode_field *fields, uint32_t count, s
         return ph_error_set(err, PH_ERR_CONFIG, "more than %u fields are declared",
                             DECODE_MAX_FIELDS);
     }
+    uint32_t metadata = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (check_field(&fields[i], err) != PH_OK) {
             return PH_ERROR;
+        }
+        metadata += fields[i].metadata != DECODE_IN_VALUE ? 1 : 0;
+        if (metadata > DECODE_MAX_METADATA) {
+            return ph_error_set(err, PH_ERR_CONFIG, "more than %u fields do not stand in the JSON",
+                                DECODE_MAX_METADATA);
         }
         for (uint32_t j = 0; j < i; j++) {
             if (strcmp(fields[i].name, fields[j].name) == 0) {
@@ -157,7 +169,22 @@ static uint32_t find_place(struct decoder *d, const struct decode_field *f)
     return slot;
 }
 
-static bool add_field(struct decoder *d, const struct decode_field *f)
+static bool add_metadata(struct decoder *d, const struct decode_field *f, uint32_t column)
+{
+    bool is_json = f->metadata == DECODE_VALUE && f->type == PH_TYPE_JSON && !f->is_unread;
+    struct metadata *m = &d->metadata[d->metadata_count++];
+    *m = (struct metadata){.kind = f->metadata,
+                           .type = f->type,
+                           .column = column,
+                           .required = f->required,
+                           .is_unread = f->is_unread,
+                           .name = keep_name(d, f->name)};
+    d->is_exact = d->is_exact || is_json;
+    d->walks_value = d->walks_value || is_json;
+    return m->name != NULL;
+}
+
+static bool add_field(struct decoder *d, const struct decode_field *f, uint32_t column)
 {
     struct field *field = &d->fields[d->field_count];
     uint32_t slot = find_place(d, f);
@@ -167,7 +194,8 @@ static bool add_field(struct decoder *d, const struct decode_field *f)
     field->kind = f->is_unread ? FIELD_UNREAD : kind_of(f);
     field->required = f->required;
     field->milliseconds = f->type == PH_TYPE_TIMESTAMP_MS;
-    field->column = d->field_count;
+    field->column = column;
+    d->walks_value = true;
     field->next = d->slots[slot].field;
     field->name = keep_name(d, f->name);
     field->pattern = field->kind == FIELD_PATTERN ? keep_name(d, f->pattern) : "";
@@ -222,12 +250,14 @@ static bool build(struct decoder *d, const struct decode_field *fields, uint32_t
 {
     d->fields = calloc(count + 1, sizeof *d->fields);
     d->slots = calloc(WALK_MAX_SLOTS, sizeof *d->slots);
-    if (d->fields == NULL || d->slots == NULL || !scan_init(&d->scan) ||
+    d->metadata = calloc(DECODE_MAX_METADATA, sizeof *d->metadata);
+    if (d->metadata == NULL || d->fields == NULL || d->slots == NULL || !scan_init(&d->scan) ||
         add_level(d) == WALK_NONE) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (!add_field(d, &fields[i])) {
+        bool is_metadata = fields[i].metadata != DECODE_IN_VALUE;
+        if (!(is_metadata ? add_metadata(d, &fields[i], i) : add_field(d, &fields[i], i))) {
             return false;
         }
     }
@@ -268,6 +298,7 @@ void decoder_destroy(struct decoder *d)
     }
     scan_fini(&d->scan);
     free(d->levels);
+    free(d->metadata);
     free(d->names);
     free(d->slots);
     free(d->fields);
@@ -284,7 +315,74 @@ void decoder_list_columns(const struct decode_field *fields, uint32_t count,
     }
 }
 
+static bool has_metadata(const struct decoder *d, enum decode_metadata kind)
+{
+    for (uint32_t i = 0; i < d->metadata_count; i++) {
+        if (d->metadata[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t decoder_spare(const struct decoder *d)
 {
-    return d->spare;
+    uint32_t least = has_metadata(d, DECODE_HEADERS) ? ESCAPE_JSON_MAX - 1 : 0;
+    return d->spare > least ? d->spare : least;
+}
+
+struct decoder_needs decoder_needs(const struct decoder *d)
+{
+    struct decoder_needs needs = {.keys = has_metadata(d, DECODE_KEY),
+                                  .headers = has_metadata(d, DECODE_HEADERS)};
+    for (uint32_t i = 0; i < d->metadata_count; i++) {
+        needs.extra += d->metadata[i].kind == DECODE_TOPIC ? METADATA_TOPIC_MAX : 0;
+        needs.extra += d->metadata[i].kind == DECODE_HEADERS ? METADATA_HEADERS_EXTRA : 0;
+    }
+    return needs;
+}
+
+/* The columns around the JSON first: what the row lacks is marked when all of it is good. */
+static int32_t decode_record(void *decoder, struct row_target *target, const uint8_t *value,
+                             uint32_t length, struct row_fault *fault)
+{
+    struct decoder *d = decoder;
+    uint64_t nulls;
+    if (metadata_put(d, target, value, length, &nulls, fault) != PH_OK ||
+        (d->walks_value && decoder_row(d, target, value, length, fault) != PH_OK)) {
+        return PH_ERROR;
+    }
+    metadata_set_nulls(d, target, nulls);
+    return PH_OK;
+}
+
+target_decode_fn decoder_function(const struct decoder *d)
+{
+    return d->metadata_count > 0 ? decode_record : decoder_row;
+}
+
+int32_t decoder_tombstone(void *decoder, struct row_target *target, const uint8_t *value,
+                          uint32_t length, struct row_fault *fault)
+{
+    const struct decoder *d = decoder;
+    uint64_t nulls;
+    (void)value;
+    (void)length;
+    for (uint32_t i = 0; i < d->field_count; i++) {
+        if (d->fields[i].required) {
+            return fault_set(fault, "tombstone",
+                             "the record has no value, but field %s is required",
+                             d->fields[i].name);
+        }
+    }
+    if (metadata_put(d, target, NULL, 0, &nulls, fault) != PH_OK) {
+        return PH_ERROR;
+    }
+    metadata_set_nulls(d, target, nulls);
+    for (uint32_t i = 0; i < d->field_count; i++) {
+        if (d->fields[i].kind != FIELD_UNREAD) {
+            target_set_null(target, d->fields[i].column);
+        }
+    }
+    return PH_OK;
 }

@@ -16,6 +16,7 @@
 #define DECODE_MAX_DEPTH    1024u
 #define DECODE_MAX_FIELDS   1024u
 #define DECODE_MAX_SEGMENTS 32u
+#define DECODE_MAX_METADATA 64u  /**< fields that do not stand in the JSON */
 #define DECODE_MAX_NAME     255u /**< bytes of a field's name or a path segment */
 
 /** How a timestamp is written. */
@@ -26,10 +27,23 @@ enum decode_parse {
     DECODE_PATTERN = 3 /**< strptime */
 };
 
+/** What a field is that does not stand in the record's JSON. */
+enum decode_metadata {
+    DECODE_IN_VALUE = 0,
+    DECODE_KEY,
+    DECODE_VALUE, /**< the whole of it */
+    DECODE_HEADERS,
+    DECODE_TIMESTAMP,
+    DECODE_OFFSET,
+    DECODE_PARTITION,
+    DECODE_TOPIC
+};
+
 struct decode_field {
-    const char *name; /**< of the column */
-    uint32_t type;    /**< enum ph_type */
-    bool required;    /**< null and missing are refused */
+    enum decode_metadata metadata; /**< with it, path, parse and pattern say nothing */
+    const char *name;              /**< of the column */
+    uint32_t type;                 /**< enum ph_type */
+    bool required;                 /**< null and missing are refused */
     enum decode_parse parse;
     const char *pattern; /**< for DECODE_PATTERN */
     /** Where the value stands, the unescaped segments of a JSON pointer; path_length 0 = the member
@@ -59,6 +73,21 @@ void decoder_list_columns(const struct decode_field *fields, uint32_t count,
 /** Bytes of unescaped text that a record may need for each of its own bytes: for
  * batch_writer_options. */
 uint32_t decoder_spare(const struct decoder *d);
+
+/** What a decoder needs of the writer beside decoder_spare. */
+struct decoder_needs {
+    bool keys;
+    bool headers;
+    uint32_t extra; /**< bytes of text for each record */
+};
+
+struct decoder_needs decoder_needs(const struct decoder *d);
+/** decoder_row, or what does more where some field does not stand in the JSON. */
+target_decode_fn decoder_function(const struct decoder *d);
+/** A target_decode_fn for a record without a value: a row of nulls but for the fields that do not
+ * stand in the JSON. Code "tombstone": a field is required. [worker] */
+int32_t decoder_tombstone(void *decoder, struct row_target *target, const uint8_t *value,
+                          uint32_t length, struct row_fault *fault);
 
 /**
  * A target_decode_fn; decoder is the struct decoder. Codes: "json" (not a JSON document), "type",

@@ -320,6 +320,10 @@ int32_t decoder_row(void *decoder, struct row_target *target, const uint8_t *jso
     if (walk_char(&w) != '{') {
         return walk_fault(&w, "'{'");
     }
+    if (d->is_exact && walk_skip(&w, true) != PH_OK) {
+        return PH_ERROR;
+    }
+    w.tok = d->scan.at;
     if (take_object(&w, &d->levels[0]) != PH_OK) {
         return PH_ERROR;
     }

@@ -44,7 +44,24 @@ struct slot {
     uint32_t level; /**< WALK_NONE = none */
 };
 
+/** A field that does not stand in the JSON. */
+struct metadata {
+    enum decode_metadata kind;
+    uint32_t type;
+    uint32_t column;
+    bool required;
+    bool is_unread; /**< the column is left alone */
+    const char *name;
+};
+
+#define METADATA_TOPIC_MAX     249u
+#define METADATA_HEADERS_EXTRA 2u /* the braces */
+
 struct decoder {
+    struct metadata *metadata;
+    uint32_t metadata_count;
+    bool walks_value; /**< a field stands in the JSON, or wants it whole as json */
+    bool is_exact;    /**< all of the value is checked, to the last digit */
     struct scan scan;
     struct field *fields;
     uint32_t field_count;

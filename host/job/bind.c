@@ -63,7 +63,8 @@ static int32_t bind_source(struct node *n, struct ph_error *err)
     } else {
         for (uint32_t i = 0; i < format->field_count; i++) {
             const struct manifest_field *f = &format->fields[i];
-            n->fields[i] = (struct decode_field){.name = f->name,
+            n->fields[i] = (struct decode_field){.metadata = (enum decode_metadata)f->metadata,
+                                                 .name = f->name,
                                                  .type = f->type,
                                                  .required = f->required,
                                                  .parse = to_decode_parse(f->parse),
@@ -77,6 +78,26 @@ static int32_t bind_source(struct node *n, struct ph_error *err)
     }
     free(columns);
     return rc;
+}
+
+/* The manifest's names stand in the decoder's order. */
+_Static_assert((int)MANIFEST_TOPIC == (int)DECODE_TOPIC && (int)MANIFEST_KEY == (int)DECODE_KEY &&
+                   (int)MANIFEST_TIMESTAMP == (int)DECODE_TIMESTAMP,
+               "one order of metadata fields");
+
+void node_decoder_describe(const struct node *n, struct decoder *d,
+                           struct batch_writer_options *options)
+{
+    struct decoder_needs needs = decoder_needs(d);
+    enum manifest_tombstones tombstones = n->manifest->format->tombstones;
+    options->decoder = d;
+    options->decode = decoder_function(d);
+    options->spare = decoder_spare(d);
+    options->extra = needs.extra;
+    options->keep_keys = needs.keys;
+    options->keep_headers = needs.headers;
+    options->skip_tombstones = tombstones == MANIFEST_TOMBSTONES_SKIP;
+    options->decode_tombstone = tombstones == MANIFEST_TOMBSTONES_NULL ? decoder_tombstone : NULL;
 }
 
 struct decoder *node_decoder_create(const struct node *n, struct ph_error *err)

@@ -9,6 +9,9 @@
 __attribute__((warn_unused_result)) int32_t node_bind(struct node *n, struct ph_error *err);
 /** A decoder for a source's format. Null: err. */
 struct decoder *node_decoder_create(const struct node *n, struct ph_error *err);
+/** What its decoder needs of a source's writer. */
+void node_decoder_describe(const struct node *n, struct decoder *d,
+                           struct batch_writer_options *options);
 void node_unbind(struct node *n);
 
 #endif

@@ -139,6 +139,9 @@ int32_t encoding_check(const struct node *n, struct ph_error *err)
         sentence = "a UDF has no format: leave it out";
     } else if (!n->takes_format) {
         sentence = "this sink writes no text and takes no format: leave it out";
+    } else if (format->tombstones != MANIFEST_TOMBSTONES_LETTER) {
+        sentence = "tombstones is for sources";
+        key = "/format/json/tombstones";
     } else if (format->field_count > 0) {
         sentence = "fields are for sources: a sink's columns are those of its input";
         key = "/format/json/fields";

@@ -46,14 +46,16 @@ static uint64_t held_behind(const struct node *n)
 }
 
 /* What the decoder adds to a record's own bytes. */
-static int32_t find_spare(const struct node *n, uint32_t *spare, struct ph_error *err)
+static int32_t find_needs(const struct node *n, struct batch_writer_options *options,
+                          struct ph_error *err)
 {
     struct decoder *d = node_decoder_create(n, err);
     if (d == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for a decoder");
     }
-    *spare = decoder_spare(d);
+    node_decoder_describe(n, d, options);
     decoder_destroy(d);
+    options->decoder = NULL;
     return PH_OK;
 }
 
@@ -61,7 +63,7 @@ static int32_t source_bytes(const struct node *n, uint64_t *bytes, struct ph_err
 {
     struct batch_writer_options options = {.schema = n->outputs[0].schema,
                                            .record_max_bytes = n->job->manifest->record_max_bytes};
-    if (find_spare(n, &options.spare, err) != PH_OK) {
+    if (find_needs(n, &options, err) != PH_OK) {
         return PH_ERROR;
     }
     *bytes = held_behind(n) * sizes_source_batch(&options) + sizes_source_batch_largest(&options);

@@ -63,19 +63,25 @@ static uint32_t first_rows(const struct job *job)
     return job->row_limit < BATCH_MAX_ROWS ? (uint32_t)job->row_limit : 0;
 }
 
+static const struct ph_partition *partition_of(void *arg, uint32_t id)
+{
+    const struct task *t = arg;
+    return is_partition(t, id) ? t->job->partitions.items[id] : NULL;
+}
+
 static struct batch_writer_options writer_options(struct task *t)
 {
     const struct manifest *m = t->job->manifest;
-    return (struct batch_writer_options){.reserve = t->node->reserve,
-                                         .schema = t->node->outputs[0].schema,
-                                         .max_rows = first_rows(t->job),
-                                         .record_max_bytes = m->record_max_bytes,
-                                         .wanted = t->node->wanted,
-                                         .spare = decoder_spare(t->source->decoder),
-                                         .decode = decoder_row,
-                                         .decoder = t->source->decoder,
-                                         .bad_record = bad_record,
-                                         .arg = t};
+    struct batch_writer_options options = {.reserve = t->node->reserve,
+                                           .schema = t->node->outputs[0].schema,
+                                           .max_rows = first_rows(t->job),
+                                           .record_max_bytes = m->record_max_bytes,
+                                           .wanted = t->node->wanted,
+                                           .bad_record = bad_record,
+                                           .partition_of = partition_of,
+                                           .arg = t};
+    node_decoder_describe(t->node, t->source->decoder, &options);
+    return options;
 }
 
 int32_t source_task_init(struct task *t, struct ph_error *err)

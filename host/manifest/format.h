@@ -24,11 +24,31 @@ enum manifest_timestamps {
 
 enum manifest_json_columns { MANIFEST_JSON_NESTED, MANIFEST_JSON_STRING };
 
+/** A field's `from` that begins with a dollar: it does not stand in the JSON. */
+enum manifest_metadata {
+    MANIFEST_IN_VALUE,
+    MANIFEST_KEY,
+    MANIFEST_VALUE,
+    MANIFEST_HEADERS,
+    MANIFEST_TIMESTAMP,
+    MANIFEST_OFFSET,
+    MANIFEST_PARTITION,
+    MANIFEST_TOPIC
+};
+
+/** What becomes of a record without a value. */
+enum manifest_tombstones {
+    MANIFEST_TOMBSTONES_LETTER,
+    MANIFEST_TOMBSTONES_SKIP,
+    MANIFEST_TOMBSTONES_NULL
+};
+
 /** One column that a source's decoder makes. */
 struct manifest_field {
     const char *name;
     uint32_t type; /**< enum ph_type */
     bool required;
+    enum manifest_metadata metadata;
     enum manifest_parse parse; /**< of a timestamp */
     const char *parse_pattern; /**< for strptime; null otherwise */
     const char *const *path;   /**< `from` in unescaped segments; default: the name alone */
@@ -37,7 +57,8 @@ struct manifest_field {
 
 struct manifest_format {
     struct manifest_field *fields;
-    uint32_t field_count; /**< 0 where `fields` is absent: a sink's format */
+    uint32_t field_count;                /**< 0 where `fields` is absent: a sink's format */
+    enum manifest_tombstones tombstones; /**< of a source */
     enum manifest_timestamps timestamps;
     enum manifest_json_columns json_columns;
     bool has_output; /**< `timestamps` or `json_columns` is given: only a sink has them */

@@ -47,6 +47,70 @@ static void read_type(struct reader *r, const char *key, const json_t *value,
                 nearest_hint(&n, hint));
 }
 
+static const char *const metadata_names[] = {[MANIFEST_IN_VALUE] = "",
+                                             [MANIFEST_KEY] = "$key",
+                                             [MANIFEST_VALUE] = "$value",
+                                             [MANIFEST_HEADERS] = "$headers",
+                                             [MANIFEST_TIMESTAMP] = "$timestamp",
+                                             [MANIFEST_OFFSET] = "$offset",
+                                             [MANIFEST_PARTITION] = "$partition",
+                                             [MANIFEST_TOPIC] = "$topic"};
+
+static void read_metadata(struct reader *r, const char *from, struct manifest_field *field)
+{
+    struct nearest n;
+    char hint[NEAREST_HINT_SIZE];
+    nearest_init(&n, from);
+    for (uint32_t i = MANIFEST_KEY; i < COUNT(metadata_names); i++) {
+        if (strcmp(from, metadata_names[i]) == 0) {
+            field->metadata = (enum manifest_metadata)i;
+            return;
+        }
+        nearest_offer(&n, metadata_names[i]);
+    }
+    reader_fail(r, "from",
+                "\"from\" is one of $key, $value, $headers, $timestamp, $offset, $partition, "
+                "$topic, or a JSON pointer%s",
+                nearest_hint(&n, hint));
+}
+
+/* The types that such a field may have; null: this one fits. */
+static const char *metadata_types(const struct manifest_field *f)
+{
+    bool is_text = f->type == PH_TYPE_STRING || f->type == PH_TYPE_BYTES;
+    bool is_time = f->type == PH_TYPE_TIMESTAMP_MS || f->type == PH_TYPE_TIMESTAMP_US;
+    switch (f->metadata) {
+    case MANIFEST_KEY:
+        return is_text ? NULL : "string or bytes";
+    case MANIFEST_VALUE:
+        return is_text || f->type == PH_TYPE_JSON ? NULL : "string, bytes or json";
+    case MANIFEST_HEADERS:
+        return f->type == PH_TYPE_JSON ? NULL : "json";
+    case MANIFEST_TIMESTAMP:
+        return is_time ? NULL : "timestamp(3) or timestamp(6)";
+    case MANIFEST_OFFSET:
+        return f->type == PH_TYPE_INT64 ? NULL : "int64";
+    case MANIFEST_PARTITION:
+        return f->type == PH_TYPE_INT32 || f->type == PH_TYPE_INT64 ? NULL : "int32 or int64";
+    case MANIFEST_TOPIC:
+        return f->type == PH_TYPE_STRING ? NULL : "string";
+    default:
+        return NULL;
+    }
+}
+
+static void check_metadata(struct reader *r, const json_t *object, const struct manifest_field *f)
+{
+    const char *types = metadata_types(f);
+    if (types != NULL) {
+        reader_fail(r, "type", "a field from \"%s\" is %s", metadata_names[f->metadata], types);
+    }
+    if (f->metadata != MANIFEST_IN_VALUE && json_object_get(object, "parse") != NULL) {
+        reader_fail(r, "parse", "\"parse\" is for what stands in the JSON, not for \"%s\"",
+                    metadata_names[f->metadata]);
+    }
+}
+
 /* "/a/b~1c" into {"a", "b/c"}. */
 static void read_from(struct reader *r, json_t *object, struct manifest_field *field)
 {
@@ -55,8 +119,14 @@ static void read_from(struct reader *r, json_t *object, struct manifest_field *f
     if (from == NULL) {
         return;
     }
+    if (from[0] == '$') {
+        read_metadata(r, from, field);
+        return;
+    }
     if (from[0] != '/') {
-        reader_fail(r, "from", "\"from\" must be a JSON pointer, such as \"/user/id\"");
+        reader_fail(r, "from",
+                    "\"from\" must be a JSON pointer, such as \"/user/id\", or a name such as "
+                    "\"$key\"");
         return;
     }
     const char **path = memory_alloc(&r->m->memory, MANIFEST_FIELD_PATH_MAX, sizeof *path);
@@ -149,6 +219,7 @@ static void read_field(struct reader *r, const char *name, json_t *value,
     read_from(r, value, field);
     if (field->type != PH_TYPE_NONE) {
         read_parse(r, value, field);
+        check_metadata(r, value, field);
     }
 }
 
@@ -176,14 +247,18 @@ static void read_fields(struct reader *r, json_t *fields, struct manifest_format
 
 static void read_json(struct reader *r, json_t *object, struct manifest_format *format)
 {
-    static const char *const keys[] = {"fields", "timestamps", "json_columns"};
+    static const char *const keys[] = {"fields", "timestamps", "json_columns", "tombstones"};
     static const char *const timestamps[] = {"iso8601", "sql", "unix_ms"};
     static const char *const json_columns[] = {"nested", "string"};
+    static const char *const tombstones[] = {"dead_letter", "skip", "null"};
+    uint32_t tombstones_index = 0;
     uint32_t timestamps_index = 0;
     uint32_t json_columns_index = 0;
     reader_check_keys(r, object, keys, COUNT(keys));
     reader_enum(r, object, "timestamps", timestamps, COUNT(timestamps), &timestamps_index);
     reader_enum(r, object, "json_columns", json_columns, COUNT(json_columns), &json_columns_index);
+    reader_enum(r, object, "tombstones", tombstones, COUNT(tombstones), &tombstones_index);
+    format->tombstones = (enum manifest_tombstones)tombstones_index;
     format->timestamps = (enum manifest_timestamps)timestamps_index;
     format->json_columns = (enum manifest_json_columns)json_columns_index;
     format->has_output = json_object_get(object, "timestamps") != NULL ||

@@ -39,6 +39,7 @@ void reader_close(struct reader *r)
         rd_kafka_queue_destroy(r->queue);
     }
     slots_fini(&r->slots);
+    free(r->headers);
     /* The totals go on counting over the next connection. */
     struct reader_totals totals = r->totals;
     reader_init(r, r->client);
@@ -231,9 +232,64 @@ static int32_t take_event(struct reader *r, const rd_kafka_message_t *m, struct 
     return partition_error(r, m, err);
 }
 
+/* ---- headers: only for a host that wants them */
+
+static int32_t reserve_headers(struct reader *r, size_t more, size_t used, struct ph_error *err)
+{
+    if (used + more > r->headers_capacity) {
+        size_t capacity = (used + more) * 2;
+        uint8_t *headers = realloc(r->headers, capacity);
+        if (headers == NULL) {
+            return ph_error_set(err, PH_ERR_FATAL, "out of memory for a record's headers");
+        }
+        r->headers = headers;
+        r->headers_capacity = capacity;
+    }
+    return PH_OK;
+}
+
+static size_t put_piece(uint8_t *to, const void *text, size_t length)
+{
+    uint32_t size = text != NULL ? (uint32_t)length : UINT32_MAX;
+    memcpy(to, &size, sizeof size);
+    if (text == NULL) {
+        return sizeof size;
+    }
+    memcpy(to + sizeof size, text, length);
+    return sizeof size + length;
+}
+
+static int32_t take_headers(struct reader *r, const rd_kafka_message_t *m, struct ph_record *record,
+                            struct ph_error *err)
+{
+    rd_kafka_headers_t *headers;
+    const char *name;
+    const void *value;
+    size_t length;
+    size_t used = 0;
+    record->headers = NULL;
+    record->headers_length = 0;
+    if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return PH_OK;
+    }
+    for (size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR;
+         i++) {
+        size_t name_length = strlen(name);
+        if (reserve_headers(r, 2 * sizeof(uint32_t) + name_length + length, used, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        used += put_piece(r->headers + used, name, name_length);
+        used += put_piece(r->headers + used, value, length);
+    }
+    record->headers = r->headers;
+    record->headers_length = (uint32_t)used;
+    return PH_OK;
+}
+
 /* PH_MORE: the writer is full. */
 static int32_t take_record(struct reader *r, rd_kafka_message_t *m, struct ph_writer *writer,
-                           struct ph_record *record)
+                           struct ph_record *record, struct ph_error *err)
 {
     rd_kafka_timestamp_type_t kind;
     struct slot *slot = slots_of_message(&r->slots, m);
@@ -251,6 +307,9 @@ static int32_t take_record(struct reader *r, rd_kafka_message_t *m, struct ph_wr
     record->key_length = (uint32_t)m->key_len;
     record->value = m->payload;
     record->value_length = (uint32_t)m->len;
+    if ((writer->wants & PH_WANTS_HEADERS) != 0 && take_headers(r, m, record, err) != PH_OK) {
+        return PH_ERROR;
+    }
     if (writer->append(writer, record) != PH_OK) {
         return PH_MORE;
     }
@@ -287,8 +346,9 @@ static int32_t offer(struct reader *r, struct ph_writer *writer, struct ph_error
     while (r->at < r->count) {
         rd_kafka_message_t *m = r->messages[r->at];
         prefetch(r);
-        int32_t result = m->err == RD_KAFKA_RESP_ERR_NO_ERROR ? take_record(r, m, writer, &record)
-                                                              : take_event(r, m, writer, err);
+        int32_t result = m->err == RD_KAFKA_RESP_ERR_NO_ERROR
+                             ? take_record(r, m, writer, &record, err)
+                             : take_event(r, m, writer, err);
         if (result == PH_MORE) {
             return PH_MORE;
         }

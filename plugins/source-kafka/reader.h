@@ -38,6 +38,9 @@ struct reader {
     struct slots slots;
     uint32_t done_count; /**< of the slots */
 
+    uint8_t *headers; /**< of the record at hand, as ph_record has them */
+    size_t headers_capacity;
+
     struct conf_prefetch prefetch;
     struct reader_totals totals;
     struct reader_totals nudged; /**< totals at the last nudge */

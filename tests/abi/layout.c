@@ -193,7 +193,7 @@ static void print_source(void)
     MEMBER(ph_record, reserved);
     SIZE(ph_writer);
     MEMBER(ph_writer, size);
-    MEMBER(ph_writer, reserved);
+    MEMBER(ph_writer, wants);
     MEMBER(ph_writer, host_data);
     MEMBER(ph_writer, append);
     MEMBER(ph_writer, advance);
@@ -452,6 +452,7 @@ static void print_constants(void)
     CONSTANT(PH_GAUGE);
     CONSTANT(PH_EPOCH_FINAL);
     CONSTANT(PH_EPOCH_MORE);
+    CONSTANT(PH_WANTS_HEADERS);
     CONSTANT(PH_KIND_SOURCE);
     CONSTANT(PH_KIND_UDF);
     CONSTANT(PH_KIND_ASYNC_UDF);

@@ -23,3 +23,47 @@ case_new_partitions() {
     expect 'after a kill -9 in the middle of it the next run ends' exits_with 0 60 --set events/config/bounded_mode=latest
     expect 'and is exact' rows_exact $((NEW_EACH * 9)) --partitions 9
 }
+
+# read_metadata TOMBSTONES: a bounded run over the topic into the table metadata_rows.
+read_metadata() {
+    cat >"$STATE/metadata.json" <<EOF
+{ "pipeline": "metadata-$1", "state_dir": "$STATE/$1", "dead_letter": { "file": "$STATE/$1.dead.jsonl" },
+  "operators": [
+    { "name": "events", "plugin": "source-kafka",
+      "config": { "brokers": "$KAFKA_URL", "topic": "$TOPIC", "startup_mode": "earliest", "bounded_mode": "latest" },
+      "format": { "json": { "tombstones": "$1", "fields": {
+          "k": { "type": "string", "from": "\$key" }, "a": "string", "p": { "type": "int32", "from": "\$partition" },
+          "o": { "type": "int64", "from": "\$offset" }, "t": { "type": "timestamp(3)", "from": "\$timestamp" },
+          "h": { "type": "json", "from": "\$headers" }, "topic": { "type": "string", "from": "\$topic" },
+          "v": { "type": "json", "from": "\$value" } } } } },
+    { "name": "rows", "plugin": "sink-postgres", "input": "events",
+      "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "metadata_rows" } }
+  ] }
+EOF
+    # shellcheck disable=SC2034 # exits_with runs it
+    ARGS=("$STATE/metadata.json")
+    psql_run 'TRUNCATE metadata_rows'
+    exits_with 0 30
+}
+
+metadata_rows() {
+    psql_run "SELECT coalesce(k, '-'), coalesce(a, '-'), p, o, t > now() - interval '1 hour', coalesce(h, '-'), topic, coalesce(v, '-')
+        FROM metadata_rows ORDER BY o"
+}
+
+case_metadata() {
+    local first second
+    case_begin metadata 1
+    psql_run 'CREATE TABLE metadata_rows (k text, a text, p int, o bigint, t timestamptz, h text, topic text, v text)'
+    printf 'one|{"a":"x"}\n' | kcat -P -b "$KAFKA_URL" -t "$TOPIC" -p 0 -K '|' -H trace=abc -H 'say="hi"' -H trace=def
+    printf '{"a":null}\n' | kcat -P -b "$KAFKA_URL" -t "$TOPIC" -p 0
+    printf 'gone|\n' | kcat -P -b "$KAFKA_URL" -t "$TOPIC" -p 0 -K '|' -Z
+    first='one|x|0|0|t|{"trace":"abc","say":"\"hi\"","trace":"def"}|it-metadata|{"a":"x"}'
+    second='-|-|0|1|t|-|it-metadata|{"a":null}'
+    expect 'tombstones that become rows end with 0' read_metadata null
+    expect 'a row has all that stands around its JSON' equals "$(metadata_rows)" "$first"$'\n'"$second"$'\n''gone|-|0|2|t|-|it-metadata|-'
+    expect 'tombstones that are skipped end with 0' read_metadata skip
+    expect 'and leave nothing' equals "$(metadata_rows)" "$first"$'\n'"$second"
+    expect 'tombstones are dead letters otherwise' read_metadata dead_letter
+    expect 'which say why' grep -q tombstone "$STATE/dead_letter.dead.jsonl"
+}

@@ -31,10 +31,15 @@ struct ph_record {
     uint32_t reserved;
 };
 
+/** What the host takes beside keys and values, which are always welcome. */
+enum ph_wants {
+    PH_WANTS_HEADERS = 1u << 0 /**< else a source need not look for them */
+};
+
 /** Where poll puts records. Lives for the call of poll. */
 struct ph_writer {
     uint32_t size;
-    uint32_t reserved;
+    uint32_t wants; /**< enum ph_wants; constant for the task */
     void *host_data;
     /** PH_MORE: the batch is full; keep the record, return PH_OK from poll and offer it first next
      * time. [worker] */

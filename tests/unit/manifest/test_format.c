@@ -157,12 +157,39 @@ START_TEST(types_are_checked)
 }
 END_TEST
 
+START_TEST(from_with_a_dollar_names_what_stands_around_the_json)
+{
+    struct manifest *m = load_fields("{\"k\":{\"type\":\"bytes\",\"from\":\"$key\"},\"h\":{"
+                                     "\"type\":\"json\",\"from\":\"$headers\"}}");
+    const struct manifest_field *f = m->operators[0].format->fields;
+    ck_assert_int_eq(f[0].metadata, MANIFEST_KEY);
+    ck_assert_int_eq(f[1].metadata, MANIFEST_HEADERS);
+    manifest_destroy(m);
+    assert_fields_refused("{\"a\":{\"type\":\"json\",\"from\":\"$kye\"}}", 28,
+                          "/a/from: \"from\" is one of $key, $value, $headers, $timestamp, "
+                          "$offset, $partition, $topic, or a JSON pointer, did you mean \"$key\"?");
+    assert_fields_refused("{\"a\":{\"type\":\"int32\",\"from\":\"$offset\"}}", 14,
+                          "/a/type: a field from \"$offset\" is int64");
+}
+END_TEST
+
+START_TEST(tombstones_have_three_ways)
+{
+    struct manifest *m =
+        load_format("{\"json\":{\"fields\":{\"a\":\"json\"},\"tombstones\":\"null\"}}");
+    ck_assert_int_eq(m->operators[0].format->tombstones, MANIFEST_TOMBSTONES_NULL);
+    manifest_destroy(m);
+}
+END_TEST
+
 START_TEST(from_is_a_bounded_pointer)
 {
     assert_fields_refused("{\"a\":{\"type\":\"json\",\"from\":\"x\"}}", 28,
-                          "/a/from: \"from\" must be a JSON pointer, such as \"/user/id\"");
+                          "/a/from: \"from\" must be a JSON pointer, such as \"/user/id\", or a "
+                          "name such as \"$key\"");
     assert_fields_refused("{\"a\":{\"type\":\"json\",\"from\":\"\"}}", 28,
-                          "/a/from: \"from\" must be a JSON pointer, such as \"/user/id\"");
+                          "/a/from: \"from\" must be a JSON pointer, such as \"/user/id\", or a "
+                          "name such as \"$key\"");
     assert_fields_refused(
         "{\"a\":{\"type\":\"json\",\"from\":\"/////////////////////////////////\"}}", 28,
         "/a/from: \"from\" has more than 32 parts");
@@ -211,6 +238,8 @@ int main(void)
                                   a_sinks_format_says_how_values_are_written,
                                   only_json_is_known,
                                   types_are_checked,
+                                  from_with_a_dollar_names_what_stands_around_the_json,
+                                  tombstones_have_three_ways,
                                   from_is_a_bounded_pointer,
                                   parse_is_for_timestamps,
                                   fields_are_bounded};
