@@ -373,6 +373,9 @@ static enum sink_step step_open(struct sink_driver *d)
     struct epoch *e = d->epoch;
     d->deadline_ns = 0;
     if (is_to_claim(d)) {
+        if (d->has_announced) {
+            return sink_more_take_back(d); /* what the sink has begun is in the way */
+        }
         d->state = SINK_STATE_CLAIM;
         return SINK_PROGRESS;
     }

@@ -226,6 +226,7 @@ static int32_t sim_claim(void *task, const struct ph_partition *partitions, uint
 {
     struct sim *s = task;
     ck_assert_uint_eq(s->staged_count, 0);
+    ck_assert(!s->is_begun);
     if (fate_of(s) != FATE_FINE) {
         return broken(err);
     }
