@@ -67,3 +67,31 @@ case_metadata() {
     expect 'tombstones are dead letters otherwise' read_metadata dead_letter
     expect 'which say why' grep -q tombstone "$STATE/dead_letter.dead.jsonl"
 }
+
+topics_rows() { psql_run 'SELECT topic, count(*), count(DISTINCT (p, o)), max(o) FROM topics_rows GROUP BY 1 ORDER BY 1'; }
+
+case_topics() {
+    local second=it-topics-too
+    case_begin topics 3
+    create_topic "$second" 5
+    psql_run 'CREATE TABLE topics_rows (topic text, p int, o bigint)'
+    produce --partitions 3 --count 6000
+    "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$second" --partitions 5 --seed 7 --count 5000
+    cat >"$STATE/topics.json" <<EOF
+{ "pipeline": "topics", "state_dir": "$STATE", "parallelism": 2,
+  "operators": [
+    { "name": "events", "plugin": "source-kafka",
+      "config": { "brokers": "$KAFKA_URL", "topics": ["$TOPIC", "$second"], "startup_mode": "earliest", "bounded_mode": "latest" },
+      "format": { "json": { "fields": { "topic": { "type": "string", "from": "\$topic" },
+          "p": { "type": "int32", "from": "\$partition" }, "o": { "type": "int64", "from": "\$offset" } } } } },
+    { "name": "rows", "plugin": "sink-postgres", "input": "events",
+      "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "topics_rows" } }
+  ] }
+EOF
+    # shellcheck disable=SC2034 # exits_with runs it
+    ARGS=("$STATE/topics.json")
+    expect 'two topics end with 0' exits_with 0 30
+    expect 'each record of both is there once' equals "$(topics_rows)" "$TOPIC|6000|6000|1999"$'\n'"$second|5000|5000|999"
+    expect 'a second run finds nothing to do' exits_with 0 30
+    expect 'and adds nothing' equals "$(topics_rows)" "$TOPIC|6000|6000|1999"$'\n'"$second|5000|5000|999"
+}
