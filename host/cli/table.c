@@ -12,6 +12,7 @@
 #define NAME_MIN  8
 #define NAME_MAX  24
 #define BAR_CELLS 10
+#define WIDE      120u /* columns in which a wait has room behind the numbers */
 #define LINE_MAX  1024
 
 /* 1234567 as "1,234,567"; what is above a billion as "12.3 G". */
@@ -60,7 +61,7 @@ static void append_bar(struct buf *b, const struct stats_operator *o, bool ascii
 }
 
 static void operator_line(struct buf *b, const struct stats *s, const struct stats_operator *o,
-                          bool ascii)
+                          const struct table_options *options)
 {
     char in[32];
     char out[32];
@@ -71,7 +72,11 @@ static void operator_line(struct buf *b, const struct stats *s, const struct sta
     format_count(lag, sizeof lag, (double)o->lag_records);
     format_count(aside, sizeof aside, (double)o->totals.set_aside);
     buf_append_format(b, "%-*.*s %9s %9s  ", name_width(s), NAME_MAX, o->name, in, out);
-    append_bar(b, o, ascii);
+    if (o->waiting[0] != '\0' && options->columns < WIDE) {
+        buf_append_format(b, "waiting: %s", o->waiting); /* it would find no room at the end */
+        return;
+    }
+    append_bar(b, o, options->ascii);
     buf_append_format(b, " %4.0f%% %4.0f%% %4.0f%% %11s %9s", o->busy * 100, o->backpressured * 100,
                       o->idle * 100, lag, aside);
     if (o->waiting[0] != '\0') {
@@ -135,7 +140,7 @@ void table_line(struct buf *b, const struct stats *s, uint32_t line, const struc
     } else if (line == 1) {
         header_line(&whole, s);
     } else {
-        operator_line(&whole, s, &s->operators[line - 2], o->ascii);
+        operator_line(&whole, s, &s->operators[line - 2], o);
     }
     append_cut(b, whole.data != NULL ? whole.data : "", o);
     buf_fini(&whole);

@@ -203,6 +203,23 @@ START_TEST(lines_are_cut_to_the_terminal)
 }
 END_TEST
 
+static bool tells_of_the_wait(void)
+{
+    int row = screen.rows - 2;
+    return strncmp(screen_row(&screen, row), "s0 ", 3) == 0 && cells_of(row, "waiting: ") != NULL;
+}
+
+START_TEST(what_an_operator_waits_for_is_seen_in_80_columns)
+{
+    start(PIPELINE("", SOURCE(0, ",'records':1000,'end':false,'fail':['poll:retriable']") "," SINK(
+                           "k", 1, "s0", "")),
+          24, 80, NULL);
+    until(tells_of_the_wait, "a wait");
+    run_signal(&r, SIGTERM);
+    ends(0);
+}
+END_TEST
+
 START_TEST(a_terminal_of_another_size_gets_another_table)
 {
     start(endless, 30, 120, NULL);
@@ -330,6 +347,7 @@ int main(void)
     tcase_add_test(all, log_lines_scroll_above_a_full_screen);
     tcase_add_test(all, a_locale_without_utf8_gets_ascii);
     tcase_add_test(all, lines_are_cut_to_the_terminal);
+    tcase_add_test(all, what_an_operator_waits_for_is_seen_in_80_columns);
     tcase_add_test(all, a_terminal_of_another_size_gets_another_table);
     tcase_add_loop_test(all, no_live_and_a_small_terminal_have_the_log_only, 0, 2);
     tcase_add_test(all, a_crash_leaves_the_terminal_in_order);
