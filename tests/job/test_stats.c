@@ -203,11 +203,11 @@ static const char running[] =
     PIPELINE("", SOURCE(0, ",'partitions':2,'records':1000,'end':false") "," UDF(
                      "u", 2, "s0", "") "," SINK("k", 1, "u", ""));
 
-/* Runs `pipehost status` with these arguments; what it printed. */
-static const char *status_of(const char *const *args, int expected)
+/* Runs `pipehost COMMAND` with these arguments; what it printed. */
+static const char *output_of(const char *command, const char *const *args, int expected)
 {
     static char out[65536];
-    const char *argv[16] = {PIPEHOST, "status"};
+    const char *argv[16] = {PIPEHOST, command};
     char path[128];
     int argc = 2;
     int status;
@@ -232,6 +232,11 @@ static const char *status_of(const char *const *args, int expected)
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == expected, "status %d: %s", status,
                   out);
     return out;
+}
+
+static const char *status_of(const char *const *args, int expected)
+{
+    return output_of("status", args, expected);
 }
 
 struct wanted {
@@ -289,6 +294,24 @@ START_TEST(status_tells_every_number_of_a_running_pipeline)
     run_ends(&r, 0);
     const char *none = status_of(by_manifest, 1);
     ck_assert_ptr_nonnull(strstr(none, "pipehost: p does not run: nobody answers in "));
+}
+END_TEST
+
+START_TEST(a_preview_beside_the_pipeline_leaves_its_socket_alone)
+{
+    char manifest[96];
+    uint64_t commits = 2;
+    const char *const preview[] = {manifest,       "--to-terminal", "--limit", "1",
+                                   "--plugin-dir", STAGE_DIR,       NULL};
+    const char *const by_manifest[] = {manifest, NULL};
+    (void)snprintf(manifest, sizeof manifest, "%s/p.json", r.dir);
+    run_write_manifest(&r, running);
+    run_start(&r, NULL);
+    run_until(&r, is_committing, &commits, "rows");
+    ck_assert_ptr_nonnull(strstr(output_of("run", preview, 0), "\"n\""));
+    ck_assert_ptr_nonnull(strstr(status_of(by_manifest, 0), "p: running "));
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
 }
 END_TEST
 
@@ -392,6 +415,7 @@ int main(void)
     tcase_add_test(all, a_stalled_sink_makes_itself_and_all_before_it_backpressured);
     tcase_add_test(all, a_pipeline_without_input_is_idle);
     tcase_add_test(all, status_tells_every_number_of_a_running_pipeline);
+    tcase_add_test(all, a_preview_beside_the_pipeline_leaves_its_socket_alone);
     tcase_add_test(all, status_tells_what_an_operator_waits_for);
     tcase_add_test(all, status_tells_why_a_plugin_paused);
     tcase_add_test(all, a_request_that_is_none_is_refused_in_a_sentence);
