@@ -41,6 +41,7 @@ struct geolocate {
     int64_t *const *cells; /**< lane 0's, which show what is the operator's; null = none */
     int64_t quota_left;    /**< -1 = the API has not said */
     atomic_bool key_was_spoken_of;
+    atomic_bool was_answered;        /**< by the API, at least once */
     _Atomic enum outcome refusal;    /**< the last one: OUTCOME_KEY or OUTCOME_QUOTA */
     atomic_bool refusal_was_said;    /**< in the log, and not yet said that it is over */
     _Atomic int64_t refusal_said_ns; /**< when, 0 = never */

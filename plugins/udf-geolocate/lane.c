@@ -132,6 +132,7 @@ static int32_t check(struct lane *lane, struct ph_error *err)
 {
     if (ph_error_is_set(&lane->error)) {
         (void)ph_error_set(err, lane->error.flags, "%s", lane->error.text);
+        ph_error_set_key(err, lane->error.config_key);
         if ((lane->error.flags & PH_ERR_RETRIABLE) != 0) {
             ph_error_clear(&lane->error);
             calls_close(&lane->calls, abandon);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -216,6 +217,25 @@ static int32_t read_url(struct settings *settings, const struct ph_config *confi
     return result;
 }
 
+/* libcurl says only "unknown authority" of a file that is not there. */
+static int32_t check_ca_file(const char *path, struct ph_error *err)
+{
+    char line[128];
+    FILE *file = fopen(path, "re");
+    bool found = false;
+    if (file == NULL) {
+        (void)ph_error_set(err, PH_ERR_CONFIG, "ca_file \"%s\" cannot be opened: %s", path,
+                           strerror(errno));
+        ph_error_set_key(err, "/ca_file");
+        return PH_ERROR;
+    }
+    while (!found && fgets(line, sizeof line, file) != NULL) {
+        found = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----") != NULL;
+    }
+    (void)fclose(file);
+    return found ? PH_OK : refuse(err, "/ca_file", "ca_file holds no certificate in PEM form");
+}
+
 int32_t settings_read(struct settings *settings, const struct ph_config *config,
                       struct ph_error *err)
 {
@@ -244,6 +264,9 @@ int32_t settings_read(struct settings *settings, const struct ph_config *config,
     }
     if (settings->as == NULL || settings->as[0] == '\0') {
         return refuse(err, "/as", "as must name the column to add");
+    }
+    if (settings->ca_file != NULL && check_ca_file(settings->ca_file, err) != PH_OK) {
+        return PH_ERROR;
     }
     if (settings->falls_back && settings->database == NULL) {
         return refuse(err, "/fallback", "fallback: database needs the key database, a file");

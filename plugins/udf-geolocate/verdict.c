@@ -134,11 +134,30 @@ static void take_answer(struct lane *lane, struct place *place, const struct ver
         return;
     }
     count(lane, OUTCOME_OK);
+    atomic_store_explicit(&lane->op->was_answered, true, memory_order_relaxed);
     if (lane->uses_store) {
         store_put(&lane->op->store, place);
     }
     trouble_flush(&lane->op->api_trouble, lane->calls.now_ns, false);
     trouble_flush(&lane->op->trouble, lane->calls.now_ns, false);
+}
+
+/* A certificate that is not trusted says nothing of any address, so no row is written for it. Until
+ * the API has answered once it is a wrong setting; later it is waited for. */
+static void distrust(struct lane *lane, struct place *place, const struct verdict *verdict)
+{
+    struct geolocate *op = lane->op;
+    uint32_t flags = atomic_load(&op->was_answered) ? PH_ERR_RETRIABLE : PH_ERR_CONFIG;
+    count(lane, OUTCOME_UNTRUSTED);
+    if (!ph_error_is_set(&lane->error)) {
+        (void)ph_error_set(
+            &lane->error, flags,
+            "the certificate of %s is not trusted: %s; ca_file names a file with the "
+            "certificate of its authority",
+            op->settings.host, curl_easy_strerror(verdict->transfer.code));
+        ph_error_set_key(&lane->error, op->settings.ca_file != NULL ? "/ca_file" : "/endpoint");
+    }
+    geolocate_wake(op, places_abandon(&op->places, place));
 }
 
 /* At most once in ten seconds. */
@@ -247,6 +266,10 @@ static enum calls_answer finished(void *self, struct place *place, const struct 
     }
     if (outcome_is_refusal(judged.outcome)) {
         return take_refusal(lane, place, &judged);
+    }
+    if (judged.outcome == OUTCOME_UNTRUSTED && !lane->op->settings.falls_back) {
+        distrust(lane, place, &judged);
+        return CALLS_DONE;
     }
     /* A server that is broken says nothing of the quota. */
     if (judged.outcome <= OUTCOME_STATUS_4XX || judged.outcome == OUTCOME_BAD_BODY) {

@@ -47,6 +47,18 @@ START_TEST(https_anywhere_and_http_to_loopback_are_taken)
 }
 END_TEST
 
+START_TEST(a_ca_file_holds_certificates)
+{
+    const struct harness_setting missing[] = {{"ca_file", "/nowhere/ca.pem", NULL, 0}};
+    const struct harness_setting other[] = {{"ca_file", GEOLOCATE_SO, NULL, 0}};
+    expect_refusal(harness_init(h, missing, 1), "/ca_file",
+                   "ca_file \"/nowhere/ca.pem\" cannot be opened: No such file or directory");
+    tear_down();
+    set_up();
+    expect_refusal(harness_init(h, other, 1), "/ca_file", "no certificate in PEM form");
+}
+END_TEST
+
 START_TEST(the_default_endpoint_is_taken)
 {
     ck_assert_int_eq(harness_init(h, NULL, 0), PH_OK);
@@ -150,6 +162,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, https_anywhere_and_http_to_loopback_are_taken, 0,
                         COUNT_OF(safe_endpoints));
+    tcase_add_test(tests, a_ca_file_holds_certificates);
     tcase_add_test(tests, the_default_endpoint_is_taken);
     tcase_add_loop_test(tests, plain_http_to_another_machine_is_refused, 0,
                         COUNT_OF(clear_endpoints));
