@@ -20,6 +20,8 @@ static const struct preset defaults[] = {
      */
     {"fetch.wait.max.ms", "100"},
     {"fetch.error.backoff.ms", "100"},
+    /* Records of aborted and open transactions are not for anybody. */
+    {"isolation.level", "read_committed"},
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
     {"socket.timeout.ms", "30000"},

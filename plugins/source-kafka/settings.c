@@ -38,8 +38,9 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
     {KEY_SIZE, PH_CONFIG_INT, 0, 0, "prefetch_mib",
      "Memory for records read ahead, all lanes together", "MiB", "64", NULL, 4, 4096},
     {KEY_SIZE, PH_CONFIG_MAP, PH_CONFIG_SECRET_VALUES, 0, "rdkafka",
-     "Properties of librdkafka, for the connection, TLS, SASL and fetching", NULL, NULL,
-     PROPERTIES_SHOWN, 0, 0},
+     "Properties of librdkafka, for the connection, TLS, SASL and fetching; isolation.level is "
+     "read_committed unless it is said here",
+     NULL, NULL, PROPERTIES_SHOWN, 0, 0},
 };
 
 static int32_t refuse(struct ph_error *err, const char *pointer, const char *sentence)
