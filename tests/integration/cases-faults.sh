@@ -109,8 +109,12 @@ case_wrong_settings() {
 
 case_offline() {
     case_begin offline
-    expect 'validate needs no service' env -i PATH="$PATH" HOME="$HOME" unshare -n env KAFKA_URL=127.0.0.1:1 KAFKA_WEB_TRAFFIC_KEY=k \
-        KAFKA_WEB_TRAFFIC_SECRET=s POSTGRES_URL=postgresql://127.0.0.1:1/x "$BIN/pipehost" validate "$MANIFEST"
+    local example
+    for example in process-events to-kafka both; do
+        expect "validate of $example.json needs no service" env -i PATH="$PATH" HOME="$HOME" unshare -n env KAFKA_URL=127.0.0.1:1 \
+            KAFKA_WEB_TRAFFIC_KEY=k KAFKA_WEB_TRAFFIC_SECRET=s POSTGRES_URL=postgresql://127.0.0.1:1/x \
+            "$BIN/pipehost" validate "$ROOT/examples/$example.json"
+    done
 }
 
 case_postgres_away() {
