@@ -392,7 +392,7 @@ END_TEST
 START_TEST(more_partitions_than_a_pipeline_reads_are_refused)
 {
     run_expect(&r, PIPELINE("", SOURCE(0, ",'partitions':4097") "," SINK("k", 1, "s0", "")), 78);
-    expect_logged("error: s0: a pipeline reads at most 4096 partitions");
+    expect_logged("/operators/0/config: s0: a pipeline reads at most 4096 partitions");
 }
 END_TEST
 
