@@ -209,6 +209,7 @@ int main(void)
     Suite *suite = suite_create("dead letters");
     TCase *tc = tcase_create("file");
     tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_letter_is_a_line_of_json);
     tcase_add_test(tc, bytes_that_are_no_text_stand_as_base64);
     tcase_add_test(tc, a_value_beyond_all_limits_is_cut_between_code_points);
