@@ -151,26 +151,37 @@ static void take_paused(struct stats_operator *o)
     }
 }
 
+/* What is read while workers go on is not of one moment, so that it may be a little much or little
+ * for once; time never runs back. When they have ended it is exact. */
+static void take_times(struct stats_totals *t, const struct stats_totals *now, bool is_exact)
+{
+    struct stats_totals before = *t;
+    *t = *now;
+    if (!is_exact) {
+        t->busy_ns = now->busy_ns > before.busy_ns ? now->busy_ns : before.busy_ns;
+        t->backpressured_ns = now->backpressured_ns > before.backpressured_ns
+                                  ? now->backpressured_ns
+                                  : before.backpressured_ns;
+    }
+}
+
 static void take_operator(const struct node *n, int64_t now_ns, struct stats_operator *o)
 {
     struct stats_totals sum = {0};
+    bool is_exact = true;
     o->waiting[0] = '\0';
     o->lag_records = -1;
     for (uint32_t i = 0; i < o->counter_count; i++) {
         o->counters[i].value = 0;
     }
     for (uint32_t lane = 0; lane < n->task_count; lane++) {
+        is_exact = is_exact && atomic_load(&n->tasks[lane]->worker->finished);
         add_task(n->tasks[lane], now_ns, &sum);
         add_cells(n->tasks[lane], o);
         take_waiting(n->tasks[lane], o);
     }
     take_paused(o);
-    /* A step that ends while it is read may be missed for once: time never runs back. */
-    int64_t busy_ns = o->totals.busy_ns;
-    int64_t held_ns = o->totals.backpressured_ns;
-    o->totals = sum;
-    o->totals.busy_ns = sum.busy_ns > busy_ns ? sum.busy_ns : busy_ns;
-    o->totals.backpressured_ns = sum.backpressured_ns > held_ns ? sum.backpressured_ns : held_ns;
+    take_times(&o->totals, &sum, is_exact);
 }
 
 void measure_take(struct job *job, struct stats *s)
