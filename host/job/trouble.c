@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <stdio.h>
-
 #define LOG_INTERVAL_NS (10 * CLOCK_NS_PER_S)
 
 static double seconds(int64_t ns)
