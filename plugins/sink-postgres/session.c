@@ -167,3 +167,16 @@ int32_t session_run(struct session *s, const char *sql, const char *doing, struc
     PQclear(result);
     return PH_OK;
 }
+
+void session_log(const struct session *s, int32_t level, const char *format, ...)
+{
+    char text[PH_ERROR_TEXT_SIZE];
+    va_list args;
+    if (s->log == NULL) {
+        return;
+    }
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    s->log->write(s->task->host, level, text);
+}
