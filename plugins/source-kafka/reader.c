@@ -11,6 +11,11 @@
 #define PREFETCH_BYTES  5u
 #define PREFETCH_LENGTH 1024u
 
+/* The worker waits for the answer, so not long and not often; still less where none comes. */
+#define ASK_MS          200
+#define ASK_INTERVAL_NS INT64_C(1000000000)
+#define ASK_AGAIN_NS    (5 * ASK_INTERVAL_NS)
+
 void reader_init(struct reader *r, struct client *client)
 {
     *r = (struct reader){.client = client, .queue_fd = -1};
@@ -129,11 +134,43 @@ int64_t reader_lag(const struct reader *r)
         int64_t high;
         if (rd_kafka_get_watermark_offsets(r->client->rk, slot->topic, slot->partition, &low,
                                            &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            high = high > slot->asked_end ? high : slot->asked_end;
             high = high < slot->end_offset ? high : slot->end_offset;
             lag += high > slot->next_offset ? high - slot->next_offset : 0;
         }
     }
     return lag;
+}
+
+/* The question where each partition ends. */
+static rd_kafka_topic_partition_list_t *list_ends(const struct reader *r)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->slots.count);
+    for (uint32_t i = 0; i < r->slots.count; i++) {
+        const struct slot *slot = &r->slots.items[i];
+        rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition)->offset =
+            RD_KAFKA_OFFSET_END;
+    }
+    return list;
+}
+
+/* librdkafka learns of new records from answers to fetches, and fetches nothing while its queue is
+ * full. */
+void reader_ask_ends(struct reader *r, int64_t now_ns)
+{
+    if (r->slots.count == 0 || r->client->is_away || now_ns < r->ask_ns) {
+        return;
+    }
+    rd_kafka_topic_partition_list_t *list = list_ends(r);
+    bool is_told = rd_kafka_offsets_for_times(r->client->rk, list, ASK_MS) == 0;
+    r->ask_ns = now_ns + (is_told ? ASK_INTERVAL_NS : ASK_AGAIN_NS);
+    for (uint32_t i = 0; is_told && i < r->slots.count; i++) {
+        const rd_kafka_topic_partition_t *end = &list->elems[i];
+        if (end->err == RD_KAFKA_RESP_ERR_NO_ERROR && end->offset > r->slots.items[i].asked_end) {
+            r->slots.items[i].asked_end = end->offset;
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* ---- the way of a record */
@@ -373,12 +410,7 @@ static void nudge(struct reader *r)
         return;
     }
     r->nudged = r->totals;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->slots.count);
-    for (uint32_t i = 0; i < r->slots.count; i++) {
-        const struct slot *slot = &r->slots.items[i];
-        rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition)->offset =
-            RD_KAFKA_OFFSET_END;
-    }
+    rd_kafka_topic_partition_list_t *list = list_ends(r);
     (void)rd_kafka_offsets_for_times(r->client->rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);
 }

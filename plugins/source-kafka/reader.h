@@ -44,6 +44,7 @@ struct reader {
     struct conf_prefetch prefetch;
     struct reader_totals totals;
     struct reader_totals nudged; /**< totals at the last nudge */
+    int64_t ask_ns;              /**< when reader_ask_ends may ask again */
 };
 
 /** [control] */
@@ -62,5 +63,8 @@ __attribute__((warn_unused_result)) int32_t reader_poll(struct reader *r, struct
                                                         struct ph_error *err);
 /** Records between our positions and the ends that the last answers named. [worker] */
 int64_t reader_lag(const struct reader *r);
+/** For a reader that is not polled: asks the broker for the ends, at most once a second; waits for
+ * the answer, but not long. [worker] */
+void reader_ask_ends(struct reader *r, int64_t now_ns);
 
 #endif

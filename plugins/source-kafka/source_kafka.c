@@ -271,6 +271,7 @@ static int32_t source_serve(void *self, struct ph_error *err)
 {
     struct task *t = self;
     (void)err;
+    reader_ask_ends(&t->reader, now_ns(t));
     serve_events(t);
     return PH_OK;
 }

@@ -117,6 +117,46 @@ START_TEST(a_sleeping_host_is_woken_by_each_new_record)
 }
 END_TEST
 
+/* As a host does whose memory is held. */
+static bool serve_until_lag(int64_t records)
+{
+    const struct ph_source_ops *source = feed.harness->descriptor->source;
+    int64_t until_ns = harness_now_ns() + WAIT_MS * INT64_C(1000000);
+    while (harness_counter(feed.task, "lag_records") != records) {
+        if (harness_now_ns() >= until_ns ||
+            source->serve(feed.task->self, harness_error(feed.harness)) != PH_OK ||
+            harness_pump(feed.task, 100) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* More than the prefetch takes, so that nothing is fetched any more. */
+START_TEST(the_lag_of_a_source_that_is_not_polled_goes_on_growing)
+{
+    static const struct harness_item properties[] = {{"fetch.wait.max.ms", "10"}};
+    const struct harness_setting settings[] = {
+        {.key = "brokers", .text = mock.brokers},
+        {.key = "topic", .text = MOCK_TOPIC},
+        {.key = "startup_mode", .text = "earliest"},
+        {.key = "prefetch_mib", .text = "4"},
+        {.key = "rdkafka", .items = properties, .item_count = 1},
+        {0},
+    };
+    mock_produce(&mock, 0, 6000);
+    ck_assert_msg(feed_open(&feed, settings), "%s", feed_error(&feed));
+    feed.check = mock_made;
+    start_feed();
+    ck_assert(serve_until_lag(6000));
+    mock_produce(&mock, 0, 5000);
+    mock_produce(&mock, 2, 1);
+    ck_assert(serve_until_lag(11001));
+    ck_assert_int_eq(feed_until(&feed, 11001, WAIT_MS), PH_OK);
+    ck_assert(serve_until_lag(0));
+}
+END_TEST
+
 START_TEST(a_partition_found_later_is_read_beside_the_others)
 {
     mock_produce(&mock, 0, 1000);
@@ -239,6 +279,7 @@ int main(void)
     tcase_add_test(tcase, a_bounded_run_leaves_out_what_came_after_its_start);
     tcase_add_test(tcase, a_bounded_run_of_an_empty_topic_ends_at_once);
     tcase_add_test(tcase, a_sleeping_host_is_woken_by_each_new_record);
+    tcase_add_test(tcase, the_lag_of_a_source_that_is_not_polled_goes_on_growing);
     tcase_add_test(tcase, a_partition_found_later_is_read_beside_the_others);
     tcase_add_test(tcase, a_partition_is_not_started_twice);
     tcase_add_test(tcase, committed_positions_become_the_group_s_offsets);
