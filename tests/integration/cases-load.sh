@@ -96,9 +96,9 @@ case_burst() {
 
 case_outage() {
     load_case outage
-    feed 5000 10000
+    feed 5000 5000
     pipehost_start
-    expect 'it writes' wait_until 30 is_now '' committed '>=' 5000
+    expect 'it writes' wait_until 30 is_now '' committed '>=' 2500
     feed_ends 30
     postgres_stop
     feed 5000 $((5000 * LOAD_S))
