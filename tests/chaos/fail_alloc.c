@@ -12,10 +12,12 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *data, size_t size);
 void __real_free(void *data);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *data, size_t size);
-void __wrap_free(void *data);
+/* The linker wants to see them from shared objects as well, which call malloc all the same. */
+#define WRAPPER __attribute__((visibility("default")))
+WRAPPER void *__wrap_malloc(size_t size);
+WRAPPER void *__wrap_calloc(size_t count, size_t size);
+WRAPPER void *__wrap_realloc(void *data, size_t size);
+WRAPPER void __wrap_free(void *data);
 
 /* Live pointers, open addressing; a removed one leaves TOMB. Pointers that libc allocated are not
  * in it, so that freeing them changes nothing. */
