@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Named places where a process of a test build dies as by kill -9. PIPEHOST_FAILPOINT=NAME:N in the
+ * environment ends it at the N-th pass (NAME alone: the first); PIPEHOST_FAILPOINT=? lists each
+ * name on stderr when it is first passed. Without PIPEHOST_FAILPOINTS at compile time there is
+ * nothing of this in the code. [any]
+ */
+#ifndef PIPEHOST_FAILPOINT_H
+#define PIPEHOST_FAILPOINT_H
+
+#ifdef PIPEHOST_FAILPOINTS
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline void ph_failpoint_pass(const char *name, _Atomic long *passes)
+{
+    const char *wanted = getenv("PIPEHOST_FAILPOINT");
+    size_t length = strlen(name);
+    long pass = atomic_fetch_add(passes, 1) + 1;
+    if (wanted == NULL) {
+        return;
+    }
+    if (strcmp(wanted, "?") == 0 && pass == 1) {
+        (void)fprintf(stderr, "failpoint %s\n", name);
+    }
+    if (strncmp(wanted, name, length) == 0 && (wanted[length] == ':' || wanted[length] == '\0')) {
+        long which = wanted[length] == ':' ? strtol(wanted + length + 1, NULL, 10) : 1;
+        if (pass == which) {
+            (void)raise(SIGKILL);
+        }
+    }
+}
+
+/* Counts passes of one place in the code: a name should stand in one place only. */
+#define PH_FAILPOINT(name)                                                                         \
+    do {                                                                                           \
+        static _Atomic long ph_failpoint_passes;                                                   \
+        ph_failpoint_pass((name), &ph_failpoint_passes);                                           \
+    } while (0)
+
+#else
+
+#define PH_FAILPOINT(name) ((void)0)
+
+#endif
+#endif
