@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "properties.h"
 
-#include "nearest.h"
+#include "kafka/nearest.h"
 
 #include <strings.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is asked of the cluster before the first record. */
 #include "errors.h"
-#include "nearest.h"
+#include "kafka/nearest.h"
 #include "producer.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "conf.h"
 #include "errors.h"
-#include "nearest.h"
+#include "kafka/nearest.h"
 #include "properties.h"
 
 #include <errno.h>

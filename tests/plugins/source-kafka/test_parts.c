@@ -3,7 +3,7 @@
 #include "conf.h"
 #include "errors.h"
 #include "instant.h"
-#include "nearest.h"
+#include "kafka/nearest.h"
 #include "properties.h"
 
 #include <check.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** "did you mean": the known name that is the fewest keystrokes away from a mistyped one. */
-#ifndef SOURCE_KAFKA_NEAREST_H
-#define SOURCE_KAFKA_NEAREST_H
+#ifndef KAFKA_NEAREST_H
+#define KAFKA_NEAREST_H
 
 #include <stddef.h>
 
