@@ -195,7 +195,8 @@ void services_init_host(struct node *n)
                                .operator_name = n->manifest->name,
                                .host_version = PH_SDK_VERSION,
                                .host_data = n,
-                               .get_service = get_service};
+                               .get_service = get_service,
+                               .delivery = PH_DELIVERY_TRANSACTIONAL};
 }
 
 void services_init_task(struct task *t, uint32_t lane)

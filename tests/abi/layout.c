@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Prints the layout of every public struct and the value of every public constant: what a plugin's
  * binary relies on. layout.sh compares it with golden/layout.txt. */
-#include "pipehost/pipehost.h"
+#include "layout.h"
 
 #define SIZE(s)      (void)printf("%s %zu\n", #s, sizeof(struct s))
 #define MEMBER(s, m) (void)printf("  %s %zu\n", #m, offsetof(struct s, m))
-#define CONSTANT(c)  (void)printf("%s %lld\n", #c, (long long)(c))
 
 static void print_schema(void)
 {
@@ -138,6 +137,8 @@ static void print_host(void)
     MEMBER(ph_host, host_version);
     MEMBER(ph_host, host_data);
     MEMBER(ph_host, get_service);
+    MEMBER(ph_host, delivery);
+    MEMBER(ph_host, reserved);
     SIZE(ph_task);
     MEMBER(ph_task, size);
     MEMBER(ph_task, lane);
@@ -396,87 +397,6 @@ static void print_plugin_2(void)
     MEMBER(ph_note, reserved);
 }
 
-static void print_constants(void)
-{
-    CONSTANT(PH_ERROR);
-    CONSTANT(PH_OK);
-    CONSTANT(PH_MORE);
-    CONSTANT(PH_IDLE);
-    CONSTANT(PH_END);
-    CONSTANT(PH_PENDING);
-    CONSTANT(PH_NULL);
-    CONSTANT(PH_DROP);
-    CONSTANT(PH_REJECT);
-    CONSTANT(PH_CANCELLED);
-    CONSTANT(PH_TYPE_NONE);
-    CONSTANT(PH_TYPE_BOOL);
-    CONSTANT(PH_TYPE_INT32);
-    CONSTANT(PH_TYPE_INT64);
-    CONSTANT(PH_TYPE_FLOAT64);
-    CONSTANT(PH_TYPE_STRING);
-    CONSTANT(PH_TYPE_BYTES);
-    CONSTANT(PH_TYPE_TIMESTAMP_MS);
-    CONSTANT(PH_TYPE_TIMESTAMP_US);
-    CONSTANT(PH_TYPE_JSON);
-    CONSTANT(PH_FIELD_REQUIRED);
-    CONSTANT(PH_BATCH_MORE);
-    CONSTANT(PH_CONFIG_STRING);
-    CONSTANT(PH_CONFIG_SECRET);
-    CONSTANT(PH_CONFIG_BOOL);
-    CONSTANT(PH_CONFIG_INT);
-    CONSTANT(PH_CONFIG_FLOAT);
-    CONSTANT(PH_CONFIG_ENUM);
-    CONSTANT(PH_CONFIG_DURATION);
-    CONSTANT(PH_CONFIG_SIZE);
-    CONSTANT(PH_CONFIG_PATH);
-    CONSTANT(PH_CONFIG_LIST);
-    CONSTANT(PH_CONFIG_MAP);
-    CONSTANT(PH_CONFIG_REQUIRED);
-    CONSTANT(PH_CONFIG_SECRET_VALUES);
-    CONSTANT(PH_CONFIG_URL);
-    CONSTANT(PH_ERR_RETRIABLE);
-    CONSTANT(PH_ERR_POISON);
-    CONSTANT(PH_ERR_CONFIG);
-    CONSTANT(PH_ERR_FATAL);
-    CONSTANT(PH_ERR_FENCED);
-    CONSTANT(PH_LOG_ERROR);
-    CONSTANT(PH_LOG_WARNING);
-    CONSTANT(PH_LOG_INFO);
-    CONSTANT(PH_LOG_DEBUG);
-    CONSTANT(PH_ENCODE_ROW);
-    CONSTANT(PH_ENCODE_SPLICE);
-    CONSTANT(PH_WAIT_READ);
-    CONSTANT(PH_WAIT_WRITE);
-    CONSTANT(PH_WAIT_ERROR);
-    CONSTANT(PH_COUNTER);
-    CONSTANT(PH_GAUGE);
-    CONSTANT(PH_EPOCH_FINAL);
-    CONSTANT(PH_EPOCH_MORE);
-    CONSTANT(PH_WANTS_HEADERS);
-    CONSTANT(PH_KIND_SOURCE);
-    CONSTANT(PH_KIND_UDF);
-    CONSTANT(PH_KIND_ASYNC_UDF);
-    CONSTANT(PH_KIND_SINK);
-    CONSTANT(PH_PLUGIN_PURE);
-    CONSTANT(PH_PLUGIN_STATEFUL);
-    CONSTANT(PH_PLUGIN_RELOADABLE);
-    CONSTANT(PH_PLUGIN_WAITS);
-    CONSTANT(PH_PLUGIN_SINGLE);
-}
-
-static void print_constants_2(void)
-{
-    CONSTANT(PH_DELIVERY_NONE);
-    CONSTANT(PH_DELIVERY_TRANSACTIONAL);
-    CONSTANT(PH_DELIVERY_DURABLE);
-    CONSTANT(PH_DELIVERY_EPHEMERAL);
-    CONSTANT(PH_VIEW_INLINE);
-    CONSTANT(PH_SUB_LAST);
-    CONSTANT(PH_BATCH_ROWS_MAX);
-    CONSTANT(PH_NOTE_TYPE);
-    CONSTANT(PH_ABI_MAGIC);
-}
-
 int main(void)
 {
     print_schema();
@@ -493,7 +413,6 @@ int main(void)
     print_check();
     print_plugin();
     print_plugin_2();
-    print_constants();
-    print_constants_2();
+    layout_print_constants();
     return 0;
 }

@@ -24,6 +24,14 @@ struct ph_host {
     void *host_data;
     /** [any] */
     const void *(*get_service)(const struct ph_host *host, const char *id);
+    /**
+     * What the pipeline asks of its sinks, enum ph_delivery: PH_DELIVERY_TRANSACTIONAL as a rule;
+     * PH_DELIVERY_DURABLE where its author gave exactly-once up: the host keeps the positions of
+     * every sink after the commit, and a sink whose own delivery is transactional need not keep
+     * them: its claim then may leave what it is given as it is.
+     */
+    uint32_t delivery;
+    uint32_t reserved;
 };
 
 /** One for each task; lives from task_create to task_destroy. */

@@ -78,6 +78,7 @@ struct harness *harness_open(const char *path, const char *id, const char *pipel
     h->host.host_version = "harness";
     h->host.host_data = h;
     h->host.get_service = harness_service;
+    h->host.delivery = PH_DELIVERY_TRANSACTIONAL;
     ph_error_clear(&h->error);
     return h;
 }
