@@ -189,7 +189,9 @@ int32_t errors_set_connect(struct ph_error *err, const PGconn *conn, const char 
         flags = PH_ERR_CONFIG;
     }
     if (!ph_error_is_set(err)) {
-        (void)ph_error_set(err, flags, "cannot connect to PostgreSQL at %s: %s", address, message);
+        (void)ph_error_set(err, flags, "cannot connect to PostgreSQL at %s: %s%s%s%s", address,
+                           message, sqlstate[0] == '\0' ? "" : " (SQLSTATE ", sqlstate,
+                           sqlstate[0] == '\0' ? "" : ")");
         ph_error_set_foreign(err, sqlstate);
     }
     return PH_ERROR;

@@ -5,5 +5,6 @@
 #include <check.h>
 
 TCase *encode_tests(void);
+TCase *errors_tests(void);
 
 #endif

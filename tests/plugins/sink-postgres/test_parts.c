@@ -7,32 +7,6 @@
 #include <check.h>
 #include <stdlib.h>
 
-START_TEST(each_sqlstate_has_its_meaning)
-{
-    static const struct {
-        const char *sqlstate;
-        uint32_t flags;
-    } cases[] = {
-        {"08006", PH_ERR_RETRIABLE}, {"53100", PH_ERR_RETRIABLE}, {"53300", PH_ERR_RETRIABLE},
-        {"57P01", PH_ERR_RETRIABLE}, {"57P02", PH_ERR_RETRIABLE}, {"57P03", PH_ERR_RETRIABLE},
-        {"57014", PH_ERR_RETRIABLE}, {"40001", PH_ERR_RETRIABLE}, {"40P01", PH_ERR_RETRIABLE},
-        {"55P03", PH_ERR_RETRIABLE}, {"25006", PH_ERR_RETRIABLE}, {"25P03", PH_ERR_RETRIABLE},
-        {"22001", PH_ERR_POISON},    {"22021", PH_ERR_POISON},    {"22P05", PH_ERR_POISON},
-        {"23502", PH_ERR_POISON},    {"23505", PH_ERR_POISON},    {"23514", PH_ERR_POISON},
-        {"54000", PH_ERR_POISON},    {"P0001", PH_ERR_POISON},    {"40002", PH_ERR_POISON},
-        {"42P01", PH_ERR_CONFIG},    {"42501", PH_ERR_CONFIG},    {"3D000", PH_ERR_CONFIG},
-        {"28P01", PH_ERR_CONFIG},    {"28000", PH_ERR_CONFIG},    {"57P04", PH_ERR_CONFIG},
-        {"22P03", PH_ERR_FATAL},     {"22P04", PH_ERR_FATAL},     {"XX000", PH_ERR_FATAL},
-        {"", PH_ERR_FATAL},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        ck_assert_msg(errors_classify(cases[i].sqlstate) == cases[i].flags, "%s",
-                      cases[i].sqlstate);
-    }
-    ck_assert_uint_eq(errors_classify(NULL), PH_ERR_FATAL);
-}
-END_TEST
-
 START_TEST(only_libpqs_own_words_about_settings_are_worth_no_retry)
 {
     static const char *const settings[] = {
@@ -250,7 +224,6 @@ int main(void)
 {
     Suite *suite = suite_create("sink-postgres parts");
     TCase *parts = tcase_create("parts");
-    tcase_add_test(parts, each_sqlstate_has_its_meaning);
     tcase_add_test(parts, only_libpqs_own_words_about_settings_are_worth_no_retry);
     tcase_add_test(parts, a_refused_connection_shows_its_code_and_one_line);
     tcase_add_test(parts, each_form_of_a_dsn_is_read);
@@ -262,6 +235,7 @@ int main(void)
     tcase_add_test(parts, utf8_is_told_from_other_bytes);
     suite_add_tcase(suite, parts);
     suite_add_tcase(suite, encode_tests());
+    suite_add_tcase(suite, errors_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
