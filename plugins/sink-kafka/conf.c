@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf.h"
 
-#include "properties.h"
+#include "kafka/properties.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 
 #include "conf.h"
 #include "errors.h"
-#include "properties.h"
+#include "kafka/properties.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>

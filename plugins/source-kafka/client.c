@@ -4,7 +4,7 @@
 #include "conf.h"
 #include "errors.h"
 #include "kafka/nearest.h"
-#include "properties.h"
+#include "kafka/properties.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf.h"
 
-#include "properties.h"
+#include "kafka/properties.h"
 
 /* What a record costs beside its value: librdkafka's message and the record's frame in the answer,
  * which is kept whole as long as one of its records. */
