@@ -58,14 +58,16 @@ static void usage(FILE *to)
 {
     fprintf(to,
             "usage: handwritten --brokers B --topic T --dsn DSN [--partitions P] [--count N]\n"
-            "                   [--output-topic T --positions FILE]   in the place of --dsn\n"
+            "                   [--output-topic T --positions FILE]   in the place of --dsn, or "
+            "beside it\n"
             "                   [--table processed_events] [--epoch-rows 50000]\n"
             "                   [--endpoint URL [--key K] [--ca-file FILE] [--in-flight 64]]\n"
             "                   [-X property=value]...\n"
             "Without --endpoint geodata comes from the function that the stand-in answers by.\n");
 }
 
-static void set_property(rd_kafka_conf_t *conf, char *pair)
+/* Of both clients. */
+static void set_property(struct job *job, char *pair)
 {
     char *equals = strchr(pair, '=');
     if (!equals) {
@@ -73,7 +75,8 @@ static void set_property(rd_kafka_conf_t *conf, char *pair)
         exit(EXIT_USAGE);
     }
     *equals = '\0';
-    set_or_exit(conf, pair, equals + 1);
+    set_or_exit(job->conf, pair, equals + 1);
+    set_or_exit(job->out.conf, pair, equals + 1);
 }
 
 static const struct option options[] = {
@@ -92,7 +95,7 @@ static void parse_options(struct job *job, int argc, char **argv)
         switch (o) {
         case 'b':
             set_or_exit(job->conf, "bootstrap.servers", optarg);
-            job->out.brokers = optarg;
+            set_or_exit(job->out.conf, "bootstrap.servers", optarg);
             break;
         case 't':
             job->topic = optarg;
@@ -132,14 +135,15 @@ static void parse_options(struct job *job, int argc, char **argv)
             job->fetch.in_flight = (int)number_or_exit("in-flight", optarg, 1, FETCH_IN_FLIGHT_MAX);
             break;
         case 'X':
-            set_property(job->conf, optarg);
+            set_property(job, optarg);
             break;
         default:
             usage(stderr);
             exit(EXIT_USAGE);
         }
     }
-    if (optind < argc || !job->topic || (job->out.topic ? !job->out.positions : !job->dsn)) {
+    if (optind < argc || !job->topic || (!job->out.topic && !job->dsn) ||
+        (job->out.topic && !job->out.positions)) {
         usage(stderr);
         exit(EXIT_USAGE);
     }
@@ -177,6 +181,7 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_MONOTONIC, &start);
     tune_malloc();
     job.conf = rd_kafka_conf_new();
+    job.out.conf = rd_kafka_conf_new();
     set_defaults(job.conf);
     parse_options(&job, argc, argv);
     sigaction(SIGINT, &action, NULL);

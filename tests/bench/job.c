@@ -91,8 +91,10 @@ static const struct geotext *keep(struct job *job, struct view ip, const char *t
 {
     char fragment[2 * GEODATA_MAX_BYTES + 32] = ",\"geodata\":\"";
     size_t at = strlen(fragment);
+    const struct geotext *kept =
+        job->dsn || len == 0 ? geocache_put(job->cache, ip, text, len) : NULL;
     if (!job->out.topic || len == 0) {
-        return geocache_put(job->cache, ip, text, len);
+        return kept;
     }
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '"' || text[i] == '\\') {
@@ -101,7 +103,10 @@ static const struct geotext *keep(struct job *job, struct view ip, const char *t
         fragment[at++] = text[i];
     }
     memcpy(fragment + at, "\"}", 2);
-    return geocache_put(job->cache, ip, fragment, at + 2);
+    if (!job->dsn) {
+        return geocache_put(job->cache, ip, fragment, at + 2);
+    }
+    return geocache_put(job->fragments, ip, fragment, at + 2) ? kept : NULL;
 }
 
 static int put_record(struct job *job, const rd_kafka_message_t *m,
@@ -125,8 +130,11 @@ static int next_block(struct job *job)
 /* Passes on what is in the block; `idle` says that the source has nothing more at the moment. */
 static int send_block(struct job *job, bool idle)
 {
-    if (job->out.topic) {
-        return idle ? kafka_out_step(&job->out) : 0;
+    if (job->out.topic && idle && kafka_out_step(&job->out) < 0) {
+        return -1;
+    }
+    if (!job->dsn) {
+        return 0;
     }
     job->block->idle = idle;
     memcpy(job->block->next_offsets, job->next_offsets, sizeof job->next_offsets);
@@ -231,9 +239,13 @@ static int take_message(struct job *job, rd_kafka_message_t **messages, ssize_t 
                 return -1;
             }
         }
-        if (!job->out.topic) {
+        if (job->dsn) {
             put_row(job->block, &event, geodata);
-        } else if (put_record(job, m, &event, geodata) < 0) {
+        }
+        if (job->fragments) {
+            geodata = geocache_find(job->fragments, event.ip);
+        }
+        if (job->out.topic && put_record(job, m, &event, geodata) < 0) {
             return -1;
         }
     } else {
@@ -241,7 +253,7 @@ static int take_message(struct job *job, rd_kafka_message_t **messages, ssize_t 
     }
     job->next_offsets[m->partition] = m->offset + 1;
     job->records++;
-    return !job->out.topic && job->block->len >= ROWS_BLOCK_BYTES ? send_block(job, false) : 0;
+    return job->dsn && job->block->len >= ROWS_BLOCK_BYTES ? send_block(job, false) : 0;
 }
 
 /* A broker thread of librdkafka that finds the queue full sleeps for a second, or until it has
@@ -292,7 +304,9 @@ static int work(struct job *job, const volatile sig_atomic_t *stopped)
             return -1;
         }
     }
-    return job->out.topic ? kafka_out_end(&job->out, job->next_offsets) : send_block(job, true);
+    return send_block(job, true) < 0 ? -1
+           : job->out.topic          ? kafka_out_end(&job->out, job->next_offsets)
+                                     : 0;
 }
 
 static int open_consumer(struct job *job)
@@ -319,7 +333,7 @@ int job_run(struct job *job, const volatile sig_atomic_t *stopped)
 {
     pthread_t thread;
     memcpy(job->next_offsets, job->sink.committed, sizeof job->next_offsets);
-    if (job->out.topic) {
+    if (!job->dsn) {
         return open_consumer(job) < 0 ? -1 : work(job, stopped);
     }
     if (open_consumer(job) < 0 || next_block(job) < 0 ||
@@ -332,10 +346,34 @@ int job_run(struct job *job, const volatile sig_atomic_t *stopped)
     return failed < 0 || job->handoff.broken ? -1 : 0;
 }
 
+/* Both outputs have to stand at the same place: a yardstick needs no more. */
+static int open_outputs(struct job *job)
+{
+    int64_t reached[ROWS_PARTITIONS_MAX] = {0};
+    job->out.partitions = job->sink.partitions;
+    if (job->out.topic && kafka_out_open(&job->out, reached) < 0) {
+        return -1;
+    }
+    if (!job->dsn) {
+        memcpy(job->sink.committed, reached, sizeof reached);
+        return 0;
+    }
+    if (rows_open(&job->sink, job->dsn) < 0) {
+        return -1;
+    }
+    size_t size = (size_t)job->sink.partitions * sizeof reached[0];
+    if (job->out.topic && memcmp(job->sink.committed, reached, size) != 0) {
+        fprintf(stderr, "the rows and the records stand at different positions\n");
+        return -1;
+    }
+    return 0;
+}
+
 int job_open(struct job *job)
 {
     job->parser = parser_create();
     job->cache = geocache_create(CACHE_ENTRIES);
+    job->fragments = job->dsn && job->out.topic ? geocache_create(CACHE_ENTRIES) : NULL;
     job->padded = malloc(PARSE_MAX_BYTES + PARSE_PADDING);
     if (job->fetch.endpoint) {
         job->fetcher = fetcher_create(&job->fetch);
@@ -345,9 +383,11 @@ int job_open(struct job *job)
         fprintf(stderr, "out of memory\n");
         return -1;
     }
-    job->out.partitions = job->sink.partitions;
-    return job->out.topic ? kafka_out_open(&job->out, job->sink.committed)
-                          : rows_open(&job->sink, job->dsn);
+    if (job->dsn && job->out.topic && !job->fragments) {
+        fprintf(stderr, "out of memory\n");
+        return -1;
+    }
+    return open_outputs(job);
 }
 
 static void close_consumer(struct job *job)
@@ -372,6 +412,7 @@ void job_close(struct job *job)
     fetcher_destroy(job->fetcher);
     handoff_fini(&job->handoff);
     geocache_destroy(job->cache);
+    geocache_destroy(job->fragments);
     parser_destroy(job->parser);
     free(job->padded);
 }

@@ -1,6 +1,6 @@
 /*
  * The job by hand: consumes, parses, looks up, and fills blocks of rows; a second thread sends them
- * to Postgres. One job at a time.
+ * to Postgres, or the first one sends records to a topic, or both. One job at a time.
  */
 #ifndef TESTS_BENCH_JOB_H
 #define TESTS_BENCH_JOB_H
@@ -21,7 +21,7 @@
 
 /* Zeroed but for what is set before job_open(). */
 struct job {
-    const char *dsn;
+    const char *dsn; /* null: no rows for Postgres */
     const char *topic;
     int64_t count;              /* 0: until a signal */
     struct fetch_options fetch; /* without endpoint geodata comes from a function */
@@ -30,10 +30,11 @@ struct job {
     rd_kafka_topic_t *rkt;
     rd_kafka_queue_t *queue;
     struct parser *parser;
-    struct geocache *cache;
+    struct geocache *cache;     /* fields of rows; without rows fragments of records */
+    struct geocache *fragments; /* where there are both, else null */
     struct fetcher *fetcher;
     struct rows_sink sink;
-    struct kafka_out out; /* with a topic: in the place of Postgres, without a second thread */
+    struct kafka_out out; /* with a topic */
     struct handoff handoff;
     struct rows_block *block; /* being filled */
     int64_t next_offsets[ROWS_PARTITIONS_MAX];

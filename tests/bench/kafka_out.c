@@ -144,8 +144,8 @@ int kafka_out_open(struct kafka_out *out, int64_t *committed)
                                               {"queue.buffering.max.messages", "1000000"},
                                               {"queue.buffering.max.kbytes", "2097151"}};
     char text[512];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool ok = rd_kafka_conf_set(conf, "bootstrap.servers", out->brokers, text, sizeof text) == 0;
+    rd_kafka_conf_t *conf = out->conf;
+    bool ok = true;
     for (size_t i = 0; ok && i < sizeof settings / sizeof settings[0]; i++) {
         ok = rd_kafka_conf_set(conf, settings[i][0], settings[i][1], text, sizeof text) == 0;
     }
@@ -155,6 +155,7 @@ int kafka_out_open(struct kafka_out *out, int64_t *committed)
         fprintf(stderr, "%s\n", text);
         return -1;
     }
+    out->conf = NULL;
     out->reports = rd_kafka_queue_get_main(out->rk);
     out->rkt = rd_kafka_topic_new(out->rk, out->topic, NULL);
     for (uint32_t i = 0; i < KAFKA_OUT_BLOCKS; i++) {
@@ -175,6 +176,9 @@ int kafka_out_open(struct kafka_out *out, int64_t *committed)
 
 void kafka_out_close(struct kafka_out *out)
 {
+    if (out->conf) {
+        rd_kafka_conf_destroy(out->conf);
+    }
     if (!out->rk) {
         return;
     }

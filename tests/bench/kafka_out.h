@@ -24,9 +24,9 @@ struct kafka_block {
 };
 
 struct kafka_out {
-    const char *brokers;
     const char *topic;
     const char *positions; /* the file */
+    rd_kafka_conf_t *conf; /* with brokers and how to get to them; taken */
     int32_t partitions;    /* of the source */
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;

@@ -67,12 +67,13 @@ bench_command() {
     case $contender in
     hand-written)
         COMMAND=("$BENCH_BIN/handwritten" --brokers "$KAFKA_URL" --topic "$topic" --dsn "$BENCH_DSN"
-            --partitions "$BENCH_PARTITIONS" --count "$count" --endpoint "$endpoint" --ca-file "$KAFKA_CA_FILE")
+            --partitions "$BENCH_PARTITIONS" --count "$count" --endpoint "$endpoint" --ca-file "$KAFKA_CA_FILE"
+            "${TLS_HAND_WRITTEN[@]}")
         ;;
     pipehost)
         COMMAND=(env KAFKA_TOPIC="$topic" GEO_ENDPOINT="$endpoint")
         [ "$count" != 0 ] || COMMAND+=(BENCH_BOUNDED_MODE=none)
-        COMMAND+=("$BENCH_BIN/pipehost" tests/bench/process-events.json)
+        COMMAND+=("$BENCH_BIN/pipehost" tests/bench/process-events.json "${TLS_PIPEHOST[@]}")
         [[ $endpoint != https:* ]] || COMMAND+=(--set "locate/config/ca_file=$KAFKA_CA_FILE")
         ;;
     script)
@@ -88,14 +89,43 @@ bench_kafka_command() {
     case $contender in
     hand-written)
         COMMAND=("$BENCH_BIN/handwritten" --brokers "$KAFKA_URL" --topic "$topic" --output-topic "$output"
-            --positions "$BENCH_STATE_DIR/positions" --partitions "$BENCH_PARTITIONS" --count "$count" --endpoint "$GEO_HTTP")
+            --positions "$BENCH_STATE_DIR/positions" --partitions "$BENCH_PARTITIONS" --count "$count" --endpoint "$GEO_HTTP"
+            "${TLS_HAND_WRITTEN[@]}")
         ;;
     pipehost)
         COMMAND=(env KAFKA_TOPIC="$topic" GEO_ENDPOINT="$GEO_HTTP" BENCH_OUTPUT_TOPIC="$output"
-            "$BENCH_BIN/pipehost" tests/bench/to-kafka.json)
+            "$BENCH_BIN/pipehost" tests/bench/to-kafka.json "${TLS_PIPEHOST[@]}")
         ;;
     esac
 }
+
+# bench_both_command CONTENDER TOPIC COUNT OUTPUT_TOPIC: rows and records at once.
+bench_both_command() {
+    local contender=$1 topic=$2 count=$3 output=$4
+    bench_command "$contender" "$topic" "$count"
+    case $contender in
+    hand-written) COMMAND+=(--output-topic "$output" --positions "$BENCH_STATE_DIR/positions") ;;
+    pipehost)
+        COMMAND=(env KAFKA_TOPIC="$topic" GEO_ENDPOINT="$GEO_HTTP" BENCH_OUTPUT_TOPIC="$output"
+            "$BENCH_BIN/pipehost" tests/bench/both.json)
+        ;;
+    esac
+}
+
+# bench_use_tls: the contenders' way to Kafka is SASL_SSL from now on.
+# shellcheck disable=SC2016 # pipehost replaces ${}
+bench_use_tls() {
+    local operator
+    TLS_HAND_WRITTEN=(--brokers "$KAFKA_SSL_URL" -X security.protocol=SASL_SSL -X sasl.mechanism=PLAIN
+        -X "sasl.username=$KAFKA_WEB_TRAFFIC_KEY" -X "sasl.password=$KAFKA_WEB_TRAFFIC_SECRET" -X "ssl.ca.location=$KAFKA_CA_FILE")
+    for operator in "$@"; do
+        TLS_PIPEHOST+=(--set "$operator/config/brokers=$KAFKA_SSL_URL" --set "$operator/config/rdkafka/security.protocol=SASL_SSL"
+            --set "$operator/config/rdkafka/sasl.mechanism=PLAIN" --set "$operator/config/rdkafka/sasl.username=\${KAFKA_WEB_TRAFFIC_KEY}"
+            --set "$operator/config/rdkafka/sasl.password=\${KAFKA_WEB_TRAFFIC_SECRET}" --set "$operator/config/rdkafka/ssl.ca.location=$KAFKA_CA_FILE")
+    done
+}
+TLS_HAND_WRITTEN=()
+TLS_PIPEHOST=()
 
 # bench_has CONTENDER: whether it is there to be run.
 bench_has() {
