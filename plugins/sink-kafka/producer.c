@@ -2,7 +2,7 @@
 #include "producer.h"
 
 #include "conf.h"
-#include "errors.h"
+#include "kafka/errors.h"
 #include "kafka/properties.h"
 
 #include <errno.h>
@@ -149,16 +149,15 @@ int32_t producer_check(const struct producer *p, struct ph_error *err)
     if (p->failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return PH_OK;
     }
-    return errors_set(err, p->failure, ERRORS_WHILE_WRITING,
+    return errors_set(err, p->failure, ERRORS_AT_WORK,
                       "topic \"%s\" of Kafka at %s did not take a record: %s", p->settings->topic,
                       p->settings->brokers, p->failure_text);
 }
 
 bool producer_forget(struct producer *p)
 {
-    bool is_over =
-        p->unreported > 0 || (p->failure != RD_KAFKA_RESP_ERR_NO_ERROR &&
-                              errors_flags(p->failure, ERRORS_WHILE_WRITING) != PH_ERR_POISON);
+    bool is_over = p->unreported > 0 || (p->failure != RD_KAFKA_RESP_ERR_NO_ERROR &&
+                                         errors_flags(p->failure, ERRORS_AT_WORK) != PH_ERR_POISON);
     if (is_over) {
         producer_close(p);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** sink-kafka: writes rows to a Kafka topic. An epoch is durable when each of its records is
  * reported by all replicas in sync. */
-#include "errors.h"
+#include "kafka/errors.h"
 #include "writer.h"
 
 #include <stdlib.h>
@@ -198,8 +198,7 @@ static int32_t sink_claim(void *self, const struct ph_partition *partitions, uin
 static int32_t check_reports(struct task *t, struct ph_error *err)
 {
     const struct producer *p = &t->producer;
-    bool can_wait =
-        p->unreported > 0 && errors_flags(p->failure, ERRORS_WHILE_WRITING) == PH_ERR_POISON;
+    bool can_wait = p->unreported > 0 && errors_flags(p->failure, ERRORS_AT_WORK) == PH_ERR_POISON;
     if (p->failure != RD_KAFKA_RESP_ERR_NO_ERROR && can_wait) {
         return PH_MORE;
     }

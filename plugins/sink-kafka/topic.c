@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is asked of the cluster before the first record. */
-#include "errors.h"
+#include "kafka/errors.h"
 #include "kafka/nearest.h"
 #include "producer.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "writer.h"
 
-#include "errors.h"
+#include "kafka/errors.h"
 
 static void refuse_row(struct writer *w, uint32_t row, const char *code, const char *reason)
 {
@@ -55,7 +55,7 @@ static int32_t flush(struct writer *w, struct ph_error *err)
             w->next_row = w->message_rows[i];
             return PH_MORE;
         default:
-            return errors_set(err, m->err, ERRORS_WHILE_WRITING,
+            return errors_set(err, m->err, ERRORS_AT_WORK,
                               "a record cannot be given to topic \"%s\": %s",
                               w->producer->settings->topic, rd_kafka_err2str(m->err));
         }

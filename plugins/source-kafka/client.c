@@ -2,7 +2,7 @@
 #include "client.h"
 
 #include "conf.h"
-#include "errors.h"
+#include "kafka/errors.h"
 #include "kafka/nearest.h"
 #include "kafka/properties.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "offsets.h"
 
-#include "errors.h"
+#include "kafka/errors.h"
 
 #define QUERY_TIMEOUT_MS 5000
 

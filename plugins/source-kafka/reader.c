@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reader.h"
 
-#include "errors.h"
+#include "kafka/errors.h"
 #include "offsets.h"
 
 #include <stdlib.h>
@@ -64,7 +64,7 @@ static int32_t assign(struct reader *r, const struct slot *slot, struct ph_error
     if (failure == NULL) {
         return PH_OK;
     }
-    (void)errors_set(err, rd_kafka_error_code(failure), ERRORS_WHILE_READING,
+    (void)errors_set(err, rd_kafka_error_code(failure), ERRORS_AT_WORK,
                      "topic \"%s\", partition %d: cannot begin at offset %lld: %s", slot->topic,
                      slot->partition, (long long)slot->next_offset, rd_kafka_error_string(failure));
     rd_kafka_error_destroy(failure);
@@ -75,7 +75,7 @@ static int32_t out_of_range(const char *topic, int32_t partition, int64_t wanted
                             const struct offsets_range *range, struct ph_error *err)
 {
     return errors_set(
-        err, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, ERRORS_WHILE_READING,
+        err, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, ERRORS_AT_WORK,
         "topic \"%s\", partition %d: offset %lld is not there, Kafka has %lld to %lld: "
         "%s; to go on without the missing records, set this partition's position to "
         "one that is there",
@@ -222,7 +222,7 @@ static int32_t refuse_fetch(struct reader *r, const rd_kafka_message_t *m, struc
  * reading; the rest librdkafka tries again. */
 static int32_t partition_error(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
 {
-    uint32_t flags = errors_flags(m->err, ERRORS_WHILE_READING);
+    uint32_t flags = errors_flags(m->err, ERRORS_AT_WORK);
     char text[CLIENT_TEXT_SIZE];
     (void)snprintf(text, sizeof text, "%s", rd_kafka_message_errstr(m));
     if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
@@ -235,9 +235,8 @@ static int32_t partition_error(struct reader *r, const rd_kafka_message_t *m, st
                    rd_kafka_topic_name(m->rkt), m->partition, (long long)m->offset, text);
         return PH_OK;
     }
-    return errors_set(err, m->err, ERRORS_WHILE_READING,
-                      "topic \"%s\", partition %d, offset %lld: %s", rd_kafka_topic_name(m->rkt),
-                      m->partition, (long long)m->offset, text);
+    return errors_set(err, m->err, ERRORS_AT_WORK, "topic \"%s\", partition %d, offset %lld: %s",
+                      rd_kafka_topic_name(m->rkt), m->partition, (long long)m->offset, text);
 }
 
 /* An error about no partition stems from the group's coordinator: of interest only where a group
@@ -245,8 +244,8 @@ static int32_t partition_error(struct reader *r, const rd_kafka_message_t *m, st
 static int32_t client_error(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
 {
     const char *text = rd_kafka_message_errstr(m);
-    if (errors_flags(m->err, ERRORS_WHILE_READING) != PH_ERR_RETRIABLE) {
-        return errors_set(err, m->err, ERRORS_WHILE_READING, "librdkafka: %s", text);
+    if (errors_flags(m->err, ERRORS_AT_WORK) != PH_ERR_RETRIABLE) {
+        return errors_set(err, m->err, ERRORS_AT_WORK, "librdkafka: %s", text);
     }
     client_log(r->client, r->client->settings->group != NULL ? PH_LOG_WARNING : PH_LOG_DEBUG,
                "librdkafka: %s; the pipeline goes on", text);

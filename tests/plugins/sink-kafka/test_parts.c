@@ -2,7 +2,8 @@
 /** sink-kafka's parts that need neither a host nor librdkafka's threads. */
 #include "arena.h"
 #include "conf.h"
-#include "errors.h"
+#include "error_table.h"
+#include "kafka/errors.h"
 #include "properties.h"
 
 #include <check.h>
@@ -37,8 +38,7 @@ START_TEST(an_error_has_the_class_that_says_what_to_do)
 {
     const char *key = errors_key(errors[_i].code);
     ck_assert_uint_eq(errors_flags(errors[_i].code, ERRORS_AT_START), errors[_i].at_start);
-    ck_assert_uint_eq(errors_flags(errors[_i].code, ERRORS_WHILE_WRITING),
-                      errors[_i].while_writing);
+    ck_assert_uint_eq(errors_flags(errors[_i].code, ERRORS_AT_WORK), errors[_i].while_writing);
     ck_assert(key == errors[_i].key || strcmp(key, errors[_i].key) == 0);
 }
 END_TEST
@@ -52,13 +52,34 @@ START_TEST(every_error_of_librdkafka_has_exactly_one_class)
     ck_assert_uint_gt(count, 100);
     for (size_t i = 0; i < count; i++) {
         uint32_t start = errors_flags(all[i].code, ERRORS_AT_START);
-        uint32_t writing = errors_flags(all[i].code, ERRORS_WHILE_WRITING);
+        uint32_t writing = errors_flags(all[i].code, ERRORS_AT_WORK);
         ck_assert_int_eq(__builtin_popcount(start), 1);
         ck_assert_int_eq(__builtin_popcount(writing), 1);
         ck_assert_uint_le(start, PH_ERR_FENCED);
         poison += all[i].name != NULL && writing == PH_ERR_POISON;
     }
     ck_assert_int_eq(poison, 5); /* a row is set aside for these, and for no other */
+}
+END_TEST
+
+static const struct error_class classes[] = {
+    {PH_ERR_RETRIABLE, PH_ERR_RETRIABLE,
+     "_BAD_MSG _UNKNOWN_PARTITION _AUTO_OFFSET_RESET OFFSET_OUT_OF_RANGE INVALID_MSG "
+     "INVALID_GROUP_ID GROUP_AUTHORIZATION_FAILED"},
+    {PH_ERR_POISON, PH_ERR_POISON,
+     "INVALID_MSG_SIZE MSG_SIZE_TOO_LARGE RECORD_LIST_TOO_LARGE INVALID_TIMESTAMP "
+     "INVALID_RECORD"},
+    {PH_ERR_CONFIG, PH_ERR_CONFIG,
+     "_UNKNOWN_TOPIC UNKNOWN_TOPIC_OR_PART TOPIC_EXCEPTION INVALID_REQUIRED_ACKS "
+     "TOPIC_AUTHORIZATION_FAILED CLUSTER_AUTHORIZATION_FAILED UNSUPPORTED_FOR_MESSAGE_FORMAT "
+     "POLICY_VIOLATION UNSUPPORTED_COMPRESSION_TYPE"},
+    {PH_ERR_FATAL, PH_ERR_RETRIABLE, "_FATAL"},
+    {PH_ERR_FENCED, PH_ERR_FENCED, "_FENCED PRODUCER_FENCED"},
+};
+
+START_TEST(each_code_of_the_library_has_its_class)
+{
+    error_table_check(classes, sizeof classes / sizeof classes[0]);
 }
 END_TEST
 
@@ -227,6 +248,7 @@ int main(void)
     TCase *plain = tcase_create("plain");
     tcase_add_loop_test(plain, an_error_has_the_class_that_says_what_to_do, 0, (int)ERRORS);
     tcase_add_test(plain, every_error_of_librdkafka_has_exactly_one_class);
+    tcase_add_test(plain, each_code_of_the_library_has_its_class);
     tcase_add_test(plain, an_error_names_code_key_and_text);
     tcase_add_test(plain, lanes_share_the_queue);
     tcase_add_test(plain, a_message_is_as_large_as_the_topic_allows);

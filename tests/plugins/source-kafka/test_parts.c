@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** source-kafka's parts that need neither a host nor librdkafka's threads. */
 #include "conf.h"
-#include "errors.h"
+#include "error_table.h"
 #include "instant.h"
+#include "kafka/errors.h"
 #include "kafka/nearest.h"
 #include "properties.h"
 
@@ -92,8 +93,7 @@ static const struct {
 START_TEST(an_error_means_what_the_table_says)
 {
     ck_assert_uint_eq(errors_flags(meanings[_i].code, ERRORS_AT_START), meanings[_i].at_start);
-    ck_assert_uint_eq(errors_flags(meanings[_i].code, ERRORS_WHILE_READING),
-                      meanings[_i].while_reading);
+    ck_assert_uint_eq(errors_flags(meanings[_i].code, ERRORS_AT_WORK), meanings[_i].while_reading);
 }
 END_TEST
 
@@ -103,12 +103,32 @@ START_TEST(each_known_error_has_exactly_one_flag)
     size_t count;
     rd_kafka_get_err_descs(&all, &count);
     for (size_t i = 0; i < count; i++) {
-        for (int phase = ERRORS_AT_START; phase <= ERRORS_WHILE_READING; phase++) {
+        for (int phase = ERRORS_AT_START; phase <= ERRORS_AT_WORK; phase++) {
             uint32_t flags = errors_flags(all[i].code, (enum errors_phase)phase);
             ck_assert(flags == PH_ERR_RETRIABLE || flags == PH_ERR_CONFIG || flags == PH_ERR_FATAL);
             ck_assert(phase == ERRORS_AT_START || flags != PH_ERR_CONFIG);
         }
     }
+}
+END_TEST
+
+static const struct error_class classes[] = {
+    {PH_ERR_RETRIABLE, PH_ERR_RETRIABLE,
+     "_FENCED INVALID_MSG_SIZE RECORD_LIST_TOO_LARGE INVALID_REQUIRED_ACKS INVALID_TIMESTAMP "
+     "UNSUPPORTED_FOR_MESSAGE_FORMAT POLICY_VIOLATION UNSUPPORTED_COMPRESSION_TYPE "
+     "INVALID_RECORD PRODUCER_FENCED"},
+    {PH_ERR_RETRIABLE, PH_ERR_FATAL, "_UNKNOWN_PARTITION"},
+    {PH_ERR_CONFIG, PH_ERR_RETRIABLE,
+     "INVALID_GROUP_ID GROUP_AUTHORIZATION_FAILED CLUSTER_AUTHORIZATION_FAILED"},
+    {PH_ERR_CONFIG, PH_ERR_FATAL,
+     "_UNKNOWN_TOPIC UNKNOWN_TOPIC_OR_PART TOPIC_EXCEPTION TOPIC_AUTHORIZATION_FAILED"},
+    {PH_ERR_FATAL, PH_ERR_FATAL,
+     "_BAD_MSG _FATAL _AUTO_OFFSET_RESET OFFSET_OUT_OF_RANGE INVALID_MSG MSG_SIZE_TOO_LARGE"},
+};
+
+START_TEST(each_code_of_the_library_has_its_class)
+{
+    error_table_check(classes, sizeof classes / sizeof classes[0]);
 }
 END_TEST
 
@@ -200,6 +220,7 @@ int main(void)
                         sizeof no_instants / sizeof no_instants[0]);
     tcase_add_loop_test(tcase, an_error_means_what_the_table_says, 0,
                         sizeof meanings / sizeof meanings[0]);
+    tcase_add_test(tcase, each_code_of_the_library_has_its_class);
     tcase_add_test(tcase, each_known_error_has_exactly_one_flag);
     tcase_add_test(tcase, an_error_is_set_with_its_name_and_its_key);
     tcase_add_test(tcase, the_nearest_of_the_names_is_offered);
