@@ -7,6 +7,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+/* How long a claim waits for a lock before it looks who holds it. An owner holds its rows for no
+ * longer than a COMMIT takes, and no claim for longer than a few round trips. */
+#define PATIENCE_MS 1000
+/* Backends of earlier owners that one claim ends. */
+#define ENDED_MAX 3
+
 void claim_set_owner(struct sink_task *t)
 {
     char machine[64] = "";
@@ -66,8 +72,8 @@ static int32_t hold(struct sink_task *t, const struct ph_partition *p, struct ph
     return PH_OK;
 }
 
-static void add_wanted(struct sql *sql, const struct sink_task *t,
-                       const struct ph_partition *partitions, uint32_t count)
+void claim_add_wanted(struct sql *sql, const struct sink_task *t,
+                      const struct ph_partition *partitions, uint32_t count)
 {
     sql_add(sql, "WITH wanted(id, source, topic, partition, cluster_id) AS (VALUES ");
     for (uint32_t i = 0; i < count; i++) {
@@ -90,7 +96,7 @@ static void add_owner_key(struct sql *sql, const struct sink_task *t)
     sql_add_literal(sql, t->sink->host->operator_name);
 }
 
-static void add_match(struct sql *sql, const struct sink_task *t)
+void claim_add_match(struct sql *sql, const struct sink_task *t)
 {
     sql_add(sql, "(p.pipeline, p.sink) = (");
     add_owner_key(sql, t);
@@ -103,25 +109,27 @@ static void add_lock(struct sql *sql, const struct sink_task *t,
                      const struct ph_partition *partitions, uint32_t count)
 {
     const char *table = sql_text(&t->sink->positions_table);
-    sql_add(sql, "BEGIN; ");
-    add_wanted(sql, t, partitions, count);
+    int64_t limit_ms = t->sink->lock_timeout_ms;
+    limit_ms = limit_ms == 0 || limit_ms > PATIENCE_MS ? PATIENCE_MS : limit_ms;
+    sql_add(sql, "BEGIN; SET LOCAL lock_timeout = %lld; ", (long long)limit_ms);
+    claim_add_wanted(sql, t, partitions, count);
     sql_add(sql, "INSERT INTO %s SELECT ", table);
     add_owner_key(sql, t);
     sql_add(sql, ", source, topic, partition, -1, 0, '', 0, cluster_id, now() FROM wanted ORDER BY "
                  "source, topic, partition ON CONFLICT DO NOTHING; ");
-    add_wanted(sql, t, partitions, count);
+    claim_add_wanted(sql, t, partitions, count);
     sql_add(sql,
             "SELECT w.id, p.fence, p.next_offset, p.owner, p.cluster_id FROM %s p JOIN wanted "
             "w ON ",
             table);
-    add_match(sql, t);
+    claim_add_match(sql, t);
     sql_add(sql, " ORDER BY p.source, p.topic, p.partition FOR UPDATE OF p");
 }
 
 static void add_take(struct sql *sql, const struct sink_task *t,
                      const struct ph_partition *partitions, uint32_t count)
 {
-    add_wanted(sql, t, partitions, count);
+    claim_add_wanted(sql, t, partitions, count);
     sql_add(sql,
             "UPDATE %s p SET fence = p.fence + 1, backend_pid = pg_backend_pid(), updated_at "
             "= now(), cluster_id = CASE WHEN w.cluster_id = '' THEN p.cluster_id ELSE "
@@ -129,7 +137,7 @@ static void add_take(struct sql *sql, const struct sink_task *t,
             sql_text(&t->sink->positions_table));
     sql_add_literal(sql, t->owner);
     sql_add(sql, " FROM wanted w WHERE ");
-    add_match(sql, t);
+    claim_add_match(sql, t);
     sql_add(sql, " RETURNING w.id, p.fence, p.next_offset");
 }
 
@@ -242,20 +250,38 @@ static void remember(struct sink_task *t, const PGresult *r)
     }
 }
 
+/* Until the rows are locked: ends earlier owners that hold them and do not go on. */
+static int32_t lock_rows(struct sink_task *t, const struct ph_partition *partitions, uint32_t count,
+                         PGresult **rows, struct ph_error *err)
+{
+    struct sql sql = {0};
+    add_lock(&sql, t, partitions, count);
+    int32_t result = run_rows(t, &sql, rows, err);
+    for (int ended = 0; result != PH_OK && ended < ENDED_MAX; ended++) {
+        if (err == NULL || strcmp(err->foreign_code, SQLSTATE_LOCK_TIMEOUT) != 0 ||
+            !blocker_end(t, partitions, count, err)) {
+            break;
+        }
+        PQclear(*rows);
+        result = run_rows(t, &sql, rows, err);
+    }
+    sql_fini(&sql);
+    return result;
+}
+
 static int32_t claim_held(struct sink_task *t, const struct ph_partition *partitions,
                           uint32_t count, struct ph_error *err)
 {
     struct sql sql = {0};
     PGresult *rows = NULL;
-    add_lock(&sql, t, partitions, count);
-    int32_t result = run_rows(t, &sql, &rows, err);
+    int32_t result = lock_rows(t, partitions, count, &rows, err);
     if (result == PH_OK) {
         result = check_rows(t, rows, count, err);
     }
     PQclear(rows);
     rows = NULL;
     if (result == PH_OK) {
-        sql_clear(&sql);
+        blocker_add_end_of_former(&sql, t, partitions, count);
         add_take(&sql, t, partitions, count);
         result = take_rows(t, &sql, count, &rows, err);
     }

@@ -63,18 +63,35 @@ static int32_t connect_start(struct sink_task *t, struct ph_error *err)
     return PH_OK;
 }
 
-/* One round trip. A generic plan spares planning the same statement for each epoch. */
+/* How often the server asks a silent client whether it is there: three times within the limit. */
+static void add_keepalives(struct sql *sql, int64_t limit_ms)
+{
+    long long third_s = (long long)(limit_ms / 3000);
+    third_s = third_s < 1 ? 1 : third_s;
+    sql_add(sql,
+            "; SET tcp_user_timeout = %lld; SET tcp_keepalives_idle = %lld; SET "
+            "tcp_keepalives_interval = %lld; SET tcp_keepalives_count = 2",
+            (long long)limit_ms, third_s, third_s);
+}
+
+/* One round trip. A generic plan spares planning the same statement for each epoch. The limits end
+ * a session whose process stalls, those of TCP one whose machine is gone without a word. */
 static int32_t connect_settings(struct sink_task *t, struct ph_error *err)
 {
     const struct sink *s = t->sink;
-    char sql[512];
-    (void)snprintf(sql, sizeof sql,
-                   "SET standard_conforming_strings = on; SET plan_cache_mode = "
-                   "force_generic_plan; SET statement_timeout = %lld; SET lock_timeout = %lld; "
-                   "SET idle_in_transaction_session_timeout = %lld",
-                   (long long)s->statement_timeout_ms, (long long)s->lock_timeout_ms,
-                   (long long)s->idle_timeout_ms);
-    return session_run(&t->session, sql, "setting up the session", err);
+    struct sql sql = {0};
+    sql_add(&sql,
+            "SET standard_conforming_strings = on; SET plan_cache_mode = "
+            "force_generic_plan; SET statement_timeout = %lld; SET lock_timeout = %lld; "
+            "SET idle_in_transaction_session_timeout = %lld",
+            (long long)s->statement_timeout_ms, (long long)s->lock_timeout_ms,
+            (long long)s->idle_timeout_ms);
+    if (s->tcp_user_timeout_ms > 0) {
+        add_keepalives(&sql, s->tcp_user_timeout_ms);
+    }
+    int32_t result = session_run(&t->session, sql_text(&sql), "setting up the session", err);
+    sql_fini(&sql);
+    return result;
 }
 
 int32_t connect_open(struct sink_task *t, struct ph_error *err)

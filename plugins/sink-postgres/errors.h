@@ -14,6 +14,7 @@
 #define SQLSTATE_BAD_ENCODING           "22021"
 #define SQLSTATE_INSUFFICIENT_PRIVILEGE "42501"
 #define SQLSTATE_NO_SCHEMA              "3F000"
+#define SQLSTATE_LOCK_TIMEOUT           "55P03"
 
 /** One of enum ph_error_flags. An unknown or missing SQLSTATE is fatal. */
 uint32_t errors_classify(const char *sqlstate);

@@ -33,8 +33,7 @@ static int32_t take_dsn(struct sink *s, const struct ph_config *config, struct p
         dsn_set(&s->dsn, "client_encoding", "UTF8", err) != PH_OK) {
         return PH_ERROR;
     }
-    (void)snprintf(text, sizeof text, "%lld",
-                   (long long)ph_config_integer(config, "tcp_user_timeout"));
+    (void)snprintf(text, sizeof text, "%lld", (long long)s->tcp_user_timeout_ms);
     dsn_address(&s->dsn, s->address, sizeof s->address);
     return dsn_set_default(&s->dsn, "tcp_user_timeout", text, err);
 }
@@ -84,6 +83,7 @@ int32_t options_init(struct sink *s, const struct ph_config *config, struct ph_e
     s->statement_timeout_ms = ph_config_integer(config, "statement_timeout");
     s->lock_timeout_ms = ph_config_integer(config, "lock_timeout");
     s->idle_timeout_ms = ph_config_integer(config, "idle_in_transaction_session_timeout");
+    s->tcp_user_timeout_ms = ph_config_integer(config, "tcp_user_timeout");
     if (take_dsn(s, config, err) != PH_OK || take_table(config, "table", &s->table, err) != PH_OK ||
         take_table(config, "positions_table", &s->positions_table, err) != PH_OK) {
         return PH_ERROR;

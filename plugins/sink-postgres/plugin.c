@@ -42,7 +42,8 @@ static const struct ph_config_key keys[] = {
     KEY(PH_CONFIG_DURATION, 0, "idle_in_transaction_session_timeout",
         "after which the server ends a stalled transaction; 0 = never", "1m", 0, DAY_MS),
     KEY(PH_CONFIG_DURATION, 0, "tcp_user_timeout",
-        "after which unanswered bytes break the connection; 0 = the system's", "30s", 0, DAY_MS),
+        "after which a silent peer's connection breaks, at both ends; 0 = the system's", "30s", 0,
+        DAY_MS),
 };
 
 static const struct ph_counter counters[SINK_COUNTERS] = {

@@ -26,6 +26,7 @@ struct sink {
     int64_t statement_timeout_ms;
     int64_t lock_timeout_ms;
     int64_t idle_timeout_ms;
+    int64_t tcp_user_timeout_ms;
     char **columns; /**< as configured; null until bind = all of the input */
     uint32_t column_count;
     uint32_t *inputs; /**< the input column of each, after bind */
@@ -134,6 +135,20 @@ int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partiti
                          struct ph_position *positions, struct ph_error *err);
 void claim_forget(struct sink_task *t);
 void claim_set_owner(struct sink_task *t);
+/** Adds "WITH wanted(id, source, topic, partition, cluster_id) AS (…) ". */
+void claim_add_wanted(struct sql *sql, const struct sink_task *t,
+                      const struct ph_partition *partitions, uint32_t count);
+/** Adds the condition that row p of the positions table is row w of wanted. */
+void claim_add_match(struct sql *sql, const struct sink_task *t);
+
+/* blocker.c */
+/** Adds a statement that ends the session which the rows name, where it is in a transaction. */
+void blocker_add_end_of_former(struct sql *sql, const struct sink_task *t,
+                               const struct ph_partition *partitions, uint32_t count);
+/** After a claim that ran into its lock's time limit, err: ends the session of an earlier owner
+ * that holds the lock and answers true; of anybody else, err says who it is. */
+bool blocker_end(struct sink_task *t, const struct ph_partition *partitions, uint32_t count,
+                 struct ph_error *err);
 
 /* epoch.c */
 int32_t epoch_write(struct sink_task *t, const struct ph_batch *batch, struct ph_error *err);

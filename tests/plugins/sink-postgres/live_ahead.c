@@ -92,12 +92,16 @@ START_TEST(an_owner_that_was_replaced_begins_none)
 {
     struct rig a;
     struct rig b;
+    struct ph_position p;
     open_ahead(&a, NULL);
     struct ph_batch *batch = live_rows(&a, LIVE_LARGE, LIVE_LARGE);
     assert_ok(&a, rig_write(&a, batch));
     live_open(&b, NULL);
     ck_assert_int_eq(live_claimed(&b), LIVE_LARGE);
     ck_assert_int_eq(rig_commit(&a, 0, 2 * LIVE_LARGE), PH_ERROR);
+    assert_error(&a, PH_ERR_RETRIABLE, "terminating connection");
+    rig_abort(&a);
+    ck_assert_int_eq(rig_claim(&a, 1, &p), PH_ERROR);
     assert_error(&a, PH_ERR_FENCED, "was taken over by ");
     live_assert_exact(LIVE_LARGE);
     live_write_epoch(&b, LIVE_LARGE, LIVE_LARGE);
