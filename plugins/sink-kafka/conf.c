@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf.h"
 
+#include "kafka/preset.h"
 #include "kafka/properties.h"
 
 #include <stdlib.h>
@@ -14,19 +15,10 @@
 /* The least that librdkafka takes for message.max.bytes. */
 #define MESSAGE_BYTES_MIN 1000
 
-struct preset {
-    const char *name;
-    const char *value;
-};
-
 /* A manifest may override these. */
 static const struct preset defaults[] = {
     /* An epoch ends when its last record is reported: nothing may wait for company for long. */
     {"linger.ms", "1"},
-    {"socket.nagle.disable", "true"},
-    {"socket.keepalive.enable", "true"},
-    {"socket.timeout.ms", "30000"},
-    {"reconnect.backoff.max.ms", "2000"},
 };
 
 /* And these not. */
@@ -36,8 +28,6 @@ static const struct preset rules[] = {
     {"message.timeout.ms", "0"},
     {"delivery.report.only.error", "false"},
     {"queue.buffering.max.kbytes", "2097151"},
-    {"allow.auto.create.topics", "false"},
-    {"log.connection.close", "false"},
 };
 
 struct conf_queue conf_queue(const struct settings *s, uint32_t lane_count)
@@ -59,58 +49,6 @@ int64_t conf_message_bytes(const struct settings *s, int64_t topic_bytes)
     return bytes < MESSAGE_BYTES_MIN ? MESSAGE_BYTES_MIN : bytes;
 }
 
-static int32_t set(rd_kafka_conf_t *conf, const char *name, const char *value, struct ph_error *err)
-{
-    char reason[512];
-    if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) != RD_KAFKA_CONF_OK) {
-        return ph_error_set(err, PH_ERR_CONFIG, "librdkafka refuses %s: %s", name, reason);
-    }
-    return PH_OK;
-}
-
-static int32_t set_integer(rd_kafka_conf_t *conf, const char *name, int64_t value,
-                           struct ph_error *err)
-{
-    char text[24];
-    (void)snprintf(text, sizeof text, "%lld", (long long)value);
-    return set(conf, name, text, err);
-}
-
-static int32_t set_all(rd_kafka_conf_t *conf, const struct preset *presets, size_t count,
-                       struct ph_error *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (set(conf, presets[i].name, presets[i].value, err) != PH_OK) {
-            return PH_ERROR;
-        }
-    }
-    return PH_OK;
-}
-
-static int32_t set_place(rd_kafka_conf_t *conf, const struct settings *s,
-                         const struct ph_task *task, struct ph_error *err)
-{
-    char name[512];
-    (void)snprintf(name, sizeof name, "pipehost-%s-%s-%u", task->host->pipeline_name,
-                   task->host->operator_name, task->lane);
-    if (set(conf, "client.id", name, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    if (set(conf, "bootstrap.servers", s->brokers, err) != PH_OK) {
-        ph_error_set_key(err, "/brokers");
-        return PH_ERROR;
-    }
-    if (set(conf, "partitioner", s->partitioner, err) != PH_OK) {
-        ph_error_set_key(err, "/partitioner");
-        return PH_ERROR;
-    }
-    if (set(conf, "compression.codec", s->compression, err) != PH_OK) {
-        ph_error_set_key(err, "/compression");
-        return PH_ERROR;
-    }
-    return PH_OK;
-}
-
 /* A batch of several records must not be larger than the topic takes either. */
 static int32_t set_sizes(rd_kafka_conf_t *conf, int64_t message_bytes, struct ph_error *err)
 {
@@ -121,23 +59,27 @@ static int32_t set_sizes(rd_kafka_conf_t *conf, int64_t message_bytes, struct ph
         strtoll(text, NULL, 10) < batch_bytes) {
         batch_bytes = strtoll(text, NULL, 10);
     }
-    if (set_integer(conf, "message.max.bytes", message_bytes, err) != PH_OK) {
+    if (preset_set_integer(conf, "message.max.bytes", message_bytes, err) != PH_OK) {
         return PH_ERROR;
     }
-    return set_integer(conf, "batch.size", batch_bytes, err);
+    return preset_set_integer(conf, "batch.size", batch_bytes, err);
 }
 
 static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struct ph_task *task,
                     int64_t message_bytes, struct ph_error *err)
 {
     struct conf_queue queue = conf_queue(s, task->host->lane_count);
-    if (set_all(conf, defaults, sizeof defaults / sizeof defaults[0], err) != PH_OK ||
+    if (preset_connection(conf, err) != PH_OK ||
+        preset_set_all(conf, defaults, sizeof defaults / sizeof defaults[0], err) != PH_OK ||
         properties_apply(s->properties, conf, err) != PH_OK ||
-        set_all(conf, rules, sizeof rules / sizeof rules[0], err) != PH_OK ||
-        set_place(conf, s, task, err) != PH_OK || set_sizes(conf, message_bytes, err) != PH_OK) {
+        preset_set_all(conf, rules, sizeof rules / sizeof rules[0], err) != PH_OK ||
+        preset_client(conf, s->brokers, task, err) != PH_OK ||
+        preset_set_key(conf, "partitioner", s->partitioner, "/partitioner", err) != PH_OK ||
+        preset_set_key(conf, "compression.codec", s->compression, "/compression", err) != PH_OK ||
+        set_sizes(conf, message_bytes, err) != PH_OK) {
         return PH_ERROR;
     }
-    return set_integer(conf, "queue.buffering.max.messages", queue.records, err);
+    return preset_set_integer(conf, "queue.buffering.max.messages", queue.records, err);
 }
 
 rd_kafka_conf_t *conf_create(const struct settings *s, const struct ph_task *task,

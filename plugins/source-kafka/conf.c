@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf.h"
 
+#include "kafka/preset.h"
 #include "kafka/properties.h"
 
 /* What a record costs beside its value: librdkafka's message and the record's frame in the answer,
  * which is kept whole as long as one of its records. */
 #define RECORD_OVERHEAD_BYTES 512
-
-struct preset {
-    const char *name;
-    const char *value;
-};
 
 /* A manifest may override these. */
 static const struct preset defaults[] = {
@@ -22,17 +18,13 @@ static const struct preset defaults[] = {
     {"fetch.error.backoff.ms", "100"},
     /* Records of aborted and open transactions are not for anybody. */
     {"isolation.level", "read_committed"},
-    {"socket.nagle.disable", "true"},
-    {"socket.keepalive.enable", "true"},
-    {"socket.timeout.ms", "30000"},
-    {"reconnect.backoff.max.ms", "2000"},
 };
 
 /* And these not. */
 static const struct preset rules[] = {
-    {"auto.offset.reset", "error"},        {"enable.auto.commit", "false"},
-    {"enable.auto.offset.store", "false"}, {"allow.auto.create.topics", "false"},
-    {"log.connection.close", "false"},
+    {"auto.offset.reset", "error"},
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
 };
 
 struct conf_prefetch conf_prefetch(const struct settings *s, uint32_t lane_count)
@@ -47,73 +39,34 @@ struct conf_prefetch conf_prefetch(const struct settings *s, uint32_t lane_count
     return p;
 }
 
-static int32_t set(rd_kafka_conf_t *conf, const char *name, const char *value, struct ph_error *err)
-{
-    char reason[512];
-    if (rd_kafka_conf_set(conf, name, value, reason, sizeof reason) != RD_KAFKA_CONF_OK) {
-        return ph_error_set(err, PH_ERR_CONFIG, "librdkafka refuses %s: %s", name, reason);
-    }
-    return PH_OK;
-}
-
-static int32_t set_integer(rd_kafka_conf_t *conf, const char *name, int64_t value,
-                           struct ph_error *err)
-{
-    char text[24];
-    (void)snprintf(text, sizeof text, "%lld", (long long)value);
-    return set(conf, name, text, err);
-}
-
-static int32_t set_all(rd_kafka_conf_t *conf, const struct preset *presets, size_t count,
-                       struct ph_error *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (set(conf, presets[i].name, presets[i].value, err) != PH_OK) {
-            return PH_ERROR;
-        }
-    }
-    return PH_OK;
-}
-
-static int32_t set_names(rd_kafka_conf_t *conf, const struct settings *s,
+/* librdkafka assigns partitions only to a client that names a group. Nobody ever joins it. */
+static int32_t set_group(rd_kafka_conf_t *conf, const struct settings *s,
                          const struct ph_task *task, struct ph_error *err)
 {
     char name[512];
-    (void)snprintf(name, sizeof name, "pipehost-%s-%s-%u", task->host->pipeline_name,
-                   task->host->operator_name, task->lane);
-    if (set(conf, "client.id", name, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    /* librdkafka assigns partitions only to a client that names a group. Nobody ever joins it. */
     (void)snprintf(name, sizeof name, "pipehost-%s-%s", task->host->pipeline_name,
                    task->host->operator_name);
-    if (set(conf, "group.id", s->group != NULL ? s->group : name, err) != PH_OK) {
-        ph_error_set_key(err, "/group");
-        return PH_ERROR;
-    }
-    if (set(conf, "bootstrap.servers", s->brokers, err) != PH_OK) {
-        ph_error_set_key(err, "/brokers");
-        return PH_ERROR;
-    }
-    return PH_OK;
+    return preset_set_key(conf, "group.id", s->group != NULL ? s->group : name, "/group", err);
 }
 
 static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struct ph_task *task,
                     struct ph_error *err)
 {
     struct conf_prefetch prefetch = conf_prefetch(s, task->host->lane_count);
-    if (set_all(conf, defaults, sizeof defaults / sizeof defaults[0], err) != PH_OK ||
+    if (preset_connection(conf, err) != PH_OK ||
+        preset_set_all(conf, defaults, sizeof defaults / sizeof defaults[0], err) != PH_OK ||
         properties_apply(s->properties, conf, err) != PH_OK ||
-        set_all(conf, rules, sizeof rules / sizeof rules[0], err) != PH_OK ||
-        set_names(conf, s, task, err) != PH_OK) {
+        preset_set_all(conf, rules, sizeof rules / sizeof rules[0], err) != PH_OK ||
+        preset_client(conf, s->brokers, task, err) != PH_OK ||
+        set_group(conf, s, task, err) != PH_OK) {
         return PH_ERROR;
     }
-    if (set(conf, "enable.partition.eof", s->is_bounded ? "true" : "false", err) != PH_OK ||
-        set_integer(conf, "queued.max.messages.kbytes", prefetch.value_bytes / 1024, err) !=
+    if (preset_set(conf, "enable.partition.eof", s->is_bounded ? "true" : "false", err) != PH_OK ||
+        preset_set_integer(conf, "queued.max.messages.kbytes", prefetch.value_bytes / 1024, err) !=
             PH_OK) {
         return PH_ERROR;
     }
-    return set_integer(conf, "queued.min.messages", prefetch.records, err);
+    return preset_set_integer(conf, "queued.min.messages", prefetch.records, err);
 }
 
 rd_kafka_conf_t *conf_create(const struct settings *s, const struct ph_task *task,
