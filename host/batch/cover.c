@@ -30,14 +30,14 @@ static bool is_listed(const struct ph_position *positions, uint32_t count, uint3
 
 /* What `in` covers of a partition at most; -1: nothing, its rows' record goes on in a later batch.
  */
-static int64_t covered_of(const struct ph_batch *in, uint32_t partition_id)
+static struct ph_position covered_of(const struct ph_batch *in, uint32_t partition_id)
 {
     for (uint32_t i = 0; i < in->position_count; i++) {
         if (in->positions[i].partition_id == partition_id) {
-            return in->positions[i].next_offset;
+            return in->positions[i];
         }
     }
-    return -1;
+    return (struct ph_position){.partition_id = partition_id, .next_offset = -1};
 }
 
 bool cover_rows(struct ph_batch *b, const struct ph_batch *in, uint32_t rows)
@@ -56,10 +56,9 @@ bool cover_rows(struct ph_batch *b, const struct ph_batch *in, uint32_t rows)
         if (is_listed(positions, count, id)) {
             continue;
         }
-        int64_t most = covered_of(in, id);
-        int64_t next = in->offsets[row] + 1;
-        positions[count++] =
-            (struct ph_position){.partition_id = id, .next_offset = next < most ? next : most};
+        struct ph_position most = covered_of(in, id);
+        struct ph_position next = {.partition_id = id, .next_offset = in->offsets[row] + 1};
+        positions[count++] = next.next_offset < most.next_offset ? next : most;
     }
     own->blocks[own->block_count++] = block;
     b->positions = positions;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "batch/writer.h"
 
+#include "batch/fingerprint.h"
 #include "batch/gather.h"
 #include "batch/layout.h"
 #include "batch/tier.h"
@@ -217,6 +218,12 @@ static int32_t no_position(struct batch_writer *w)
     return w->full ? PH_MORE : PH_ERROR;
 }
 
+/* Of a record that becomes no row: rows have theirs when the batch is closed. */
+static void note_fingerprint(struct ph_position *position, const struct ph_record *r)
+{
+    position->fingerprint = fingerprint_of(r->timestamp_ms, r->value, r->value_length);
+}
+
 static void pass_bad(struct batch_writer *w, const struct ph_record *r,
                      const struct row_fault *fault)
 {
@@ -234,6 +241,7 @@ static int32_t refuse(struct batch_writer *w, const struct ph_record *r, const c
         return no_position(w);
     }
     position->next_offset = r->offset + 1;
+    note_fingerprint(position, r);
     (void)snprintf(fault.code, sizeof fault.code, "%s", code);
     (void)snprintf(fault.reason, sizeof fault.reason, "%s", reason);
     pass_bad(w, r, &fault);
@@ -266,6 +274,7 @@ static int32_t skip(struct batch_writer *w, const struct ph_record *r)
         return no_position(w);
     }
     position->next_offset = r->offset + 1;
+    note_fingerprint(position, r);
     w->bad++;
     w->row_limit = row_limit_of(w);
     return PH_OK;
@@ -354,6 +363,7 @@ static int32_t pub_append(struct ph_writer *pub, const struct ph_record *r)
     position->next_offset = r->offset + 1;
     if (w->options.decode(w->options.decoder, &w->target, value, r->value_length, &fault) !=
         PH_OK) {
+        note_fingerprint(position, r);
         pass_bad(w, r, &fault);
         return PH_OK;
     }
@@ -380,6 +390,7 @@ void batch_writer_advance(struct batch_writer *w, uint32_t partition_id, int64_t
     struct ph_position *position = w->tier.head.data == NULL ? NULL : get_position(w, partition_id);
     if (position != NULL && next_offset > position->next_offset) {
         position->next_offset = next_offset;
+        position->fingerprint = 0;
     }
 }
 
@@ -388,11 +399,29 @@ static void pub_advance(struct ph_writer *pub, uint32_t partition_id, int64_t ne
     batch_writer_advance((struct batch_writer *)(void *)pub, partition_id, next_offset);
 }
 
+/* The positions that end with a row learn which record that is: from the last row back, until each
+ * has met its own. */
+static void note_last_rows(struct batch_writer *w)
+{
+    const struct tier *t = &w->tier;
+    uint32_t left = w->position_count;
+    for (uint32_t row = w->row; row-- > 0 && left > 0;) {
+        struct ph_position *p = &t->positions[w->places[t->partition_ids[row]].index];
+        if (p->next_offset == t->offsets[row] + 1) {
+            const struct batch_origin *origin = &t->origins[row];
+            p->fingerprint = fingerprint_of(
+                t->timestamps_ms[row], t->arena.data + origin->value_offset, origin->value_length);
+            left--;
+        }
+    }
+}
+
 struct ph_batch *batch_writer_close(struct batch_writer *w)
 {
     if (!batch_writer_has_content(w)) {
         return NULL;
     }
+    note_last_rows(w);
     w->was_large = w->tier.large;
     struct batch *b = tier_publish(&w->tier, &w->options, w->row, w->used, w->position_count);
     b->pub.flags = w->full ? (uint32_t)PH_BATCH_MORE : 0;

@@ -51,7 +51,7 @@ void epoch_move(struct epoch *e, struct ph_position p)
         e->index_of[p.partition_id] = (int32_t)e->position_count;
         e->positions[e->position_count++] = p;
     } else if (e->positions[index].next_offset < p.next_offset) {
-        e->positions[index].next_offset = p.next_offset;
+        e->positions[index] = p;
     }
 }
 

@@ -114,6 +114,7 @@ static void pull_back(const struct epoch *e, const struct epoch_entry *entry,
         int32_t index = b->offsets == NULL ? -1 : e->index_of[b->partition_ids[row]];
         if (is_left && !is_ready && index >= 0 && b->offsets[row] < out[index].next_offset) {
             out[index].next_offset = b->offsets[row];
+            out[index].fingerprint = 0; /* what stands before that row is not known here */
         }
     }
 }

@@ -21,6 +21,7 @@
 struct entry {
     char *name;
     int64_t next_offset;
+    uint32_t fingerprint; /* 0 = unknown */
 };
 
 struct ledger {
@@ -92,8 +93,8 @@ static struct entry *find_entry(struct ledger *l, const char *name, size_t lengt
     return NULL;
 }
 
-static int32_t set_entry(struct ledger *l, const char *name, size_t length, int64_t next_offset,
-                         struct ph_error *err)
+static int32_t set_entry(struct ledger *l, const char *name, size_t length,
+                         const struct ph_position *position, struct ph_error *err)
 {
     struct entry *e = find_entry(l, name, length);
     if (e == NULL && l->count == l->capacity) {
@@ -113,7 +114,8 @@ static int32_t set_entry(struct ledger *l, const char *name, size_t length, int6
         }
         l->count++;
     }
-    e->next_offset = next_offset;
+    e->next_offset = position->next_offset;
+    e->fingerprint = position->fingerprint;
     return PH_OK;
 }
 
@@ -133,6 +135,34 @@ static int32_t malformed(const struct ledger *l, uint32_t line, struct ph_error 
                         l->path, line);
 }
 
+/* What stands before a line's name. Answers where that begins, or null. */
+static const char *parse_position(const char *at, struct ph_position *position)
+{
+    char *end;
+    errno = 0;
+    *position = (struct ph_position){.next_offset = strtoll(at, &end, 10)};
+    if (errno != 0 || end == at || position->next_offset < 0) {
+        return NULL;
+    }
+    if (*end == ':') {
+        unsigned long long fingerprint = strtoull(end + 1, &end, 16);
+        if (errno != 0 || fingerprint > UINT32_MAX) {
+            return NULL;
+        }
+        position->fingerprint = (uint32_t)fingerprint;
+    }
+    return *end == ' ' ? end + 1 : NULL;
+}
+
+static void append_line(struct ledger *l, const struct ph_position *position, const char *name)
+{
+    buf_append_format(&l->lines, "%lld", (long long)position->next_offset);
+    if (position->fingerprint != 0) {
+        buf_append_format(&l->lines, ":%08x", position->fingerprint);
+    }
+    buf_append_format(&l->lines, " %s\n", name);
+}
+
 /* What a process that died within a write has left behind the last line break does not count. */
 static int32_t parse(struct ledger *l, const char *text, size_t length, struct ph_error *err)
 {
@@ -140,18 +170,17 @@ static int32_t parse(struct ledger *l, const char *text, size_t length, struct p
     const char *end = text + length;
     for (uint32_t line = 1;; line++) {
         const char *stop = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
-        char *name;
+        const char *name;
         if (stop == NULL) {
             l->length = at - text;
             return PH_OK;
         }
-        errno = 0;
-        long long offset = strtoll(at, &name, 10);
-        if (errno != 0 || name == at || *name != ' ' || offset < 0 || name + 1 >= stop) {
+        struct ph_position position;
+        name = parse_position(at, &position);
+        if (name == NULL || name >= stop) {
             return malformed(l, line, err);
         }
-        name++;
-        if (set_entry(l, name, (size_t)(stop - name), offset, err) != PH_OK) {
+        if (set_entry(l, name, (size_t)(stop - name), &position, err) != PH_OK) {
             return PH_ERROR;
         }
         at = stop + 1;
@@ -226,8 +255,10 @@ static int32_t compact(struct ledger *l, struct ph_error *err)
     buf_clear(&l->lines);
     l->lines.failed = false;
     for (uint32_t i = 0; i < l->count; i++) {
-        buf_append_format(&l->lines, "%lld %s\n", (long long)l->entries[i].next_offset,
-                          l->entries[i].name);
+        const struct entry *e = &l->entries[i];
+        append_line(
+            l, &(struct ph_position){.next_offset = e->next_offset, .fingerprint = e->fingerprint},
+            e->name);
     }
     if (l->lines.failed) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for positions");
@@ -297,6 +328,7 @@ static int32_t read_locked(struct ledger *l, const struct ph_partition *partitio
         }
         const struct entry *e = find_entry(l, name, (size_t)length);
         positions[i].next_offset = e != NULL ? e->next_offset : -1;
+        positions[i].fingerprint = e != NULL ? e->fingerprint : 0;
     }
     return PH_OK;
 }
@@ -311,18 +343,20 @@ int32_t ledger_read(struct ledger *l, const struct ph_partition *partitions, uin
 }
 
 /* What was just made durable, into the entries. */
-static int32_t keep(struct ledger *l, const struct ph_partition *p, int64_t next_offset,
-                    struct ph_error *err)
+static int32_t keep(struct ledger *l, const struct ph_partition *p,
+                    const struct ph_position *position, struct ph_error *err)
 {
     char name[PATH_MAX + 128];
     if (l->index_of[p->id] < 0) {
         int length = name_of(p, name, sizeof name);
-        if (set_entry(l, name, (size_t)length, next_offset, err) != PH_OK) {
+        if (set_entry(l, name, (size_t)length, position, err) != PH_OK) {
             return PH_ERROR;
         }
         l->index_of[p->id] = (int32_t)(find_entry(l, name, (size_t)length) - l->entries);
     }
-    l->entries[l->index_of[p->id]].next_offset = next_offset;
+    struct entry *e = &l->entries[l->index_of[p->id]];
+    e->next_offset = position->next_offset;
+    e->fingerprint = position->fingerprint;
     return PH_OK;
 }
 
@@ -357,14 +391,14 @@ static int32_t write_locked(struct ledger *l, const struct partitions *partition
     l->lines.failed = false;
     for (uint32_t i = 0; i < count; i++) {
         (void)name_of(partitions->items[positions[i].partition_id], name, sizeof name);
-        buf_append_format(&l->lines, "%lld %s\n", (long long)positions[i].next_offset, name);
+        append_line(l, &positions[i], name);
     }
     if (append(l, err) != PH_OK) {
         return PH_ERROR;
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct ph_partition *p = partitions->items[positions[i].partition_id];
-        if (keep(l, p, positions[i].next_offset, err) != PH_OK) {
+        if (keep(l, p, &positions[i], err) != PH_OK) {
             return PH_ERROR;
         }
     }

@@ -3,7 +3,7 @@
  * The positions of a sink that cannot keep them with its rows: a file of the pipeline's state, to
  * which each commit appends where its partitions stand. A line is
  *
- *   NEXT_OFFSET PARTITION SOURCE TOPIC
+ *   NEXT_OFFSET[:FINGERPRINT] PARTITION SOURCE TOPIC
  *
  * and the last one of a partition counts. One for each operator, shared by its lanes. Thread-safe.
  */

@@ -27,6 +27,7 @@ static int32_t take_positions(struct sink_driver *d, const struct ph_position *p
         uint32_t id = d->partitions[i]->id;
         bool is_first = d->durable[id] < 0;
         d->durable[id] = positions[i].next_offset;
+        d->fingerprints[id] = positions[i].fingerprint;
         /* The source may begin below, where another sink of the pipeline stands. */
         if (is_first && positions[i].next_offset > 0 && !d->skips[id]) {
             d->skips[id] = true;

@@ -265,6 +265,7 @@ enum sink_step sink_committed(struct sink_driver *d)
     uint64_t rows = e->row_count - e->dead_count;
     for (uint32_t i = 0; i < d->reach_count; i++) {
         d->durable[d->reach[i].partition_id] = d->reach[i].next_offset;
+        d->fingerprints[d->reach[i].partition_id] = d->reach[i].fingerprint;
     }
     d->env.committed(d->env.arg, d->reach, d->reach_count, rows);
     d->ended_ns = d->env.now_ns(d->env.arg);

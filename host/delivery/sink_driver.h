@@ -114,6 +114,7 @@ struct sink_driver {
     uint32_t skip_count;             /**< partitions whose input may hold rows that the sink has */
     bool skips[PARTITIONS_MAX];      /**< by partition id */
     int64_t durable[PARTITIONS_MAX]; /**< by partition id, -1 = none */
+    uint32_t fingerprints[PARTITIONS_MAX];    /**< of the durable positions, by partition id */
     struct ph_position reach[PARTITIONS_MAX]; /**< of the running commit */
     uint32_t reach_count;
 };

@@ -40,8 +40,8 @@ static int32_t store(struct job *job, struct ledger *l, struct ph_error *err)
     int32_t rc = load(job, l, err);
     for (uint32_t id = 0; rc == PH_OK && id < job->partitions.count; id++) {
         if (!job->has_begun[id]) {
-            fresh[count++] =
-                (struct ph_position){.partition_id = id, .next_offset = job->starts[id]};
+            fresh[count++] = (struct ph_position){.partition_id = id,
+                                                  .next_offset = job->starts[id].next_offset};
         }
     }
     if (rc == PH_OK) {

@@ -178,7 +178,8 @@ static int64_t begin_it(struct discovery *d)
     struct ph_error err;
     ph_error_clear(&err);
     int64_t start = positions_least(d->job, d->partition);
-    d->job->starts[d->partition->id] = start;
+    d->job->starts[d->partition->id] =
+        (struct ph_position){.partition_id = d->partition->id, .next_offset = start};
     if (begun_store(d->job, &err) != PH_OK) {
         if ((err.flags & PH_ERR_RETRIABLE) == 0) {
             fail(d, &err);

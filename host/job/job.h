@@ -178,8 +178,10 @@ struct job {
     struct partitions partitions;
     struct discovery *discovery;
     bool seeding_was_interrupted;
-    bool has_begun[PARTITIONS_MAX];   /**< by partition id: it had a position in the sinks once */
-    int64_t starts[PARTITIONS_MAX];   /**< by partition id: where the source begins */
+    bool has_begun[PARTITIONS_MAX]; /**< by partition id: it had a position in the sinks once */
+    /** By partition id: where the source begins. next_offset is for all; a fingerprint, only
+     * where a sink knows the record before. */
+    struct ph_position starts[PARTITIONS_MAX];
     int64_t resolved[PARTITIONS_MAX]; /**< what the startup mode said; 0 where it was not asked */
     struct pool *pool;
     struct dead_letters *dead_letters;

@@ -112,13 +112,27 @@ static int32_t find_place(const struct node *sink, const struct ph_partition *p,
     return is_new ? PH_OK : refuse_lost(sink, p, highest, err);
 }
 
+/* The least of the sinks' positions. Of two that agree on the offset either knows the record. */
+static void take_start(struct ph_position *start, const struct node *sink, int64_t at)
+{
+    const struct ph_partition *p = sink->job->partitions.items[start->partition_id];
+    uint32_t fingerprint =
+        sink_task_driver(sink->tasks[lane_of(sink, p)])->fingerprints[start->partition_id];
+    if (at >= 0 && at < start->next_offset) {
+        start->next_offset = at;
+        start->fingerprint = fingerprint;
+    } else if (at == start->next_offset && start->fingerprint == 0) {
+        start->fingerprint = fingerprint;
+    }
+}
+
 /* Fills job->starts for one partition as far as the sinks say. */
 static int32_t start_from_sinks(struct job *job, const struct ph_partition *p, enum place *place,
                                 struct ph_error *err)
 {
     bool any = false;
-    int64_t *start = &job->starts[p->id];
-    *start = INT64_MAX;
+    struct ph_position *start = &job->starts[p->id];
+    *start = (struct ph_position){.partition_id = p->id, .next_offset = INT64_MAX};
     *place = PLACE_SINKS;
     for (uint32_t i = 0; i < job->node_count; i++) {
         const struct node *n = &job->nodes[i];
@@ -132,7 +146,7 @@ static int32_t start_from_sinks(struct job *job, const struct ph_partition *p, e
         }
         any = true;
         *place = own > *place ? own : *place;
-        *start = at >= 0 && at < *start ? at : *start;
+        take_start(start, n, at);
     }
     *place = any ? *place : PLACE_STARTUP;
     return PH_OK;
@@ -151,8 +165,8 @@ static int32_t ask_source(struct task *source, struct ph_partition *unknown, uin
         struct job *job = source->job;
         uint32_t id = unknown[i].id;
         job->resolved[id] = offsets[i];
-        if (offsets[i] < job->starts[id]) {
-            job->starts[id] = offsets[i];
+        if (offsets[i] < job->starts[id].next_offset) {
+            job->starts[id] = (struct ph_position){.partition_id = id, .next_offset = offsets[i]};
         }
     }
     free(offsets);
@@ -261,12 +275,12 @@ int32_t positions_start(struct task *source, struct ph_error *err)
         if (source_of(job, p) != source->node || lane_of(source->node, p) != source->pub.lane) {
             continue;
         }
-        int32_t rc = source->node->plugin->source.start(source->object, p, job->starts[id], err);
+        int32_t rc = source_task_start(source, p, err);
         if (rc != PH_OK) {
             return rc;
         }
         log_write(PH_LOG_DEBUG, source->node->manifest->name, "%s/%d begins at offset %lld",
-                  p->topic, p->partition, (long long)job->starts[id]);
+                  p->topic, p->partition, (long long)job->starts[id].next_offset);
     }
     return PH_OK;
 }

@@ -74,8 +74,9 @@ static int32_t places_init(struct places *p, struct task *t, struct ph_error *er
 static int32_t start_all(struct task *t, const struct places *p, struct ph_error *err)
 {
     for (uint32_t i = 0; i < p->count; i++) {
-        if (t->node->plugin->source.start(t->object, &p->partitions[i], p->offsets[i], err) !=
-            PH_OK) {
+        struct ph_position from = {.partition_id = p->partitions[i].id,
+                                   .next_offset = p->offsets[i]};
+        if (t->node->plugin->source.start(t->object, &p->partitions[i], &from, err) != PH_OK) {
             return PH_ERROR;
         }
     }

@@ -4,6 +4,7 @@
 #include "job/bind.h"
 #include "job/letters.h"
 #include "job/reach.h"
+#include "job/resumption.h"
 #include "job/tasks.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 struct source_part {
     struct batch_writer *writer;
     struct decoder *decoder;
+    struct resumption resumption;
     struct ph_error record_error; /**< of bad_record, whose caller cannot fail */
     struct letters letters;       /**< bad records whose dead letter is not written yet */
     struct trouble trouble;       /**< of poll */
@@ -100,7 +102,11 @@ int32_t source_task_init(struct task *t, struct ph_error *err)
     memset(s->told, 0xff, PARTITIONS_MAX * sizeof *s->told);
     struct batch_writer_options options = writer_options(t);
     s->writer = batch_writer_create(&options);
-    return s->writer != NULL ? PH_OK : ph_error_set(err, PH_ERR_FATAL, "out of memory for a task");
+    if (s->writer == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for a task");
+    }
+    resumption_init(&s->resumption, batch_writer_pub(s->writer), t->job->starts);
+    return PH_OK;
 }
 
 void source_task_fini(struct task *t)
@@ -261,6 +267,24 @@ static enum task_step poll_failed(struct task *t, struct ph_error *err)
                : TASK_IDLE;
 }
 
+/* What was read before is not what the source has now. */
+static enum task_step refuse_other(struct task *t)
+{
+    const struct job *job = t->job;
+    uint32_t id = t->source->resumption.partition_id;
+    const struct ph_partition *p = job->partitions.items[id];
+    long long next = (long long)job->starts[id].next_offset;
+    struct ph_error err;
+    ph_error_clear(&err);
+    (void)ph_error_set(
+        &err, PH_ERR_CONFIG,
+        "%s/%d: the record at offset %lld is not the one that was read there before: the topic was "
+        "deleted and made again, or is another one; pipehost positions set %s --partition %s/%d "
+        "--to earliest reads what is there now from its beginning, --to %lld goes on from there",
+        p->topic, p->partition, next - 1, job->manifest->path, p->topic, p->partition, next);
+    return failed(t, &err);
+}
+
 static enum task_step poll_source(struct task *t)
 {
     struct source_part *s = t->source;
@@ -268,12 +292,15 @@ static enum task_step poll_source(struct task *t)
     ph_error_clear(&err);
     s->bad = 0;
     s->rows_before = batch_writer_row_count(s->writer);
-    int32_t rc = t->node->plugin->source.poll(t->object, batch_writer_pub(s->writer), &err);
+    int32_t rc = t->node->plugin->source.poll(t->object, resumption_writer(&s->resumption), &err);
     uint32_t records = batch_writer_row_count(s->writer) - s->rows_before + s->bad;
     count_add(&t->counts.rows_in, records);
     breaker_seen(&t->breaker, records);
     if (ph_error_is_set(&s->record_error)) {
         return failed(t, &s->record_error);
+    }
+    if (s->resumption.is_other) {
+        return refuse_other(t);
     }
     if (rc == PH_ERROR) {
         return poll_failed(t, &err);
@@ -383,6 +410,15 @@ static enum task_step read_more(struct task *t)
     return poll_source(t);
 }
 
+int32_t source_task_start(struct task *t, const struct ph_partition *p, struct ph_error *err)
+{
+    int32_t rc = t->node->plugin->source.start(t->object, p, &t->job->starts[p->id], err);
+    if (rc == PH_OK) {
+        resumption_expect(&t->source->resumption, p->id);
+    }
+    return rc;
+}
+
 /* A partition found while running. TASK_IDLE: not now. */
 static enum task_step start_offered(struct task *t)
 {
@@ -393,7 +429,7 @@ static enum task_step start_offered(struct task *t)
         return TASK_IDLE;
     }
     ph_error_clear(&err);
-    if (t->node->plugin->source.start(t->object, p, t->job->starts[p->id], &err) == PH_OK) {
+    if (source_task_start(t, p, &err) == PH_OK) {
         trouble_end(t, &s->start_trouble);
         atomic_store(&t->offered, NULL);
         return TASK_PROGRESS;

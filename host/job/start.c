@@ -266,8 +266,8 @@ static int32_t recall_letters(struct task *any, struct ph_error *err)
         return PH_OK;
     }
     for (uint32_t id = 0; id < job->partitions.count; id++) {
-        if (dead_letters_begin_at(job->dead_letters, job->partitions.items[id], job->starts[id],
-                                  err) != PH_OK) {
+        if (dead_letters_begin_at(job->dead_letters, job->partitions.items[id],
+                                  job->starts[id].next_offset, err) != PH_OK) {
             return PH_ERROR;
         }
     }

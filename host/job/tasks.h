@@ -54,6 +54,10 @@ void task_reject(const struct ph_task *pub, const struct ph_batch *batch, uint32
 
 __attribute__((warn_unused_result)) int32_t source_task_init(struct task *t, struct ph_error *err);
 void source_task_fini(struct task *t);
+/** Has the plugin begin with a partition at job->starts. [worker] */
+__attribute__((warn_unused_result)) int32_t source_task_start(struct task *t,
+                                                              const struct ph_partition *p,
+                                                              struct ph_error *err);
 enum task_step source_task_step(struct task *t);
 int64_t source_task_deadline_ns(const struct task *t);
 /** True while the task may not take from its source: then its descriptors may stay ready. */

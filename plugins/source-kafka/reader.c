@@ -85,39 +85,46 @@ static int32_t out_of_range(const char *topic, int32_t partition, int64_t wanted
                             : "the topic was made anew or lost its end");
 }
 
-/* Where a bounded run ends. A position that is not in the log would end it at once, as if all had
- * been read. */
-static int32_t find_end(struct reader *r, struct slot *slot, struct ph_error *err)
+/* Where to begin, and where a bounded run ends. A position that is not in the log would end that
+ * one at once, as if all had been read. The host wants to see the record before a position that it
+ * knows the fingerprint of, where that is still in the log. */
+static int32_t find_bounds(struct reader *r, struct slot *slot, bool is_known, struct ph_error *err)
 {
     struct offsets_range range;
     slot->end_offset = INT64_MAX;
-    if (!r->client->settings->is_bounded) {
+    if (!r->client->settings->is_bounded && !is_known) {
         return PH_OK;
     }
     if (offsets_query(r->client, slot->topic, slot->partition, &range, err) != PH_OK) {
         return PH_ERROR;
     }
-    slot->end_offset = range.high;
-    slot->is_done = slot->next_offset >= range.high;
-    return slot->next_offset < range.low || slot->next_offset > range.high
-               ? out_of_range(slot->topic, slot->partition, slot->next_offset, &range, err)
-               : PH_OK;
+    if (slot->first_offset < range.low || slot->first_offset > range.high) {
+        return out_of_range(slot->topic, slot->partition, slot->first_offset, &range, err);
+    }
+    slot->next_offset -= is_known && slot->first_offset > range.low ? 1 : 0;
+    if (r->client->settings->is_bounded) {
+        slot->end_offset = range.high;
+        slot->is_done = slot->next_offset >= range.high;
+    }
+    return PH_OK;
 }
 
-int32_t reader_start(struct reader *r, const struct ph_partition *partition, int64_t next_offset,
-                     struct ph_error *err)
+int32_t reader_start(struct reader *r, const struct ph_partition *partition,
+                     const struct ph_position *from, struct ph_error *err)
 {
-    if (next_offset < 0) {
+    if (from->next_offset < 0) {
         return ph_error_set(err, PH_ERR_FATAL,
                             "topic \"%s\", partition %d: cannot begin at offset %lld",
-                            partition->topic, partition->partition, (long long)next_offset);
+                            partition->topic, partition->partition, (long long)from->next_offset);
     }
     struct slot *slot = slots_add(&r->slots, partition, err);
     if (slot == NULL) {
         return PH_ERROR;
     }
-    slot->next_offset = next_offset;
-    if (find_end(r, slot, err) != PH_OK || (!slot->is_done && assign(r, slot, err) != PH_OK)) {
+    slot->next_offset = from->next_offset;
+    slot->first_offset = from->next_offset;
+    if (find_bounds(r, slot, from->fingerprint != 0, err) != PH_OK ||
+        (!slot->is_done && assign(r, slot, err) != PH_OK)) {
         slots_remove_last(&r->slots);
         return PH_ERROR;
     }
@@ -350,8 +357,10 @@ static int32_t take_record(struct reader *r, rd_kafka_message_t *m, struct ph_wr
         return PH_MORE;
     }
     slot->next_offset = m->offset + 1;
-    r->totals.records++;
-    r->totals.bytes += (int64_t)(m->len + m->key_len);
+    if (m->offset >= slot->first_offset) {
+        r->totals.records++;
+        r->totals.bytes += (int64_t)(m->len + m->key_len);
+    }
     reach_end(r, slot);
     return PH_OK;
 }

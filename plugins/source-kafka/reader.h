@@ -57,7 +57,8 @@ void reader_close(struct reader *r);
 /** [worker] */
 __attribute__((warn_unused_result)) int32_t reader_start(struct reader *r,
                                                          const struct ph_partition *partition,
-                                                         int64_t next_offset, struct ph_error *err);
+                                                         const struct ph_position *from,
+                                                         struct ph_error *err);
 /** ph_source_ops.poll. [worker] */
 __attribute__((warn_unused_result)) int32_t reader_poll(struct reader *r, struct ph_writer *writer,
                                                         struct ph_error *err);

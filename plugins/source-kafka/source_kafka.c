@@ -245,11 +245,11 @@ static int32_t source_resolve(void *self, const struct ph_partition *partitions,
     return offsets_resolve(&t->client, partitions, count, next_offsets, err);
 }
 
-static int32_t source_start(void *self, const struct ph_partition *partition, int64_t next_offset,
-                            struct ph_error *err)
+static int32_t source_start(void *self, const struct ph_partition *partition,
+                            const struct ph_position *from, struct ph_error *err)
 {
     struct task *t = self;
-    return reader_start(&t->reader, partition, next_offset, err);
+    return reader_start(&t->reader, partition, from, err);
 }
 
 static int32_t source_poll(void *self, struct ph_writer *writer, struct ph_error *err)

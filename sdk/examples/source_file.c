@@ -107,9 +107,10 @@ static int32_t list_partitions(void *self, struct ph_partition_list *list, struc
     return list->add(list, f->op->path, 0, "");
 }
 
-static int32_t start(void *self, const struct ph_partition *partition, int64_t next_offset,
-                     struct ph_error *err)
+static int32_t start(void *self, const struct ph_partition *partition,
+                     const struct ph_position *from, struct ph_error *err)
 {
+    int64_t next_offset = from->next_offset;
     struct file *f = (struct file *)self;
     int64_t size = lseek(f->fd, 0, SEEK_END);
     /* One byte earlier: where that is a line break, a line begins at next_offset itself. */
@@ -123,7 +124,8 @@ static int32_t start(void *self, const struct ph_partition *partition, int64_t n
     f->partition_id = partition->id;
     f->is_started = true;
     f->is_at_end = false;
-    f->is_skipping = next_offset > 0;
+    /* The host wants to see the line that begins there, where it knows what that was. */
+    f->is_skipping = next_offset > 0 && from->fingerprint == 0;
     f->begin = f->searched = f->end = 0;
     return PH_OK;
 }

@@ -49,7 +49,7 @@ static void print_batch(void)
     MEMBER(ph_partition, reserved);
     SIZE(ph_position);
     MEMBER(ph_position, partition_id);
-    MEMBER(ph_position, reserved);
+    MEMBER(ph_position, fingerprint);
     MEMBER(ph_position, next_offset);
     SIZE(ph_batch);
     MEMBER(ph_batch, size);
@@ -317,6 +317,33 @@ static void print_check(void)
     MEMBER(ph_check_ops, check);
 }
 
+static void print_positions(void)
+{
+    SIZE(ph_kept_position);
+    MEMBER(ph_kept_position, size);
+    MEMBER(ph_kept_position, fingerprint);
+    MEMBER(ph_kept_position, source);
+    MEMBER(ph_kept_position, topic);
+    MEMBER(ph_kept_position, cluster);
+    MEMBER(ph_kept_position, partition);
+    MEMBER(ph_kept_position, reserved);
+    MEMBER(ph_kept_position, next_offset);
+    MEMBER(ph_kept_position, fence);
+    MEMBER(ph_kept_position, owner);
+    MEMBER(ph_kept_position, moved_ms);
+    SIZE(ph_kept_positions);
+    MEMBER(ph_kept_positions, size);
+    MEMBER(ph_kept_positions, reserved);
+    MEMBER(ph_kept_positions, host_data);
+    MEMBER(ph_kept_positions, add);
+    SIZE(ph_positions_ops);
+    MEMBER(ph_positions_ops, size);
+    MEMBER(ph_positions_ops, reserved);
+    MEMBER(ph_positions_ops, list);
+    MEMBER(ph_positions_ops, set);
+    MEMBER(ph_positions_ops, rename);
+}
+
 static void print_plugin(void)
 {
     SIZE(ph_binding);
@@ -411,6 +438,7 @@ int main(void)
     print_watermark();
     print_rebalance();
     print_check();
+    print_positions();
     print_plugin();
     print_plugin_2();
     layout_print_constants();

@@ -49,7 +49,8 @@ static int32_t start_at(struct reading *r, int64_t offset)
     ck_assert_int_eq(ops->partitions(r->task->self, &r->partitions.list, harness_error(r->harness)),
                      PH_OK);
     ck_assert_uint_eq(r->partitions.count, 1);
-    return ops->start(r->task->self, &r->partitions.items[0], offset, harness_error(r->harness));
+    struct ph_position from = {.next_offset = offset};
+    return ops->start(r->task->self, &r->partitions.items[0], &from, harness_error(r->harness));
 }
 
 static int32_t poll_file(struct reading *r)

@@ -6,6 +6,7 @@
 #include "pipehost/check.h"
 #include "pipehost/encode.h"
 #include "pipehost/plugin.h"
+#include "pipehost/positions.h"
 #include "pipehost/rebalance.h"
 #include "pipehost/watermark.h"
 

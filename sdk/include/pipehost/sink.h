@@ -40,10 +40,11 @@ struct ph_sink_ops {
     uint32_t reserved;
     /**
      * Becomes the owner of the partitions' positions for this pipeline and operator, shutting out
-     * any earlier owner, and reads them: positions[i].next_offset = what is durable, or -1. Called
-     * again after abort to find out what became of a commit whose answer never came: then it must
-     * fail with PH_ERR_FENCED if another owner came between. Connects if it must. A sink whose
-     * delivery is not transactional need not have it. [worker]
+     * any earlier owner, and reads them: positions[i].next_offset = what is durable, or -1, and
+     * positions[i].fingerprint = what came with it. Called again after abort to find out what
+     * became of a commit whose answer never came: then it must fail with PH_ERR_FENCED if another
+     * owner came between. Connects if it must. A sink whose delivery is not transactional need not
+     * have it. [worker]
      */
     int32_t (*claim)(void *task, const struct ph_partition *partitions, uint32_t count,
                      struct ph_position *positions, struct ph_error *err);

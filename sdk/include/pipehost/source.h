@@ -72,10 +72,14 @@ struct ph_source_ops {
      */
     int32_t (*resolve)(void *task, const struct ph_partition *partitions, uint32_t count,
                        int64_t *next_offsets, struct ph_error *err);
-    /** Begins to read a partition at next_offset. Before the first poll, or later for a partition
-     * found while running. [worker] */
-    int32_t (*start)(void *task, const struct ph_partition *partition, int64_t next_offset,
-                     struct ph_error *err);
+    /**
+     * Begins to read a partition at from->next_offset. Where from->fingerprint is not 0, a source
+     * that can begins with the record at next_offset - 1, if that is still there: the host compares
+     * it with the fingerprint and drops it. Before the first poll, or later for a partition found
+     * while running. [worker]
+     */
+    int32_t (*start)(void *task, const struct ph_partition *partition,
+                     const struct ph_position *from, struct ph_error *err);
     /**
      * Appends what is there at once; never blocks. PH_OK: progress, ask again; PH_IDLE: nothing
      * there now (sleep until a watched fd, the deadline or wake); PH_END: all partitions are read

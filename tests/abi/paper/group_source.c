@@ -62,14 +62,14 @@ static int32_t group_rebalance(struct group_task *g, const struct event *e, stru
     return g->rebalance->revoked(g->task, g->ids[e->partition], err);
 }
 
-static int32_t group_start(void *self, const struct ph_partition *partition, int64_t next_offset,
-                           struct ph_error *err)
+static int32_t group_start(void *self, const struct ph_partition *partition,
+                           const struct ph_position *from, struct ph_error *err)
 {
     struct group_task *g = (struct group_task *)self;
     (void)err;
     g->ids[partition->partition] = partition->id;
     g->is_held[partition->partition] = true;
-    consumer_assign(&g->consumer, partition->partition, next_offset);
+    consumer_assign(&g->consumer, partition->partition, from->next_offset);
     return PH_OK;
 }
 

@@ -173,7 +173,7 @@ static int32_t resolve(void *self, const struct ph_partition *list, uint32_t cou
     return part_at(&l->op->part, AT_RESOLVE, l->task->lane, err);
 }
 
-static int32_t start(void *self, const struct ph_partition *p, int64_t next_offset,
+static int32_t start(void *self, const struct ph_partition *p, const struct ph_position *from,
                      struct ph_error *err)
 {
     struct lane *l = (struct lane *)self;
@@ -181,7 +181,7 @@ static int32_t start(void *self, const struct ph_partition *p, int64_t next_offs
         return PH_ERROR;
     }
     if (p->partition < (int32_t)STAGE_PARTITIONS) {
-        l->next[p->partition] = next_offset;
+        l->next[p->partition] = from->next_offset - (from->fingerprint != 0 ? 1 : 0);
         l->ids[p->partition] = p->id;
     }
     return PH_OK;

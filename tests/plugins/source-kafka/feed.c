@@ -82,7 +82,9 @@ static int32_t start_all(struct feed *f, const int64_t *offsets)
 {
     for (uint32_t i = 0; i < f->partitions.count; i++) {
         f->next[i] = offsets[i];
-        if (ops_of(f)->start(f->task->self, &f->partitions.items[i], offsets[i],
+        struct ph_position from = {.partition_id = f->partitions.items[i].id,
+                                   .next_offset = offsets[i]};
+        if (ops_of(f)->start(f->task->self, &f->partitions.items[i], &from,
                              harness_error(f->harness)) != PH_OK) {
             return PH_ERROR;
         }

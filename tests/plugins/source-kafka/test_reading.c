@@ -168,14 +168,16 @@ START_TEST(a_partition_found_later_is_read_beside_the_others)
         source->partitions(feed.task->self, &feed.partitions.list, harness_error(feed.harness)),
         PH_OK);
     ck_assert_uint_eq(feed.partitions.count, 3);
-    ck_assert_int_eq(
-        source->start(feed.task->self, &feed.partitions.items[0], 5, harness_error(feed.harness)),
-        PH_OK);
+    ck_assert_int_eq(source->start(feed.task->self, &feed.partitions.items[0],
+                                   &(struct ph_position){.next_offset = 5},
+                                   harness_error(feed.harness)),
+                     PH_OK);
     feed.next[0] = 5;
     ck_assert_int_eq(feed_until(&feed, 995, WAIT_MS), PH_OK);
-    ck_assert_int_eq(
-        source->start(feed.task->self, &feed.partitions.items[2], 0, harness_error(feed.harness)),
-        PH_OK);
+    ck_assert_int_eq(source->start(feed.task->self, &feed.partitions.items[2],
+                                   &(struct ph_position){.partition_id = 2},
+                                   harness_error(feed.harness)),
+                     PH_OK);
     mock_produce(&mock, 0, 1);
     ck_assert_int_eq(feed_until(&feed, 1996, WAIT_MS), PH_OK);
     ck_assert_int_eq(feed.next[0], 1001);
@@ -187,9 +189,9 @@ START_TEST(a_partition_is_not_started_twice)
 {
     open_feed("earliest", "none", NULL);
     start_feed();
-    ck_assert_int_eq(feed.harness->descriptor->source->start(feed.task->self,
-                                                             &feed.partitions.items[1], 0,
-                                                             harness_error(feed.harness)),
+    ck_assert_int_eq(feed.harness->descriptor->source->start(
+                         feed.task->self, &feed.partitions.items[1],
+                         &(struct ph_position){.partition_id = 1}, harness_error(feed.harness)),
                      PH_ERROR);
     ck_assert_str_eq(feed_error(&feed), "topic \"events\", partition 1 is being read already");
 }

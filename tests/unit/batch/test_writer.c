@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "batch/fingerprint.h"
 #include "rig.h"
 
 static struct rig r;
@@ -78,6 +79,52 @@ START_TEST(each_partition_has_one_position)
     ck_assert_uint_eq(b->position_count, 1);
     ck_assert_int_eq(b->positions[0].next_offset, 10);
     batch_release(b);
+}
+END_TEST
+
+static uint32_t print_of(int64_t offset, const char *value)
+{
+    return fingerprint_of(offset * 10, value, (uint32_t)strlen(value));
+}
+
+START_TEST(a_position_knows_the_record_that_it_ends_with)
+{
+    ck_assert_int_eq(batch_writer_open(r.writer), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 0, "a,1"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 2, 5, "b,2"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 1, 1, "c,3"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 3, 7, "d,4"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 3, 8, "!bad"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 4, 9, "!bad"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 4, 10, "e,5"), PH_OK);
+    ck_assert_int_eq(rig_append(&r, 5, 11, "f,6"), PH_OK);
+    batch_writer_advance(r.writer, 5, 20);
+    struct ph_batch *b = batch_writer_close(r.writer);
+    ck_assert_uint_eq(b->position_count, 5);
+    ck_assert_uint_eq(b->positions[0].fingerprint, print_of(1, "c,3"));
+    ck_assert_uint_eq(b->positions[1].fingerprint, print_of(5, "b,2"));
+    ck_assert_uint_eq(b->positions[2].fingerprint, print_of(8, "!bad"));
+    ck_assert_uint_eq(b->positions[3].fingerprint, print_of(10, "e,5"));
+    ck_assert_uint_eq(b->positions[4].fingerprint, 0);
+    batch_release(b);
+}
+END_TEST
+
+/* Databases hold them: a record has the same one in every version. */
+START_TEST(fingerprints_are_what_they_always_were)
+{
+    static const char text[] = "{\"ip\":\"192.0.2.7\",\"n\":12345}";
+    ck_assert_uint_eq(fingerprint_of(1700000000123, text, sizeof text - 1), UINT32_C(1676355822));
+    ck_assert_uint_eq(fingerprint_of(-1, NULL, 0), UINT32_C(2618244915));
+    for (uint32_t i = 0; i < sizeof text - 1; i++) {
+        char other[sizeof text];
+        memcpy(other, text, sizeof other);
+        other[i] ^= 1;
+        ck_assert_uint_ne(fingerprint_of(5, other, sizeof text - 1),
+                          fingerprint_of(5, text, sizeof text - 1));
+        ck_assert_uint_ne(fingerprint_of(5, text, i), fingerprint_of(5, text, sizeof text - 1));
+    }
+    ck_assert_uint_ne(fingerprint_of(5, text, 4), fingerprint_of(6, text, 4));
 }
 END_TEST
 
@@ -339,6 +386,8 @@ static Suite *suite(void)
     tcase_add_checked_fixture(c, init, fini);
     tcase_add_test(c, a_batch_has_rows_system_columns_and_positions);
     tcase_add_test(c, each_partition_has_one_position);
+    tcase_add_test(c, a_position_knows_the_record_that_it_ends_with);
+    tcase_add_test(c, fingerprints_are_what_they_always_were);
     tcase_add_test(c, bad_records_are_told_and_passed);
     tcase_add_test(c, a_batch_of_bad_records_travels_without_rows);
     tcase_add_loop_test(c, bad_records_fill_a_batch_as_rows_do, 0, 2);

@@ -26,6 +26,8 @@ struct sim {
     /* The database: survives a kill. */
     uint32_t stored[SIM_PARTITIONS][SIM_OFFSETS];
     int64_t positions[SIM_PARTITIONS];
+    uint32_t fingerprints[SIM_PARTITIONS]; /* what came with them */
+    uint64_t known_count;                  /* commits of a partition that said one */
     uint32_t dead[SIM_PARTITIONS][SIM_OFFSETS];
     uint64_t fence;
     /* One process. */
@@ -119,16 +121,23 @@ static const struct ph_batch *sim_filter(void *arg, const struct ph_batch *in, c
     return &b->pub;
 }
 
+/* Of the record before an offset. */
+static uint32_t print_before(uint32_t id, int64_t next_offset)
+{
+    return 1 + id + SIM_PARTITIONS * (uint32_t)next_offset;
+}
+
 static void cover(struct stream *t, uint32_t id, int64_t next_offset)
 {
+    uint32_t fingerprint = print_before(id, next_offset);
     for (uint32_t i = 0; i < t->position_count; i++) {
         if (t->positions[i].partition_id == id) {
             t->positions[i].next_offset = next_offset;
+            t->positions[i].fingerprint = fingerprint;
             return;
         }
     }
-    t->positions[t->position_count++] =
-        (struct ph_position){.partition_id = id, .next_offset = next_offset};
+    t->positions[t->position_count++] = (struct ph_position){id, fingerprint, next_offset};
 }
 
 /* Rows of the open record, as many as fit; true when all of it is in. */
@@ -237,6 +246,7 @@ static int32_t sim_claim(void *task, const struct ph_partition *partitions, uint
     for (uint32_t i = 0; i < count; i++) {
         ck_assert_uint_eq(positions[i].partition_id, partitions[i].id);
         positions[i].next_offset = s->positions[partitions[i].id];
+        positions[i].fingerprint = s->fingerprints[partitions[i].id];
     }
     return PH_OK;
 }
@@ -295,6 +305,11 @@ static void apply(struct sim *s, const struct ph_epoch *epoch)
         ck_assert(i == 0 || epoch->positions[i - 1].partition_id < p->partition_id);
         ck_assert_int_gt(p->next_offset, s->positions[p->partition_id]);
         s->positions[p->partition_id] = p->next_offset;
+        /* Unknown where an epoch was cut inside a batch; never another record's. */
+        ck_assert(p->fingerprint == 0 ||
+                  p->fingerprint == print_before(p->partition_id, p->next_offset));
+        s->fingerprints[p->partition_id] = p->fingerprint;
+        s->known_count += p->fingerprint != 0;
     }
     for (uint32_t i = 0; i < s->staged_count; i++) {
         for (uint32_t row = 0; row < s->staged[i]->row_count; row++) {

@@ -99,6 +99,28 @@ START_TEST(positions_are_read_again)
 }
 END_TEST
 
+/* The file of an earlier version has none. */
+START_TEST(a_fingerprint_is_kept_with_its_position)
+{
+    struct ph_position kept = {.partition_id = 1, .fingerprint = 0xbeef, .next_offset = 8};
+    struct ph_position found = {.partition_id = 1};
+    write_file("12 0 events t\n7:deadbeef 1 events t\n");
+    struct ledger *l = reopen(NULL);
+    ck_assert_int_eq(ledger_read(l, table.items[1], 1, &found, &err), PH_OK);
+    ck_assert_int_eq(found.next_offset, 7);
+    ck_assert_uint_eq(found.fingerprint, 0xdeadbeef);
+    ck_assert_int_eq(ledger_write(l, &table, &kept, 1, &err), PH_OK);
+    l = reopen(l);
+    ck_assert_int_eq(ledger_read(l, table.items[1], 1, &found, &err), PH_OK);
+    ck_assert_int_eq(found.next_offset, 8);
+    ck_assert_uint_eq(found.fingerprint, 0xbeef);
+    ck_assert_int_eq(ledger_read(l, table.items[0], 1, &found, &err), PH_OK);
+    ck_assert_int_eq(found.next_offset, 12);
+    ck_assert_uint_eq(found.fingerprint, 0);
+    ledger_destroy(l);
+}
+END_TEST
+
 START_TEST(half_a_line_does_not_count)
 {
     write_file("12 0 events t\n13 1 events t\n9999 0 eve");
@@ -187,6 +209,7 @@ int main(void)
     TCase *tc = tcase_create("file");
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, positions_are_read_again);
+    tcase_add_test(tc, a_fingerprint_is_kept_with_its_position);
     tcase_add_test(tc, half_a_line_does_not_count);
     tcase_add_test(tc, a_line_that_is_no_position_is_refused);
     tcase_add_test(tc, a_full_disk_changes_nothing_and_passes);

@@ -65,6 +65,7 @@ static void grow(struct sim *s)
         }
     } else if (d->durable[id] >= 0) {
         ck_assert_int_eq(s->positions[id], d->durable[id]);
+        ck_assert_uint_eq(s->fingerprints[id], d->fingerprints[id]);
         s->next[id] = d->durable[id];
         s->waits_for_newcomer = false;
     }
@@ -137,6 +138,7 @@ static void simulate(uint64_t seed, int with)
     }
     check_outcome(s);
     ck_assert_uint_gt(s->announced, 0);
+    ck_assert_uint_gt(s->known_count, 0);
     if (with == UNNAMED) {
         /* 24 records are refused; one of at most 100 is found within seven halves and as many ends.
          */

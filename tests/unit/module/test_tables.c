@@ -55,12 +55,12 @@ static int32_t own_offer(void *task, const struct ph_batch *batch, struct ph_err
     return own_write(task, batch, e);
 }
 
-static int32_t own_start(void *task, const struct ph_partition *partition, int64_t next_offset,
-                         struct ph_error *e)
+static int32_t own_start(void *task, const struct ph_partition *partition,
+                         const struct ph_position *from, struct ph_error *e)
 {
     (void)task;
     (void)partition;
-    (void)next_offset;
+    (void)from;
     (void)e;
     return PH_OK;
 }
