@@ -5,6 +5,7 @@
 #include "job/bind.h"
 #include "job/discovery.h"
 #include "job/encoding.h"
+#include "job/guarantee.h"
 #include "job/plan.h"
 #include "job/preview.h"
 #include "job/reach.h"
@@ -12,7 +13,6 @@
 #include "job/services.h"
 #include "job/start.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -79,12 +79,7 @@ static void check_kind(struct node *n, struct manifest_errors *errs)
         manifest_errors_add(errs, n->job->manifest, pointer, "%s is a %s and needs an \"input\"",
                             n->manifest->name, kind_name(kind));
     }
-    if (n->job->manifest->exactly_once && !n->job->replaces_sinks && kind == PH_KIND_SINK &&
-        n->plugin->descriptor.delivery != PH_DELIVERY_TRANSACTIONAL) {
-        manifest_errors_add(errs, n->job->manifest, pointer,
-                            "\"exactly_once\" is true, but %s keeps no positions with its rows",
-                            n->manifest->name);
-    }
+    guarantee_check(n, errs);
     if (kind != PH_KIND_SINK && !is_read(n)) {
         manifest_errors_add(errs, n->job->manifest, pointer,
                             "nothing reads %s: name it as the \"input\" of another operator, or "
@@ -172,26 +167,12 @@ static int32_t init_nodes(struct job *job, struct ph_error *err)
     return PH_OK;
 }
 
-static int32_t init_ledger(struct node *n, struct ph_error *err)
-{
-    char path[PATH_MAX];
-    int length = snprintf(path, sizeof path, "%s/%s.positions", n->job->manifest->state_dir,
-                          n->manifest->name);
-    if (length < 0 || (size_t)length >= sizeof path) {
-        return ph_error_set(err, PH_ERR_CONFIG, "the path of state_dir is too long");
-    }
-    n->ledger = ledger_create(path);
-    return n->ledger != NULL ? PH_OK
-                             : ph_error_set(err, PH_ERR_FATAL, "out of memory for positions");
-}
-
 static int32_t init_committed(struct node *n, struct ph_error *err)
 {
     if (node_kind(n) != PH_KIND_SINK) {
         return PH_OK;
     }
-    n->keeps_positions = n->plugin->descriptor.delivery != PH_DELIVERY_EPHEMERAL;
-    if (n->plugin->descriptor.delivery == PH_DELIVERY_DURABLE && init_ledger(n, err) != PH_OK) {
+    if (guarantee_init(n, err) != PH_OK) {
         return PH_ERROR;
     }
     n->committed = malloc(PARTITIONS_MAX * sizeof *n->committed);

@@ -196,7 +196,9 @@ void services_init_host(struct node *n)
                                .host_version = PH_SDK_VERSION,
                                .host_data = n,
                                .get_service = get_service,
-                               .delivery = PH_DELIVERY_TRANSACTIONAL};
+                               .delivery = n->job->manifest->exactly_once == MANIFEST_ONCE_GIVEN_UP
+                                               ? PH_DELIVERY_DURABLE
+                                               : PH_DELIVERY_TRANSACTIONAL};
 }
 
 void services_init_task(struct task *t, uint32_t lane)

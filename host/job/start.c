@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "job/begun.h"
+#include "job/guarantee.h"
 #include "job/plan.h"
 #include "job/positions.h"
 #include "job/seeding.h"
@@ -318,6 +319,7 @@ static bool start_workers(struct job *job)
 
 bool job_start(struct job *job)
 {
+    guarantee_tell(job);
     job->seeding_was_interrupted = !job->is_preview && seeding_was_interrupted(job);
     return for_each_task(job, 0, true, activate) &&
            for_each_task(job, PH_KIND_SOURCE, false, find_partitions) &&

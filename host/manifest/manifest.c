@@ -266,6 +266,15 @@ static void read_dead_letter(struct reader *r)
     r->m->dead_letter_files = (uint32_t)files;
 }
 
+static void read_exactly_once(struct reader *r)
+{
+    bool is_wanted = true;
+    if (reader_get(r, r->m->root, "exactly_once") != NULL) {
+        reader_bool(r, r->m->root, "exactly_once", &is_wanted);
+        r->m->exactly_once = is_wanted ? MANIFEST_ONCE_REQUIRED : MANIFEST_ONCE_GIVEN_UP;
+    }
+}
+
 /* Memory for two parts with a slash between, or null. */
 static const char *join(struct reader *r, const char *a, const char *b)
 {
@@ -312,7 +321,7 @@ static void read_root(struct reader *r, const struct environment *e)
     reader_enum(r, m->root, "on_error", on_error_names, COUNT(on_error_names), &on_error);
     m->on_error = (enum manifest_on_error)on_error;
     read_dead_letter(r);
-    reader_bool(r, m->root, "exactly_once", &m->exactly_once);
+    read_exactly_once(r);
     reader_path(r, m->root, "state_dir", &m->state_dir);
     if (m->state_dir == NULL) {
         default_state_dir(r, e);

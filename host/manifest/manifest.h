@@ -18,6 +18,12 @@ struct memory_block;
 
 enum manifest_on_error { MANIFEST_DEAD_LETTER, MANIFEST_SKIP, MANIFEST_FAIL };
 
+enum manifest_exactly_once {
+    MANIFEST_ONCE_WHERE_POSSIBLE, /**< the key is absent: every sink that can */
+    MANIFEST_ONCE_REQUIRED,       /**< true: operators that cannot are refused */
+    MANIFEST_ONCE_GIVEN_UP        /**< false: at least once, the host keeps all positions */
+};
+
 struct manifest_operator {
     const char *name;
     const char *plugin_name; /**< NAME of "NAME:ID" */
@@ -26,6 +32,7 @@ struct manifest_operator {
     uint32_t *inputs;        /**< indices into operators, in the manifest's order */
     uint32_t input_count;    /**< 0 for a source */
     enum manifest_on_error on_error;
+    bool is_state_volatile;         /**< "state": its loss by a restart is meant */
     const struct json_t *config;    /**< opaque: for config_create; null where absent */
     struct manifest_format *format; /**< null where absent */
 };
@@ -52,7 +59,7 @@ struct manifest {
     int64_t dead_letter_max_mib;  /**< of that file and each older one */
     uint32_t dead_letter_files;   /**< with the older ones */
     uint32_t dead_letter_stop_above_percent;
-    bool exactly_once;     /**< refuse operators that cannot keep it */
+    enum manifest_exactly_once exactly_once;
     const char *state_dir; /**< absolute; it may not exist yet */
 
     /* Only host/manifest looks below. */

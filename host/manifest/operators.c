@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-static const char *const operator_keys[] = {"name",   "plugin",   "input",      "config",
-                                            "format", "on_error", "description"};
+static const char *const operator_keys[] = {"name",   "plugin",   "input", "config",
+                                            "format", "on_error", "state", "description"};
 
 /* A name that cannot be read stays "", which is nobody's name. */
 static void read_name(struct reader *r, uint32_t index, json_t *object)
@@ -72,6 +72,15 @@ static void read_plugin(struct reader *r, struct manifest_operator *op, json_t *
     }
 }
 
+/* One word so far: state that outlives the process has no checkpoints to live in. */
+static void read_state(struct reader *r, struct manifest_operator *op, json_t *object)
+{
+    static const char *const names[] = {"volatile"};
+    uint32_t index = 1;
+    reader_enum(r, object, "state", names, 1, &index);
+    op->is_state_volatile = index == 0;
+}
+
 static void read_operator(struct reader *r, uint32_t index, json_t *object)
 {
     static const char *const on_error_names[] = {"dead_letter", "skip", "fail"};
@@ -92,6 +101,7 @@ static void read_operator(struct reader *r, uint32_t index, json_t *object)
     uint32_t on_error = op->on_error;
     reader_enum(r, object, "on_error", on_error_names, 3, &on_error);
     op->on_error = (enum manifest_on_error)on_error;
+    read_state(r, op, object);
     op->config = reader_object(r, object, "config");
     json_t *format = reader_object(r, object, "format");
     if (format != NULL) {

@@ -65,7 +65,9 @@ static bool set_words(json_t *root, const struct manifest *m)
 {
     return set((struct at){root, NULL, "on_error"},
                json_string(manifest_on_error_name(m->on_error))) &&
-           set((struct at){root, NULL, "exactly_once"}, json_boolean(m->exactly_once)) &&
+           (m->exactly_once == MANIFEST_ONCE_WHERE_POSSIBLE || /* neither word says that */
+            set((struct at){root, NULL, "exactly_once"},
+                json_boolean(m->exactly_once == MANIFEST_ONCE_REQUIRED))) &&
            set((struct at){root, NULL, "state_dir"}, json_string(m->state_dir)) &&
            set((struct at){root, "dead_letter", "file"}, json_string(m->dead_letter_file));
 }

@@ -350,6 +350,9 @@ int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partiti
     if (!session_is_alive(&t->session) && connect_open(t, err) != PH_OK) {
         return PH_ERROR;
     }
+    if (!t->sink->keeps_positions) {
+        return positions_prepare(t, err);
+    }
     if (positions_ensure_table(t, err) != PH_OK) {
         connect_close(t);
         return PH_ERROR;

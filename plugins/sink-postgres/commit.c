@@ -134,9 +134,15 @@ static int32_t send_end(struct sink_task *t, struct answers *a, struct ph_error 
     return end_copy(t, err) != PH_OK ? PH_ERROR : read_answers(t, a, err);
 }
 
+/* Whether the transaction moves positions, or, where the host keeps them, looks at the table. */
+static bool has_move(const struct sink_task *t, const struct ph_epoch *e)
+{
+    return t->sink->keeps_positions ? e->position_count > 0 : t->epoch.line_count > 0;
+}
+
 static int32_t add_move(struct sink_task *t, const struct ph_epoch *e, struct ph_error *err)
 {
-    return e->position_count == 0 ? PH_OK : positions_add_move(t, e, &t->epoch.sql, err);
+    return has_move(t, e) ? positions_add_move(t, e, &t->epoch.sql, err) : PH_OK;
 }
 
 /*
@@ -169,7 +175,7 @@ static int32_t run_commit(struct sink_task *t, const struct ph_epoch *e, struct 
         return PH_ERROR;
     }
     if (has_rows) {
-        sql_add(sql, "%sCOMMIT", e->position_count == 0 ? "" : "; ");
+        sql_add(sql, "%sCOMMIT", has_move(t, e) ? "; " : "");
     }
     if (begins_next) {
         sql_add(sql, "; BEGIN; %s", sql_text(&t->copy));
@@ -182,7 +188,7 @@ static bool is_complete(const struct sink_task *t, const struct ph_epoch *e,
 {
     bool has_rows = t->epoch.line_count > 0;
     return a->failure == NULL && (!has_rows || (a->is_copied && a->is_committed)) &&
-           (e->position_count == 0 || a->is_moved);
+           (!has_move(t, e) || a->is_moved);
 }
 
 static void note_commit(struct sink_task *t, const struct answers *a, int64_t begin_ns)
@@ -217,7 +223,7 @@ int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_er
     struct answers a = {0};
     int64_t begin_ns = t->sink->clock->monotonic_ns(t->task->host);
     epoch_settle(t);
-    if (t->epoch.line_count == 0 && e->position_count == 0) {
+    if (t->epoch.line_count == 0 && !has_move(t, e)) {
         epoch_clear(t);
         return PH_OK;
     }

@@ -98,7 +98,8 @@ int32_t connect_open(struct sink_task *t, struct ph_error *err)
 {
     connect_close(t);
     if (connect_start(t, err) != PH_OK || connect_settings(t, err) != PH_OK ||
-        catalog_check(t, err) != PH_OK || positions_check_table(t, err) != PH_OK) {
+        catalog_check(t, err) != PH_OK ||
+        (t->sink->keeps_positions && positions_check_table(t, err) != PH_OK)) {
         connect_close(t);
         return PH_ERROR;
     }
@@ -125,7 +126,10 @@ int32_t connect_check(void *task, char *text, uint64_t capacity, struct ph_error
     (void)snprintf(text, (size_t)capacity,
                    "PostgreSQL %d.%d at %s, table %s takes %u columns; %s %s", version / 10000,
                    version % 10000, t->session.address, sql_text(&t->sink->table),
-                   t->sink->column_count, sql_text(&t->sink->positions_table),
-                   t->has_positions_table ? "is there" : "will be made by the first run");
+                   t->sink->column_count,
+                   t->sink->keeps_positions ? sql_text(&t->sink->positions_table) : "positions",
+                   !t->sink->keeps_positions ? "are kept outside of it"
+                   : t->has_positions_table  ? "is there"
+                                             : "will be made by the first run");
     return PH_OK;
 }

@@ -63,6 +63,7 @@ static void *create(const struct ph_host *host, struct ph_error *err)
         return NULL;
     }
     s->host = host;
+    s->keeps_positions = host->delivery != PH_DELIVERY_DURABLE;
     s->wait = (const struct ph_wait *)host->get_service(host, PH_SERVICE_WAIT);
     s->clock = (const struct ph_clock *)host->get_service(host, PH_SERVICE_CLOCK);
     s->log = (const struct ph_log *)host->get_service(host, PH_SERVICE_LOG);

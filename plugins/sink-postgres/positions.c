@@ -190,31 +190,48 @@ static void add_held(struct sql *sql, const struct sink_task *t)
  * the claim does, so that two owners cannot deadlock. It also fails where the table is no longer
  * the one that the rows were encoded for; the lock that COPY holds on it makes that exact.
  */
-int32_t positions_prepare(struct sink_task *t, struct ph_error *err)
+static void add_moving(struct sql *sql, const struct sink_task *t)
 {
     const char *table = sql_text(&t->sink->positions_table);
+    sql_add(sql, "PREPARE pipehost_move(int[], bigint[], bigint[]) AS WITH ");
+    add_held(sql, t);
+    sql_add(sql,
+            ", moved AS MATERIALIZED (SELECT h.*, m.was, m.next FROM unnest($1, $2, $3) AS "
+            "m(slot, was, next) JOIN held h ON h.slot = m.slot), locked AS MATERIALIZED "
+            "(SELECT 1 FROM %s p JOIN moved m ON ",
+            table);
+    add_key_match(sql, t, "m");
+    sql_add(sql,
+            " ORDER BY p.source, p.topic, p.partition FOR NO KEY UPDATE OF p), done AS "
+            "(UPDATE %s p SET next_offset = m.next, updated_at = now() FROM moved m WHERE ",
+            table);
+    add_key_match(sql, t, "m");
+    sql_add(sql, " AND p.fence = m.fence AND p.next_offset = m.was AND (SELECT count(*) FROM "
+                 "locked) > 0 RETURNING 1) SELECT 1 / (count(*) = cardinality($1) AND ");
+    catalog_add_match(t, sql);
+    sql_add(sql, ")::int FROM done");
+}
+
+/* Without positions, the same of the table alone. */
+static void add_table_check(struct sql *sql, const struct sink_task *t)
+{
+    sql_add(sql, "PREPARE pipehost_move AS SELECT 1 / (true AND ");
+    catalog_add_match(t, sql);
+    sql_add(sql, ")::int");
+}
+
+int32_t positions_prepare(struct sink_task *t, struct ph_error *err)
+{
     struct sql sql = {0};
     if (t->is_prepared) {
         sql_add(&sql, "DEALLOCATE pipehost_move; ");
         t->is_prepared = false;
     }
-    sql_add(&sql, "PREPARE pipehost_move(int[], bigint[], bigint[]) AS WITH ");
-    add_held(&sql, t);
-    sql_add(&sql,
-            ", moved AS MATERIALIZED (SELECT h.*, m.was, m.next FROM unnest($1, $2, $3) AS "
-            "m(slot, was, next) JOIN held h ON h.slot = m.slot), locked AS MATERIALIZED "
-            "(SELECT 1 FROM %s p JOIN moved m ON ",
-            table);
-    add_key_match(&sql, t, "m");
-    sql_add(&sql,
-            " ORDER BY p.source, p.topic, p.partition FOR NO KEY UPDATE OF p), done AS "
-            "(UPDATE %s p SET next_offset = m.next, updated_at = now() FROM moved m WHERE ",
-            table);
-    add_key_match(&sql, t, "m");
-    sql_add(&sql, " AND p.fence = m.fence AND p.next_offset = m.was AND (SELECT count(*) FROM "
-                  "locked) > 0 RETURNING 1) SELECT 1 / (count(*) = cardinality($1) AND ");
-    catalog_add_match(t, &sql);
-    sql_add(&sql, ")::int FROM done");
+    if (!t->sink->keeps_positions) {
+        add_table_check(&sql, t);
+    } else {
+        add_moving(&sql, t);
+    }
     int32_t result = session_run(&t->session, sql_text(&sql), "preparing to move positions", err);
     sql_fini(&sql);
     t->is_prepared = result == PH_OK;
@@ -224,6 +241,10 @@ int32_t positions_prepare(struct sink_task *t, struct ph_error *err)
 int32_t positions_add_move(struct sink_task *t, const struct ph_epoch *e, struct sql *sql,
                            struct ph_error *err)
 {
+    if (!t->sink->keeps_positions) {
+        sql_add(sql, "EXECUTE pipehost_move");
+        return PH_OK;
+    }
     for (uint32_t i = 0; i < e->position_count; i++) {
         if (positions_find(t, e->positions[i].partition_id) == NULL) {
             return ph_error_set(err, PH_ERR_FATAL, "partition %u was never claimed",
@@ -250,7 +271,7 @@ int32_t positions_add_move(struct sink_task *t, const struct ph_epoch *e, struct
 
 void positions_moved(struct sink_task *t, const struct ph_epoch *e)
 {
-    for (uint32_t i = 0; i < e->position_count; i++) {
+    for (uint32_t i = 0; t->sink->keeps_positions && i < e->position_count; i++) {
         positions_find(t, e->positions[i].partition_id)->next_offset = e->positions[i].next_offset;
     }
 }
@@ -295,6 +316,11 @@ static int32_t blame_row(struct sink_task *t, const PGresult *r, int row, struct
 
 int32_t positions_blame(struct sink_task *t, struct ph_error *err)
 {
+    if (!t->sink->keeps_positions) {
+        return ph_error_set(err, PH_ERR_RETRIABLE,
+                            "table %s was altered and altered back while an epoch was written",
+                            sql_text(&t->sink->table));
+    }
     PGresult *r = NULL;
     if (read_rows(t, &r, err) != PH_OK) {
         return PH_ERROR;

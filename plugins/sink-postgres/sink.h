@@ -31,6 +31,7 @@ struct sink {
     uint32_t column_count;
     uint32_t *inputs; /**< the input column of each, after bind */
     const struct ph_schema *schema;
+    bool keeps_positions;            /**< else the host does, after the commit */
     _Atomic bool has_warned_of_rows; /**< that a first start finds the table filled */
 };
 

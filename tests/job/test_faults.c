@@ -260,16 +260,6 @@ START_TEST(two_ways_of_the_same_records_into_one_operator_are_refused)
 }
 END_TEST
 
-START_TEST(exactly_once_refuses_a_sink_that_keeps_no_positions)
-{
-    run_expect(&r,
-               PIPELINE("'exactly_once':true,",
-                        SOURCE(0, RECORDS) "," OPERATOR("k", "ephemeral", 1, "'input':'s0',", "")),
-               78);
-    expect_logged("/operators/1: \"exactly_once\" is true, but k keeps no positions with its rows");
-}
-END_TEST
-
 /* ---- positions ---- */
 
 static void store_position(uint8_t partition, int64_t offset)
@@ -400,7 +390,6 @@ int main(void)
     tcase_add_test(tc, poison_of_a_udf_that_is_not_pure_stops);
     tcase_add_test(tc, what_a_failed_call_emitted_does_not_come_twice);
     tcase_add_test(tc, two_ways_of_the_same_records_into_one_operator_are_refused);
-    tcase_add_test(tc, exactly_once_refuses_a_sink_that_keeps_no_positions);
     tcase_add_test(tc, a_new_partition_begins_at_its_beginning);
     tcase_add_test(tc, a_partition_that_lost_its_position_is_refused);
     tcase_add_test(tc, the_last_partition_that_lost_its_position_is_refused_too);

@@ -381,44 +381,7 @@ START_TEST(an_ephemeral_sink_gets_everything_from_where_the_startup_mode_says)
 }
 END_TEST
 
-/* ---- a sink that keeps no positions itself ---- */
-
-#define DURABLE(CONFIG)                                                                            \
-    PIPELINE("'commit':{'max_rows':300},",                                                         \
-             SOURCE(0, LIMITED) "," OPERATOR("k", "durable", 1, "'input':'s0',", CONFIG))
-
-static void check_at_least_once(int64_t records)
-{
-    for (uint32_t p = 0; p < 3; p++) {
-        for (int64_t offset = 0; offset < records; offset += 7) {
-            ck_assert_uint_ge(run_count(&r, 1, 0, p, offset), 1);
-        }
-    }
-}
-
-START_TEST(positions_of_a_durable_sink_are_kept_for_it)
-{
-    atomic_store(&r.stage->limit[0], 900);
-    run_write_manifest(&r, DURABLE(""));
-    run_start(&r, NULL);
-    int64_t all = 900;
-    run_until(&r, has_read, &all, "records");
-    run_signal(&r, SIGTERM);
-    run_ends(&r, 0);
-    atomic_store(&r.stage->limit[0], INT64_MAX);
-    run_start(&r, NULL);
-    run_ends(&r, 0);
-    run_check(&r, 1, 0, 3, 5000, run_once);
-}
-END_TEST
-
-START_TEST(a_durable_sink_gets_every_row_at_least_once_whatever_kills_the_process)
-{
-    run_with_kills(DURABLE(""), 20);
-    check_at_least_once(5000);
-    ck_assert_uint_lt(run_rows(&r, 1), 3 * 5000 + 20 * 3000);
-}
-END_TEST
+/* ---- odd graphs ---- */
 
 START_TEST(records_that_nobody_would_get_are_an_error_at_start)
 {
@@ -465,8 +428,6 @@ int main(void)
     tcase_add_test(tc, sources_with_sinks_of_their_own_hear_of_their_own_commits);
     tcase_add_test(tc, rows_that_stem_from_no_record_and_rows_of_older_batches_end_with_the_input);
     tcase_add_test(tc, an_ephemeral_sink_gets_everything_from_where_the_startup_mode_says);
-    tcase_add_test(tc, positions_of_a_durable_sink_are_kept_for_it);
-    tcase_add_test(tc, a_durable_sink_gets_every_row_at_least_once_whatever_kills_the_process);
     tcase_add_test(tc, records_that_nobody_would_get_are_an_error_at_start);
     tcase_add_test(tc, a_hundred_partitions_in_two_lanes_are_all_told);
     suite_add_tcase(suite, tc);

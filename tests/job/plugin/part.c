@@ -156,5 +156,5 @@ uint8_t part_source_slot(const struct ph_partition *partition)
 }
 
 PH_ENTRY(&source_descriptor, &udf_descriptor, &pure_descriptor, &waits_descriptor,
-         &async_descriptor, &sink_descriptor, &single_descriptor, &ephemeral_descriptor,
-         &durable_descriptor);
+         &stateful_descriptor, &async_descriptor, &sink_descriptor, &single_descriptor,
+         &ephemeral_descriptor, &durable_descriptor);

@@ -66,6 +66,7 @@ extern const struct ph_descriptor source_descriptor;
 extern const struct ph_descriptor udf_descriptor;
 extern const struct ph_descriptor pure_descriptor;
 extern const struct ph_descriptor waits_descriptor;
+extern const struct ph_descriptor stateful_descriptor;
 extern const struct ph_descriptor async_descriptor;
 extern const struct ph_descriptor sink_descriptor;
 extern const struct ph_descriptor single_descriptor;

@@ -356,3 +356,4 @@ static const struct ph_udf_ops udf_ops = {
 UDF(udf_descriptor, "udf", 0);
 UDF(pure_descriptor, "pure", PH_PLUGIN_PURE);
 UDF(waits_descriptor, "waits", PH_PLUGIN_WAITS);
+UDF(stateful_descriptor, "stateful", PH_PLUGIN_STATEFUL);

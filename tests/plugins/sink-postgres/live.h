@@ -11,6 +11,7 @@ TCase *poison_tests(void);
 TCase *owner_tests(void);
 TCase *blocker_tests(void);
 TCase *ahead_tests(void);
+TCase *durable_tests(void);
 TCase *refusal_tests(void);
 TCase *tls_tests(void);
 

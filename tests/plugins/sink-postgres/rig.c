@@ -115,6 +115,9 @@ void rig_open(struct rig *r, const struct ph_field *fields, uint32_t count)
     if (r->host == NULL) {
         give_up(rig_plugin, "cannot be opened");
     }
+    if (r->is_durable) {
+        r->host->host.delivery = PH_DELIVERY_DURABLE;
+    }
     if (harness_init(r->host, r->settings, r->setting_count) != PH_OK ||
         harness_bind(r->host, r->inputs, 1) != PH_OK) {
         give_up("opening the sink", r->host->error.text);

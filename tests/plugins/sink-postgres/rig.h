@@ -17,6 +17,7 @@ struct rig {
     struct harness_setting settings[RIG_SETTINGS];
     uint32_t setting_count;
     uint32_t epoch_flags; /**< of the next commits */
+    bool is_durable;      /**< the host keeps the positions; before rig_open */
 };
 
 /** The .so under test; set by main. */

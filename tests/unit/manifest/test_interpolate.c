@@ -89,7 +89,7 @@ START_TEST(a_string_that_held_one_is_converted)
         load("{\"pipeline\":\"p\",\"linger_ms\":\"${PORT}\",\"exactly_once\":\"${ON}\""
              "," OPERATORS "}");
     ck_assert_int_eq(m->linger_ms, 9092);
-    ck_assert(m->exactly_once);
+    ck_assert_int_eq(m->exactly_once, MANIFEST_ONCE_REQUIRED);
     manifest_destroy(m);
 }
 END_TEST

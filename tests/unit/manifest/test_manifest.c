@@ -26,7 +26,7 @@ START_TEST(the_least_manifest_has_every_default)
     ck_assert_uint_eq(m->dead_letter_stop_above_percent, 50);
     ck_assert_int_eq(m->dead_letter_max_mib, 64);
     ck_assert_uint_eq(m->dead_letter_files, 4);
-    ck_assert(!m->exactly_once);
+    ck_assert_int_eq(m->exactly_once, MANIFEST_ONCE_WHERE_POSSIBLE);
     ck_assert_uint_eq(m->operator_count, 1);
     ck_assert_str_eq(m->operators[0].name, "a");
     ck_assert_str_eq(m->operators[0].plugin_name, "p");
@@ -62,7 +62,7 @@ START_TEST(every_top_level_key_is_read)
     ck_assert_uint_eq(m->dead_letter_stop_above_percent, 100);
     ck_assert_int_eq(m->dead_letter_max_mib, 3);
     ck_assert_uint_eq(m->dead_letter_files, 7);
-    ck_assert(m->exactly_once);
+    ck_assert_int_eq(m->exactly_once, MANIFEST_ONCE_REQUIRED);
     ck_assert_str_eq(m->state_dir, "/s");
     ck_assert_int_eq(m->operators[0].on_error, MANIFEST_SKIP);
     manifest_destroy(m);
