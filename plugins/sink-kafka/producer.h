@@ -8,13 +8,8 @@
 #define SINK_KAFKA_PRODUCER_H
 
 #include "arena.h"
+#include "kafka/link.h"
 #include "settings.h"
-
-#include "pipehost/pipehost.h"
-
-#include <librdkafka/rdkafka.h>
-
-#define PRODUCER_TEXT_SIZE 512
 
 /** The host's services that this plugin needs. */
 struct services {
@@ -28,32 +23,20 @@ struct services {
 
 struct producer {
     const struct settings *settings;
-    const struct services *services;
-    const struct ph_task *task;
-    rd_kafka_t *rk; /**< null = closed */
+    struct link link;
     rd_kafka_topic_t *topic;
-    rd_kafka_queue_t *events;
-    int events_fd; /**< readable when `events` has something; -1 = none */
     struct arena arena;
 
     int64_t records_max;         /**< that may be unreported */
     int64_t unreported;          /**< records that were produced and have no report yet */
     bool is_waiting_room;        /**< full: nothing is taken before half of it is free again */
     rd_kafka_resp_err_t failure; /**< why the first record of those was given up; 0 = none was */
-    char failure_text[PRODUCER_TEXT_SIZE];
-
-    bool is_connected; /**< a start is behind us: trouble is logged instead of returned */
-    bool is_away;      /**< no broker can be reached */
-    int64_t away_since_ns;
-    rd_kafka_resp_err_t trouble; /**< the last error of a connection */
-    char trouble_text[PRODUCER_TEXT_SIZE];
+    char failure_text[LINK_TEXT_SIZE];
 
     int64_t message_bytes; /**< what a value and its key may have together */
     struct {
         int64_t records;
         int64_t bytes;
-        int64_t errors;
-        int64_t reconnects;
     } totals; /**< reported as written; over all connections */
 };
 
@@ -79,7 +62,7 @@ void producer_send_with(struct producer *p, rd_kafka_message_t *message,
                         rd_kafka_headers_t *headers);
 /** Takes reports and errors. Never blocks. [worker] */
 void producer_serve(struct producer *p);
-/** The same, after events_fd became readable. [worker] */
+/** The same, after its events_fd became readable. [worker] */
 void producer_wake(struct producer *p);
 /** What was produced since the last commit is of no interest any more. False: the producer is
  * closed, as something of it is on its way or it can do no more. [worker] */
@@ -87,13 +70,5 @@ bool producer_forget(struct producer *p);
 /** Sets err by what became of the records so far: PH_OK, none was given up. [worker] */
 __attribute__((warn_unused_result)) int32_t producer_check(const struct producer *p,
                                                            struct ph_error *err);
-/** [any] */
-__attribute__((format(printf, 3, 4))) void producer_log(const struct producer *p, int32_t level,
-                                                        const char *format, ...);
-
-/** Sees to it that the topic is there, and how large a batch it takes (0 = it does not say).
- * topic.c [worker] */
-__attribute__((warn_unused_result)) int32_t topic_check(struct producer *p, int64_t *batch_bytes,
-                                                        struct ph_error *err);
 
 #endif

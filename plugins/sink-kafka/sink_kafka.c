@@ -134,7 +134,7 @@ static void task_destroy(void *self)
 
 static int32_t ensure_open(struct task *t, struct ph_error *err)
 {
-    return t->producer.rk != NULL ? PH_OK : producer_open(&t->producer, err);
+    return t->producer.link.rk != NULL ? PH_OK : producer_open(&t->producer, err);
 }
 
 static int32_t task_activate(void *self, struct ph_error *err)
@@ -150,8 +150,8 @@ static void publish(struct task *t)
     ph_gauge_set(t->cells[BYTES], p->totals.bytes);
     ph_gauge_set(t->cells[UNREPORTED], p->unreported);
     ph_gauge_set(t->cells[REFUSED_ROWS], t->writer.refused);
-    ph_gauge_set(t->cells[ERRORS], p->totals.errors);
-    ph_gauge_set(t->cells[RECONNECTS], p->totals.reconnects);
+    ph_gauge_set(t->cells[ERRORS], p->link.error_count);
+    ph_gauge_set(t->cells[RECONNECTS], p->link.reconnect_count);
 }
 
 /* Answers the epoch that waits, once nothing of it is on its way. */
@@ -172,7 +172,7 @@ static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *
     (void)fd;
     (void)events;
     (void)err;
-    if (t->producer.rk != NULL) {
+    if (t->producer.link.rk != NULL) {
         producer_wake(&t->producer);
         end_commit(t);
         publish(t);
@@ -221,7 +221,7 @@ static int32_t sink_write(void *self, const struct ph_batch *batch, struct ph_er
 static int32_t sink_commit(void *self, const struct ph_epoch *epoch, struct ph_error *err)
 {
     struct task *t = self;
-    if (t->producer.rk != NULL) {
+    if (t->producer.link.rk != NULL) {
         producer_serve(&t->producer);
     }
     publish(t);

@@ -7,7 +7,7 @@
 
 static int64_t now_ns(const struct commits *m)
 {
-    return m->client->services->clock->monotonic_ns(m->client->task->host);
+    return link_now_ns(&m->client->link);
 }
 
 void commits_init(struct commits *m, struct client *client)
@@ -16,8 +16,8 @@ void commits_init(struct commits *m, struct client *client)
     *m = (struct commits){.client = client};
     if (client->settings->group != NULL) {
         m->offsets = rd_kafka_topic_partition_list_new(16);
-        m->answers = rd_kafka_queue_new(client->rk);
-        rd_kafka_queue_io_event_enable(m->answers, client->events_fd, &one, sizeof one);
+        m->answers = rd_kafka_queue_new(client->link.rk);
+        rd_kafka_queue_io_event_enable(m->answers, client->link.events_fd, &one, sizeof one);
     }
 }
 
@@ -82,10 +82,10 @@ static void take_answer(struct commits *m)
     rd_kafka_resp_err_t code = answer_error(event);
     m->is_in_flight = false;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR && !m->is_failing) {
-        client_log(m->client, PH_LOG_WARNING,
-                   "the offsets of group \"%s\", which only lag monitors read, cannot be written: "
-                   "%s; the pipeline goes on",
-                   m->client->settings->group, rd_kafka_err2str(code));
+        link_log(&m->client->link, PH_LOG_WARNING,
+                 "the offsets of group \"%s\", which only lag monitors read, cannot be written: "
+                 "%s; the pipeline goes on",
+                 m->client->settings->group, rd_kafka_err2str(code));
     }
     m->is_failing = code != RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_event_destroy(event);
@@ -95,7 +95,7 @@ static void send_offsets(struct commits *m)
 {
     rd_kafka_AlterConsumerGroupOffsets_t *request =
         rd_kafka_AlterConsumerGroupOffsets_new(m->client->settings->group, m->offsets);
-    rd_kafka_AlterConsumerGroupOffsets(m->client->rk, &request, 1, NULL, m->answers);
+    rd_kafka_AlterConsumerGroupOffsets(m->client->link.rk, &request, 1, NULL, m->answers);
     rd_kafka_AlterConsumerGroupOffsets_destroy(request);
     m->is_dirty = false;
     m->is_in_flight = true;
@@ -105,7 +105,7 @@ int64_t commits_step(struct commits *m)
 {
     take_answer(m);
     /* The answer to the one in flight makes events_fd readable, which steps again. */
-    if (!m->is_dirty || m->is_in_flight || m->client->is_away) {
+    if (!m->is_dirty || m->is_in_flight || m->client->link.is_away) {
         return 0;
     }
     int64_t now = now_ns(m);
@@ -120,13 +120,13 @@ int64_t commits_step(struct commits *m)
 void commits_flush(struct commits *m)
 {
     int64_t until_ns = m->offsets == NULL ? 0 : now_ns(m) + FLUSH_NS;
-    while (!m->client->is_away && (m->is_dirty || m->is_in_flight) && now_ns(m) < until_ns) {
+    while (!m->client->link.is_away && (m->is_dirty || m->is_in_flight) && now_ns(m) < until_ns) {
         if (!m->is_in_flight) {
             send_offsets(m);
         }
         /* The wait may be cut short by a host that stops at once. */
-        if (m->client->services->wait->block(m->client->task, m->client->events_fd, PH_WAIT_READ,
-                                             until_ns) != PH_OK) {
+        if (m->client->link.wait->block(m->client->link.task, m->client->link.events_fd,
+                                        PH_WAIT_READ, until_ns) != PH_OK) {
             return;
         }
         client_serve(m->client);

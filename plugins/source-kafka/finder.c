@@ -8,7 +8,7 @@
 
 static int64_t now_ns(const struct finder *f)
 {
-    return f->client->services->clock->monotonic_ns(f->client->task->host);
+    return link_now_ns(&f->client->link);
 }
 
 void finder_init(struct finder *f, struct client *client, const struct ph_partitions *service)
@@ -36,9 +36,9 @@ static void tell(struct finder *f, uint32_t topic, int32_t count, const char *cl
     struct ph_error err;
     ph_error_clear(&err);
     for (; f->known[topic] < count; f->known[topic]++) {
-        if (f->service->found(f->client->task, f->client->settings->topics[topic], f->known[topic],
-                              cluster, &err) != PH_OK) {
-            client_log(f->client, PH_LOG_ERROR, "%s", err.text);
+        if (f->service->found(f->client->link.task, f->client->settings->topics[topic],
+                              f->known[topic], cluster, &err) != PH_OK) {
+            link_log(&f->client->link, PH_LOG_ERROR, "%s", err.text);
             return;
         }
     }
@@ -59,18 +59,18 @@ static void look(struct finder *f)
     const struct rd_kafka_metadata *metadata = NULL;
     struct client *c = f->client;
     /* The topics that this client has a handle of: the settings'. */
-    rd_kafka_resp_err_t code = rd_kafka_metadata(c->rk, 0, NULL, &metadata, LOOK_MS);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(c->link.rk, 0, NULL, &metadata, LOOK_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        client_log(c, PH_LOG_DEBUG, "cannot look for new partitions now: %s",
-                   rd_kafka_err2str(code));
+        link_log(&c->link, PH_LOG_DEBUG, "cannot look for new partitions now: %s",
+                 rd_kafka_err2str(code));
         return;
     }
-    char *cluster = rd_kafka_clusterid(c->rk, 0);
+    char *cluster = rd_kafka_clusterid(c->link.rk, 0);
     for (int i = 0; i < metadata->topic_cnt; i++) {
         tell_topic(f, &metadata->topics[i], cluster != NULL ? cluster : "");
     }
     if (cluster != NULL) {
-        rd_kafka_mem_free(c->rk, cluster);
+        rd_kafka_mem_free(c->link.rk, cluster);
     }
     rd_kafka_metadata_destroy(metadata);
 }
@@ -81,7 +81,7 @@ int64_t finder_step(struct finder *f)
     if (f->next_ns == 0 || now < f->next_ns) {
         return f->next_ns;
     }
-    if (!f->client->is_away) {
+    if (!f->client->link.is_away) {
         look(f);
         now = now_ns(f);
     }

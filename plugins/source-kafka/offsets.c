@@ -9,7 +9,7 @@ int32_t offsets_query(struct client *c, const char *topic, int32_t partition,
                       struct offsets_range *range, struct ph_error *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-        c->rk, topic, partition, &range->low, &range->high, QUERY_TIMEOUT_MS);
+        c->link.rk, topic, partition, &range->low, &range->high, QUERY_TIMEOUT_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return errors_set(
             err, code, ERRORS_AT_START,
@@ -86,7 +86,7 @@ static int32_t resolve_timestamp(struct client *c, const struct ph_partition *pa
 {
     rd_kafka_topic_partition_list_t *list =
         list_of(partitions, count, c->settings->startup_timestamp_ms);
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(c->rk, list, QUERY_TIMEOUT_MS);
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(c->link.rk, list, QUERY_TIMEOUT_MS);
     int32_t result;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         result = errors_set(err, code, ERRORS_AT_START, "cannot ask for the offsets of a time: %s",
@@ -115,13 +115,12 @@ static int32_t take_committed(struct client *c, rd_kafka_topic_partition_list_t 
         next_offsets[i] = answer->offset;
         if (answer->offset < range.low) {
             next_offsets[i] = range.low;
-            client_log(c, answer->offset < 0 ? PH_LOG_INFO : PH_LOG_WARNING,
-                       "topic \"%s\", partition %d: group \"%s\" has %s: beginning at offset %lld, "
-                       "the oldest",
-                       p->topic, p->partition, c->settings->group,
-                       answer->offset < 0 ? "no offset"
-                                          : "an offset whose records Kafka has deleted",
-                       (long long)range.low);
+            link_log(&c->link, answer->offset < 0 ? PH_LOG_INFO : PH_LOG_WARNING,
+                     "topic \"%s\", partition %d: group \"%s\" has %s: beginning at offset %lld, "
+                     "the oldest",
+                     p->topic, p->partition, c->settings->group,
+                     answer->offset < 0 ? "no offset" : "an offset whose records Kafka has deleted",
+                     (long long)range.low);
         }
     }
     return PH_OK;
@@ -131,7 +130,7 @@ static int32_t resolve_group(struct client *c, const struct ph_partition *partit
                              uint32_t count, int64_t *next_offsets, struct ph_error *err)
 {
     rd_kafka_topic_partition_list_t *list = list_of(partitions, count, RD_KAFKA_OFFSET_INVALID);
-    rd_kafka_resp_err_t code = rd_kafka_committed(c->rk, list, QUERY_TIMEOUT_MS);
+    rd_kafka_resp_err_t code = rd_kafka_committed(c->link.rk, list, QUERY_TIMEOUT_MS);
     int32_t result;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         result =

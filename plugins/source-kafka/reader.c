@@ -25,12 +25,12 @@ void reader_init(struct reader *r, struct client *client)
 int32_t reader_open(struct reader *r, struct ph_error *err)
 {
     struct client *client = r->client;
-    r->prefetch = conf_prefetch(client->settings, client->task->host->lane_count);
-    r->queue = rd_kafka_queue_get_consumer(client->rk);
+    r->prefetch = conf_prefetch(client->settings, client->link.task->host->lane_count);
+    r->queue = rd_kafka_queue_get_consumer(client->link.rk);
     if (r->queue == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "librdkafka has no consumer queue");
     }
-    r->queue_fd = client_watch(client, r->queue, err);
+    r->queue_fd = link_watch(&client->link, r->queue, err);
     return r->queue_fd < 0 ? PH_ERROR : PH_OK;
 }
 
@@ -40,7 +40,7 @@ void reader_close(struct reader *r)
         rd_kafka_message_destroy(r->messages[r->at]);
     }
     if (r->queue != NULL) {
-        client_unwatch(r->client, r->queue, r->queue_fd);
+        link_unwatch(&r->client->link, r->queue, r->queue_fd);
         rd_kafka_queue_destroy(r->queue);
     }
     slots_fini(&r->slots);
@@ -59,7 +59,7 @@ static int32_t assign(struct reader *r, const struct slot *slot, struct ph_error
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition)->offset =
         slot->next_offset;
-    rd_kafka_error_t *failure = rd_kafka_incremental_assign(r->client->rk, list);
+    rd_kafka_error_t *failure = rd_kafka_incremental_assign(r->client->link.rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (failure == NULL) {
         return PH_OK;
@@ -139,7 +139,7 @@ int64_t reader_lag(const struct reader *r)
         const struct slot *slot = &r->slots.items[i];
         int64_t low;
         int64_t high;
-        if (rd_kafka_get_watermark_offsets(r->client->rk, slot->topic, slot->partition, &low,
+        if (rd_kafka_get_watermark_offsets(r->client->link.rk, slot->topic, slot->partition, &low,
                                            &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
             high = high > slot->asked_end ? high : slot->asked_end;
             high = high < slot->end_offset ? high : slot->end_offset;
@@ -165,11 +165,11 @@ static rd_kafka_topic_partition_list_t *list_ends(const struct reader *r)
  * full. */
 void reader_ask_ends(struct reader *r, int64_t now_ns)
 {
-    if (r->slots.count == 0 || r->client->is_away || now_ns < r->ask_ns) {
+    if (r->slots.count == 0 || r->client->link.is_away || now_ns < r->ask_ns) {
         return;
     }
     rd_kafka_topic_partition_list_t *list = list_ends(r);
-    bool is_told = rd_kafka_offsets_for_times(r->client->rk, list, ASK_MS) == 0;
+    bool is_told = rd_kafka_offsets_for_times(r->client->link.rk, list, ASK_MS) == 0;
     r->ask_ns = now_ns + (is_told ? ASK_INTERVAL_NS : ASK_AGAIN_NS);
     for (uint32_t i = 0; is_told && i < r->slots.count; i++) {
         const rd_kafka_topic_partition_t *end = &list->elems[i];
@@ -187,7 +187,7 @@ static void stop_fetching(struct reader *r, const struct slot *slot)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition);
-    (void)rd_kafka_pause_partitions(r->client->rk, list);
+    (void)rd_kafka_pause_partitions(r->client->link.rk, list);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -230,16 +230,16 @@ static int32_t refuse_fetch(struct reader *r, const rd_kafka_message_t *m, struc
 static int32_t partition_error(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
 {
     uint32_t flags = errors_flags(m->err, ERRORS_AT_WORK);
-    char text[CLIENT_TEXT_SIZE];
+    char text[LINK_TEXT_SIZE];
     (void)snprintf(text, sizeof text, "%s", rd_kafka_message_errstr(m));
     if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         return refuse_fetch(r, m, err);
     }
-    r->client->error_count++;
+    r->client->link.error_count++;
     if (flags == PH_ERR_RETRIABLE) {
-        client_log(r->client, PH_LOG_INFO,
-                   "topic \"%s\", partition %d, offset %lld: %s; trying again",
-                   rd_kafka_topic_name(m->rkt), m->partition, (long long)m->offset, text);
+        link_log(&r->client->link, PH_LOG_INFO,
+                 "topic \"%s\", partition %d, offset %lld: %s; trying again",
+                 rd_kafka_topic_name(m->rkt), m->partition, (long long)m->offset, text);
         return PH_OK;
     }
     return errors_set(err, m->err, ERRORS_AT_WORK, "topic \"%s\", partition %d, offset %lld: %s",
@@ -254,8 +254,8 @@ static int32_t client_error(struct reader *r, const rd_kafka_message_t *m, struc
     if (errors_flags(m->err, ERRORS_AT_WORK) != PH_ERR_RETRIABLE) {
         return errors_set(err, m->err, ERRORS_AT_WORK, "librdkafka: %s", text);
     }
-    client_log(r->client, r->client->settings->group != NULL ? PH_LOG_WARNING : PH_LOG_DEBUG,
-               "librdkafka: %s; the pipeline goes on", text);
+    link_log(&r->client->link, r->client->settings->group != NULL ? PH_LOG_WARNING : PH_LOG_DEBUG,
+             "librdkafka: %s; the pipeline goes on", text);
     return PH_OK;
 }
 
@@ -419,7 +419,7 @@ static void nudge(struct reader *r)
     }
     r->nudged = r->totals;
     rd_kafka_topic_partition_list_t *list = list_ends(r);
-    (void)rd_kafka_offsets_for_times(r->client->rk, list, 0);
+    (void)rd_kafka_offsets_for_times(r->client->link.rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);
 }
 

@@ -108,7 +108,7 @@ static void *task_create(void *self, const struct ph_task *host_task, struct ph_
 static void task_deactivate(void *self)
 {
     struct task *t = self;
-    if (t->client.rk == NULL) {
+    if (t->client.link.rk == NULL) {
         return;
     }
     t->op->services.wait->deadline(t->host_task, 0);
@@ -147,8 +147,8 @@ static void publish(struct task *t)
 {
     ph_gauge_set(t->cells[RECORDS], t->reader.totals.records);
     ph_gauge_set(t->cells[BYTES], t->reader.totals.bytes);
-    ph_gauge_set(t->cells[ERRORS], t->client.error_count);
-    ph_gauge_set(t->cells[RECONNECTS], t->client.reconnect_count);
+    ph_gauge_set(t->cells[ERRORS], t->client.link.error_count);
+    ph_gauge_set(t->cells[RECONNECTS], t->client.link.reconnect_count);
 }
 
 static void publish_lag(struct task *t)
@@ -188,11 +188,11 @@ static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *
     struct task *t = self;
     (void)events;
     (void)err;
-    if (t->client.rk == NULL) {
+    if (t->client.link.rk == NULL) {
         return PH_OK;
     }
     if (fd >= 0 && fd == t->reader.queue_fd) {
-        client_drain(fd);
+        link_drain(fd);
     } else {
         serve_events(t);
     }
@@ -226,13 +226,13 @@ static int32_t list_topic(struct task *t, uint32_t index, const char *cluster,
 static int32_t source_partitions(void *self, struct ph_partition_list *list, struct ph_error *err)
 {
     struct task *t = self;
-    char *cluster = rd_kafka_clusterid(t->client.rk, 1000);
+    char *cluster = rd_kafka_clusterid(t->client.link.rk, 1000);
     int32_t result = PH_OK;
     for (uint32_t i = 0; result == PH_OK && i < t->op->settings.topic_count; i++) {
         result = list_topic(t, i, cluster != NULL ? cluster : "", list, err);
     }
     if (cluster != NULL) {
-        rd_kafka_mem_free(t->client.rk, cluster);
+        rd_kafka_mem_free(t->client.link.rk, cluster);
     }
     step_timers(t);
     return result;

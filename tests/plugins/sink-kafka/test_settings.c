@@ -152,6 +152,23 @@ START_TEST(a_broker_that_is_not_there_is_retriable)
 }
 END_TEST
 
+START_TEST(tls_to_a_listener_without_it_is_said)
+{
+    rig_cluster(&rig, 1);
+    const struct harness_item items[] = {{"security.protocol", "ssl"}};
+    const struct harness_setting settings[] = {{.key = "brokers", .text = rig.brokers},
+                                               {.key = "topic", .text = RIG_TOPIC},
+                                               {.key = "rdkafka", .items = items, .item_count = 1},
+                                               {0}};
+    ck_assert_msg(rig_bind(&rig, settings), "%s", rig_error(&rig)->text);
+    ck_assert(!rig_activate(&rig));
+    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_CONFIG);
+    ck_assert_str_eq(rig_error(&rig)->config_key, "/rdkafka/security.protocol");
+    ck_assert_msg(strstr(rig_error(&rig)->text, "is this a listener without TLS?"), "%s",
+                  rig_error(&rig)->text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sink-kafka settings");
@@ -169,6 +186,7 @@ int main(void)
     tcase_add_test(tcase, a_mistyped_property_gets_the_nearest_name);
     tcase_add_test(tcase, a_sink_without_topic_exits_with_the_nearest_name);
     tcase_add_test(tcase, a_broker_that_is_not_there_is_retriable);
+    tcase_add_test(tcase, tls_to_a_listener_without_it_is_said);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
