@@ -8,19 +8,16 @@
 #ifndef PIPEHOST_FAILPOINT_H
 #define PIPEHOST_FAILPOINT_H
 
-#ifdef PIPEHOST_FAILPOINTS
-
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static inline void ph_failpoint_pass(const char *name, _Atomic long *passes)
+static inline void ph_failpoint_pass(const char *name, long *passes)
 {
     const char *wanted = getenv("PIPEHOST_FAILPOINT");
     size_t length = strlen(name);
-    long pass = atomic_fetch_add(passes, 1) + 1;
+    long pass = __atomic_add_fetch(passes, 1, __ATOMIC_RELAXED);
     if (wanted == NULL) {
         return;
     }
@@ -35,10 +32,12 @@ static inline void ph_failpoint_pass(const char *name, _Atomic long *passes)
     }
 }
 
+#ifdef PIPEHOST_FAILPOINTS
+
 /* Counts passes of one place in the code: a name should stand in one place only. */
 #define PH_FAILPOINT(name)                                                                         \
     do {                                                                                           \
-        static _Atomic long ph_failpoint_passes;                                                   \
+        static long ph_failpoint_passes;                                                           \
         ph_failpoint_pass((name), &ph_failpoint_passes);                                           \
     } while (0)
 
