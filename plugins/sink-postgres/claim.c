@@ -89,7 +89,7 @@ void claim_add_wanted(struct sql *sql, const struct sink_task *t,
     sql_add(sql, ") ");
 }
 
-static void add_owner_key(struct sql *sql, const struct sink_task *t)
+void claim_add_owner_key(struct sql *sql, const struct sink_task *t)
 {
     sql_add_literal(sql, t->sink->host->pipeline_name);
     sql_add(sql, ", ");
@@ -99,7 +99,7 @@ static void add_owner_key(struct sql *sql, const struct sink_task *t)
 void claim_add_match(struct sql *sql, const struct sink_task *t)
 {
     sql_add(sql, "(p.pipeline, p.sink) = (");
-    add_owner_key(sql, t);
+    claim_add_owner_key(sql, t);
     sql_add(sql, ") AND p.source = w.source AND p.topic = w.topic AND p.partition = w.partition");
 }
 
@@ -113,10 +113,14 @@ static void add_lock(struct sql *sql, const struct sink_task *t,
     limit_ms = limit_ms == 0 || limit_ms > PATIENCE_MS ? PATIENCE_MS : limit_ms;
     sql_add(sql, "BEGIN; SET LOCAL lock_timeout = %lld; ", (long long)limit_ms);
     claim_add_wanted(sql, t, partitions, count);
-    sql_add(sql, "INSERT INTO %s SELECT ", table);
-    add_owner_key(sql, t);
-    sql_add(sql, ", source, topic, partition, -1, 0, '', 0, cluster_id, now() FROM wanted ORDER BY "
-                 "source, topic, partition ON CONFLICT DO NOTHING; ");
+    sql_add(sql,
+            "INSERT INTO %s (pipeline, sink, source, topic, partition, next_offset, fence, owner, "
+            "backend_pid, cluster_id, updated_at, target) SELECT ",
+            table);
+    claim_add_owner_key(sql, t);
+    sql_add(sql, ", source, topic, partition, -1, 0, '', 0, cluster_id, now(), ");
+    other_name_add_target(sql, t);
+    sql_add(sql, " FROM wanted ORDER BY source, topic, partition ON CONFLICT DO NOTHING; ");
     claim_add_wanted(sql, t, partitions, count);
     sql_add(sql,
             "SELECT w.id, p.fence, p.next_offset, p.owner, p.cluster_id FROM %s p JOIN wanted "
@@ -133,12 +137,14 @@ static void add_take(struct sql *sql, const struct sink_task *t,
     sql_add(sql,
             "UPDATE %s p SET fence = p.fence + 1, backend_pid = pg_backend_pid(), updated_at "
             "= now(), cluster_id = CASE WHEN w.cluster_id = '' THEN p.cluster_id ELSE "
-            "w.cluster_id END, owner = ",
+            "w.cluster_id END, target = ",
             sql_text(&t->sink->positions_table));
+    other_name_add_target(sql, t);
+    sql_add(sql, ", owner = ");
     sql_add_literal(sql, t->owner);
     sql_add(sql, " FROM wanted w WHERE ");
     claim_add_match(sql, t);
-    sql_add(sql, " RETURNING w.id, p.fence, p.next_offset");
+    sql_add(sql, " RETURNING w.id, p.fence, p.next_offset, p.fingerprint");
 }
 
 /* May this task have the row? One that it holds must still be its own. */
@@ -162,11 +168,13 @@ static int32_t check_row(struct sink_task *t, const PGresult *r, int row, struct
                             p->partition, owner);
     }
     if (cluster[0] != '\0' && p->cluster[0] != '\0' && strcmp(cluster, p->cluster) != 0) {
-        return ph_error_set(err, PH_ERR_CONFIG,
-                            "the position of %s[%d] in %s is of cluster %s, but the topic is read "
-                            "from cluster %s: give the pipeline another name, or delete its rows",
-                            p->topic, p->partition, sql_text(&t->sink->positions_table), cluster,
-                            p->cluster);
+        return ph_error_set(
+            err, PH_ERR_CONFIG,
+            "the position of %s[%d] in %s is of cluster %s, but the topic is read "
+            "from cluster %s; pipehost positions set MANIFEST --sink %s --to earliest "
+            "(or latest, or an offset) goes on in that one",
+            p->topic, p->partition, sql_text(&t->sink->positions_table), cluster, p->cluster,
+            t->sink->host->operator_name);
     }
     if (h->fence < 0 && owner[0] != '\0' && strcmp(owner, t->owner) != 0) {
         session_log(&t->session, PH_LOG_DEBUG, "%s[%d] goes on at %s, where %s left it", p->topic,
@@ -247,6 +255,7 @@ static void remember(struct sink_task *t, const PGresult *r)
         struct held *h = positions_find(t, (uint32_t)strtoul(PQgetvalue(r, i, 0), NULL, 10));
         h->fence = strtoll(PQgetvalue(r, i, 1), NULL, 10);
         h->next_offset = strtoll(PQgetvalue(r, i, 2), NULL, 10);
+        h->fingerprint = positions_unpack(PQgetvalue(r, i, 3), h->next_offset);
     }
 }
 
@@ -269,6 +278,18 @@ static int32_t lock_rows(struct sink_task *t, const struct ph_partition *partiti
     return result;
 }
 
+/* What a task holds already is its own. */
+static int32_t refuse_other_name(struct sink_task *t, const struct ph_partition *partitions,
+                                 uint32_t count, struct ph_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (positions_find(t, partitions[i].id)->fence >= 0) {
+            return PH_OK;
+        }
+    }
+    return other_name_refuse(t, partitions, count, err);
+}
+
 static int32_t claim_held(struct sink_task *t, const struct ph_partition *partitions,
                           uint32_t count, struct ph_error *err)
 {
@@ -277,6 +298,9 @@ static int32_t claim_held(struct sink_task *t, const struct ph_partition *partit
     int32_t result = lock_rows(t, partitions, count, &rows, err);
     if (result == PH_OK) {
         result = check_rows(t, rows, count, err);
+    }
+    if (result == PH_OK) {
+        result = refuse_other_name(t, partitions, count, err);
     }
     PQclear(rows);
     rows = NULL;
@@ -315,7 +339,7 @@ static bool is_first_start_over_rows(struct sink_task *t)
     sql_add_literal(&sql, sql_text(&t->sink->table));
     sql_add(&sql, "), 'SELECT') AND NOT EXISTS (SELECT 1 FROM %s WHERE (pipeline, sink) = (",
             sql_text(&t->sink->positions_table));
-    add_owner_key(&sql, t);
+    claim_add_owner_key(&sql, t);
     sql_add(&sql, ") AND next_offset >= 0)");
     bool is_true = ask(t, &sql);
     if (is_true) {
@@ -368,8 +392,10 @@ int32_t claim_partitions(struct sink_task *t, const struct ph_partition *partiti
         return PH_ERROR;
     }
     for (uint32_t i = 0; i < count; i++) {
-        positions[i].partition_id = partitions[i].id;
-        positions[i].next_offset = positions_find(t, partitions[i].id)->next_offset;
+        const struct held *h = positions_find(t, partitions[i].id);
+        positions[i] = (struct ph_position){.partition_id = partitions[i].id,
+                                            .fingerprint = h->fingerprint,
+                                            .next_offset = h->next_offset};
     }
     warn_of_rows(t, positions, count);
     return PH_OK;

@@ -187,9 +187,32 @@ static void abort_epoch(void *task)
 
 static const struct ph_check_ops check_ops = {.size = sizeof check_ops, .check = connect_check};
 
+static int32_t list_kept(void *task, const char *pipeline, struct ph_kept_positions *list,
+                         struct ph_error *err)
+{
+    return kept_list((struct sink_task *)task, pipeline, list, err);
+}
+
+static int32_t set_kept(void *task, const struct ph_partition *partitions,
+                        const struct ph_position *positions, uint32_t count, struct ph_error *err)
+{
+    return kept_set((struct sink_task *)task, partitions, positions, count, err);
+}
+
+static int32_t rename_kept(void *task, const char *from_pipeline, struct ph_error *err)
+{
+    return other_name_take((struct sink_task *)task, from_pipeline, err);
+}
+
+static const struct ph_positions_ops positions_ops = {
+    .size = sizeof positions_ops, .list = list_kept, .set = set_kept, .rename = rename_kept};
+
 static const void *get_extension(void *op, const char *id)
 {
     (void)op;
+    if (strcmp(id, PH_EXTENSION_POSITIONS) == 0) {
+        return &positions_ops;
+    }
     return strcmp(id, PH_EXTENSION_CHECK) == 0 ? &check_ops : NULL;
 }
 

@@ -1,140 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The positions table, and the statement that moves positions in the transaction of the rows. */
+/* The statement that moves positions in the transaction of the rows. */
 #include "errors.h"
 #include "sink.h"
 
 #include <stdlib.h>
 
-/* What all starts of pipehost agree on, so that two do not make the table at once: "pipehost". */
-#define ADVISORY_KEY "8100962130432126832"
+#define OFFSET_BITS INT64_C(0x7fffffff)
 
-static const char table_columns[] =
-    "(pipeline text, sink text, source text, topic text, partition int, next_offset bigint NOT "
-    "NULL, fence bigint NOT NULL, owner text NOT NULL, backend_pid int NOT NULL, cluster_id text "
-    "NOT NULL, updated_at timestamptz NOT NULL, PRIMARY KEY (pipeline, sink, source, topic, "
-    "partition)) WITH (fillfactor = 20)";
-
-/* Too long for one sentence with a DDL of its own words: says what to run, and who must. */
-static int32_t fail_no_right(struct sink_task *t, struct ph_error *err)
+int64_t positions_pack(const struct ph_position *p)
 {
-    const char *table = sql_text(&t->sink->positions_table);
-    (void)ph_error_set(err, PH_ERR_CONFIG,
-                       "user \"%s\" may not make the positions table; let an owner run: CREATE "
-                       "TABLE %s %s; GRANT SELECT, INSERT, UPDATE ON %s TO \"%s\"",
-                       PQuser(t->session.conn), table, table_columns, table,
-                       PQuser(t->session.conn));
-    ph_error_set_key(err, "/positions_table");
-    return PH_ERROR;
+    return p->fingerprint == 0 ? 0 : (p->next_offset & OFFSET_BITS) << 32 | p->fingerprint;
 }
 
-static int32_t create_table(struct sink_task *t, struct ph_error *err)
+uint32_t positions_unpack(const char *packed, int64_t next_offset)
 {
-    struct ph_error own;
-    struct sql sql = {0};
-    ph_error_clear(&own);
-    sql_add(&sql,
-            "BEGIN; SELECT pg_advisory_xact_lock(" ADVISORY_KEY "); CREATE TABLE IF NOT "
-            "EXISTS %s %s; COMMIT",
-            sql_text(&t->sink->positions_table), table_columns);
-    int32_t result = session_run(&t->session, sql_text(&sql), "making the positions table", &own);
-    sql_fini(&sql);
-    if (result == PH_OK) {
-        session_log(&t->session, PH_LOG_INFO, "made the positions table %s at %s",
-                    sql_text(&t->sink->positions_table), t->session.address);
-        return PH_OK;
-    }
-    if (strcmp(own.foreign_code, SQLSTATE_INSUFFICIENT_PRIVILEGE) == 0) {
-        return fail_no_right(t, err);
-    }
-    if (strcmp(own.foreign_code, SQLSTATE_NO_SCHEMA) == 0) {
-        ph_error_set_key(&own, "/positions_table");
-    }
-    if (err != NULL && !ph_error_is_set(err)) {
-        *err = own;
-    }
-    return PH_ERROR;
-}
-
-/* Answers how many of the table's columns are there, 0 = no table, and whether we may use it. */
-static int32_t inspect_table(struct sink_task *t, bool *is_there, struct ph_error *err)
-{
-    static const char query[] =
-        "SELECT count(*), coalesce(bool_and(has_table_privilege(a.attrelid, 'SELECT') AND "
-        "has_table_privilege(a.attrelid, 'INSERT') AND has_table_privilege(a.attrelid, "
-        "'UPDATE')), false) FROM pg_attribute a WHERE a.attrelid = to_regclass($1) AND a.attnum > "
-        "0 AND NOT a.attisdropped AND a.attname IN ('pipeline', 'sink', 'source', 'topic', "
-        "'partition', 'next_offset', 'fence', 'owner', 'backend_pid', 'cluster_id', 'updated_at')";
-    const char *table = sql_text(&t->sink->positions_table);
-    const char *values[] = {table};
-    PGresult *r = NULL;
-    *is_there = false;
-    if (session_query(&t->session, query, 1, values, "looking up the positions table", &r, err) !=
-        PH_OK) {
-        return PH_ERROR;
-    }
-    long found = strtol(PQgetvalue(r, 0, 0), NULL, 10);
-    bool is_ours = PQgetvalue(r, 0, 1)[0] == 't';
-    PQclear(r);
-    *is_there = found != 0;
-    if (found != 0 && found != 11) {
-        (void)ph_error_set(err, PH_ERR_CONFIG,
-                           "table %s is no positions table: it lacks columns of %s", table,
-                           table_columns);
-        ph_error_set_key(err, "/positions_table");
-        return PH_ERROR;
-    }
-    if (found == 11 && !is_ours) {
-        (void)ph_error_set(err, PH_ERR_CONFIG,
-                           "user \"%s\" may not use the positions table; let its owner run: GRANT "
-                           "SELECT, INSERT, UPDATE ON %s TO \"%s\"",
-                           PQuser(t->session.conn), table, PQuser(t->session.conn));
-        ph_error_set_key(err, "/positions_table");
-        return PH_ERROR;
-    }
-    return PH_OK;
-}
-
-/* What a claim would need to make the table: a schema, and the right to make tables in it. */
-static int32_t check_schema(struct sink_task *t, struct ph_error *err)
-{
-    static const char query[] =
-        "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'CREATE'), false) FROM "
-        "(SELECT CASE WHEN cardinality(p) = 2 THEN p[1] ELSE current_schema()::text END AS name "
-        "FROM parse_ident($1) AS p) AS wanted LEFT JOIN pg_namespace n ON n.nspname = wanted.name";
-    const char *values[] = {sql_text(&t->sink->positions_table)};
-    PGresult *r = NULL;
-    if (session_query(&t->session, query, 1, values, "looking up the positions table's schema", &r,
-                      err) != PH_OK) {
-        return PH_ERROR;
-    }
-    bool is_there = PQgetvalue(r, 0, 0)[0] == 't';
-    bool may_create = PQgetvalue(r, 0, 1)[0] == 't';
-    PQclear(r);
-    if (!is_there) {
-        (void)ph_error_set(err, PH_ERR_CONFIG,
-                           "the positions table %s cannot be made: there is no such schema",
-                           values[0]);
-        ph_error_set_key(err, "/positions_table");
-        return PH_ERROR;
-    }
-    return may_create ? PH_OK : fail_no_right(t, err);
-}
-
-int32_t positions_check_table(struct sink_task *t, struct ph_error *err)
-{
-    if (inspect_table(t, &t->has_positions_table, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    return t->has_positions_table ? PH_OK : check_schema(t, err);
-}
-
-int32_t positions_ensure_table(struct sink_task *t, struct ph_error *err)
-{
-    if (!t->has_positions_table && create_table(t, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    t->has_positions_table = true;
-    return PH_OK;
+    int64_t value = strtoll(packed, NULL, 10);
+    return value >> 32 == (next_offset & OFFSET_BITS) ? (uint32_t)value : 0;
 }
 
 uint32_t positions_place(const struct sink_task *t, uint32_t partition_id)
@@ -193,17 +74,19 @@ static void add_held(struct sql *sql, const struct sink_task *t)
 static void add_moving(struct sql *sql, const struct sink_task *t)
 {
     const char *table = sql_text(&t->sink->positions_table);
-    sql_add(sql, "PREPARE pipehost_move(int[], bigint[], bigint[]) AS WITH ");
+    sql_add(sql, "PREPARE pipehost_move(int[], bigint[], bigint[], bigint[]) AS WITH ");
     add_held(sql, t);
     sql_add(sql,
-            ", moved AS MATERIALIZED (SELECT h.*, m.was, m.next FROM unnest($1, $2, $3) AS "
-            "m(slot, was, next) JOIN held h ON h.slot = m.slot), locked AS MATERIALIZED "
+            ", moved AS MATERIALIZED (SELECT h.*, m.was, m.next, m.last FROM unnest($1, $2, "
+            "$3, $4) AS m(slot, was, next, last) JOIN held h ON h.slot = m.slot), locked AS "
+            "MATERIALIZED "
             "(SELECT 1 FROM %s p JOIN moved m ON ",
             table);
     add_key_match(sql, t, "m");
     sql_add(sql,
             " ORDER BY p.source, p.topic, p.partition FOR NO KEY UPDATE OF p), done AS "
-            "(UPDATE %s p SET next_offset = m.next, updated_at = now() FROM moved m WHERE ",
+            "(UPDATE %s p SET next_offset = m.next, fingerprint = m.last, updated_at = now() FROM "
+            "moved m WHERE ",
             table);
     add_key_match(sql, t, "m");
     sql_add(sql, " AND p.fence = m.fence AND p.next_offset = m.was AND (SELECT count(*) FROM "
@@ -264,6 +147,10 @@ int32_t positions_add_move(struct sink_task *t, const struct ph_epoch *e, struct
     sql_add(sql, "}', '{");
     for (uint32_t i = 0; i < e->position_count; i++) {
         sql_add(sql, "%s%lld", i == 0 ? "" : ",", (long long)e->positions[i].next_offset);
+    }
+    sql_add(sql, "}', '{");
+    for (uint32_t i = 0; i < e->position_count; i++) {
+        sql_add(sql, "%s%lld", i == 0 ? "" : ",", (long long)positions_pack(&e->positions[i]));
     }
     sql_add(sql, "}')");
     return PH_OK;

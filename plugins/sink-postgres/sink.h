@@ -40,6 +40,7 @@ struct held {
     struct ph_partition partition; /**< its texts are copies */
     int64_t fence;                 /**< -1 = not claimed yet */
     int64_t next_offset;           /**< what the last claim or epoch left */
+    uint32_t fingerprint;          /**< as the last claim found it */
 };
 
 /** A run of COPY lines that stem from one batch. */
@@ -87,9 +88,10 @@ struct sink_task {
     struct held *held; /**< ascending by partition id */
     uint32_t held_count;
     uint32_t held_capacity;
-    bool has_positions_table; /**< as far as the present connection knows */
-    bool is_prepared;         /**< the session knows the statement that moves positions */
-    bool has_warned_of_fewer; /**< that a trigger swallows rows */
+    bool has_positions_table;     /**< as far as the present connection knows */
+    bool has_old_positions_table; /**< and it lacks what earlier versions had not */
+    bool is_prepared;             /**< the session knows the statement that moves positions */
+    bool has_warned_of_fewer;     /**< that a trigger swallows rows */
     struct epoch epoch;
     int64_t *cells[SINK_COUNTERS];
 };
@@ -114,11 +116,33 @@ void catalog_add_match(const struct sink_task *t, struct sql *sql);
  * transaction. */
 int32_t catalog_check_same(struct sink_task *t, struct ph_error *err);
 
-/* positions.c */
-/** Whether the positions table is there and ours, or could be made. */
+/* positions_table.c */
+/** Whether the positions table is there and ours, or could be made or brought up to date. */
 int32_t positions_check_table(struct sink_task *t, struct ph_error *err);
-/** Makes it if the check did not see it. */
+/** Makes it, or adds what it lacks, if the check saw that there is need. */
 int32_t positions_ensure_table(struct sink_task *t, struct ph_error *err);
+
+/* other_name.c: the same sink's positions under another pipeline's name */
+/** Adds an expression of the target table's full name: which rows a position is about. */
+void other_name_add_target(struct sql *sql, const struct sink_task *t);
+/** Fails where another name has positions of what is being claimed, and this one had none. In the
+ * claim's transaction. */
+int32_t other_name_refuse(struct sink_task *t, const struct ph_partition *partitions,
+                          uint32_t count, struct ph_error *err);
+int32_t other_name_take(struct sink_task *t, const char *from, struct ph_error *err);
+
+/* kept.c */
+int32_t kept_list(struct sink_task *t, const char *pipeline, struct ph_kept_positions *list,
+                  struct ph_error *err);
+int32_t kept_set(struct sink_task *t, const struct ph_partition *partitions,
+                 const struct ph_position *positions, uint32_t count, struct ph_error *err);
+
+/* positions.c */
+/** How a fingerprint stands in its column: with the low bits of its offset, so that one left behind
+ * by an earlier version or by hand, which move next_offset alone, is known as such. 0 = none. */
+int64_t positions_pack(const struct ph_position *p);
+/** Of the column's value and next_offset as a result has them; 0 = unknown. */
+uint32_t positions_unpack(const char *packed, int64_t next_offset);
 int32_t positions_prepare(struct sink_task *t, struct ph_error *err);
 /** Adds the statement that moves the epoch's positions to sql. */
 int32_t positions_add_move(struct sink_task *t, const struct ph_epoch *e, struct sql *sql,
@@ -139,6 +163,8 @@ void claim_set_owner(struct sink_task *t);
 /** Adds "WITH wanted(id, source, topic, partition, cluster_id) AS (…) ". */
 void claim_add_wanted(struct sql *sql, const struct sink_task *t,
                       const struct ph_partition *partitions, uint32_t count);
+/** Adds the literals of this pipeline and sink. */
+void claim_add_owner_key(struct sql *sql, const struct sink_task *t);
 /** Adds the condition that row p of the positions table is row w of wanted. */
 void claim_add_match(struct sql *sql, const struct sink_task *t);
 

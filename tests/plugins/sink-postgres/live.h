@@ -10,6 +10,7 @@ TCase *types_tests(void);
 TCase *poison_tests(void);
 TCase *owner_tests(void);
 TCase *blocker_tests(void);
+TCase *kept_tests(void);
 TCase *ahead_tests(void);
 TCase *durable_tests(void);
 TCase *refusal_tests(void);

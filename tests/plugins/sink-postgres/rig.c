@@ -111,7 +111,7 @@ void rig_open(struct rig *r, const struct ph_field *fields, uint32_t count)
 {
     r->schema = harness_schema_of(fields, count);
     r->inputs[0] = &r->schema;
-    r->host = harness_open(rig_plugin, NULL, "pipe", "rows");
+    r->host = harness_open(rig_plugin, NULL, r->pipeline != NULL ? r->pipeline : "pipe", "rows");
     if (r->host == NULL) {
         give_up(rig_plugin, "cannot be opened");
     }
@@ -139,6 +139,16 @@ static const struct ph_sink_ops *sink_of(const struct rig *r)
     return r->host->descriptor->sink;
 }
 
+struct ph_partition rig_partition(uint32_t i)
+{
+    return (struct ph_partition){.size = (uint32_t)sizeof(struct ph_partition),
+                                 .id = i,
+                                 .source = "kafka",
+                                 .topic = "it's an \"event\"",
+                                 .cluster = "cluster-1",
+                                 .partition = (int32_t)i};
+}
+
 int32_t rig_claim(struct rig *r, uint32_t count, struct ph_position *positions)
 {
     struct ph_partition partitions[PARTITIONS_MAX] = {{0}};
@@ -146,12 +156,7 @@ int32_t rig_claim(struct rig *r, uint32_t count, struct ph_position *positions)
         give_up("claim", "too many partitions");
     }
     for (uint32_t i = 0; i < count; i++) {
-        partitions[i] = (struct ph_partition){.size = (uint32_t)sizeof partitions[i],
-                                              .id = i,
-                                              .source = "kafka",
-                                              .topic = "it's an \"event\"",
-                                              .cluster = "cluster-1",
-                                              .partition = (int32_t)i};
+        partitions[i] = rig_partition(i);
     }
     if (!r->task->is_active && harness_activate(r->task) != PH_OK) {
         r->task->is_active = false;

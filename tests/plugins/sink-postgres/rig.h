@@ -18,6 +18,7 @@ struct rig {
     uint32_t setting_count;
     uint32_t epoch_flags; /**< of the next commits */
     bool is_durable;      /**< the host keeps the positions; before rig_open */
+    const char *pipeline; /**< its name; null = pipe */
 };
 
 /** The .so under test; set by main. */
@@ -37,13 +38,15 @@ __attribute__((format(printf, 1, 2))) const char *rig_value(const char *format, 
 void rig_settings(struct rig *r, const char *table);
 /** Adds or replaces a setting; key and text must live on. */
 void rig_set(struct rig *r, const char *key, const char *text);
-/** Opens, inits and binds operator `rows` of pipeline `pipe`, and makes its task. Ends the test on
+/** Opens, inits and binds operator `rows` of the pipeline, and makes its task. Ends the test on
  * failure. */
 void rig_open(struct rig *r, const struct ph_field *fields, uint32_t count);
 void rig_close(struct rig *r);
 
 /** activate, and claim of partitions 0 … count-1 of topic "events". Answers claim's result. */
 int32_t rig_claim(struct rig *r, uint32_t count, struct ph_position *positions);
+/** One of those partitions, as a claim has it. */
+struct ph_partition rig_partition(uint32_t i);
 int32_t rig_write(struct rig *r, const struct ph_batch *b);
 /** Commits the rows so far with one position. */
 int32_t rig_commit(struct rig *r, uint32_t partition_id, int64_t next_offset);
