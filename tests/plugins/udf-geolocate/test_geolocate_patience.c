@@ -69,28 +69,34 @@ END_TEST
 
 /* ---- Retry-After */
 
-struct plea {
+/* How the API answers the first requests; then as fixture_answer. */
+struct lapse {
+    uint32_t count;
     int status;
-    const char *header;
-    uint32_t count; /* of the first requests */
+    const char *header; /* null = none */
+    const char *body;   /* null = a place */
 };
 
-static void plead(void *context, const char *target, uint32_t number, struct server_reply *reply)
+static void lapse(void *context, const char *target, uint32_t number, struct server_reply *reply)
 {
-    const struct plea *plea = context;
+    const struct lapse *first = context;
     fixture_answer(NULL, target, number, reply);
-    if (number <= plea->count) {
-        reply->status = plea->status;
-        reply->header = plea->header;
+    if (number > first->count) {
+        return;
+    }
+    reply->status = first->status;
+    reply->header = first->header;
+    if (first->body != NULL) {
+        (void)snprintf(reply->body, sizeof reply->body, "%s", first->body);
     }
 }
 
 /* Lane 1 has an address to ask for while lane 0 was told to wait. */
-static void expect_pause(struct plea *plea, int64_t shortest_ms)
+static void expect_pause(struct lapse *plea, int64_t shortest_ms)
 {
     const char *const rows[] = {"11.0.0.1"};
     const char *const other_rows[] = {"11.0.0.2"};
-    fixture_open(&f, 2, plead, plea, NULL, 0);
+    fixture_open(&f, 2, lapse, plea, NULL, 0);
     ck_assert_int_eq(fixture_offer(&f, 0, rows, 1), PH_OK);
     fixture_run_until_asked(&f, 1);
     while (fixture_counter(&f, "rate_pauses") == 0) {
@@ -113,7 +119,7 @@ static void expect_pause(struct plea *plea, int64_t shortest_ms)
 
 START_TEST(retry_after_in_seconds_holds_all_lanes)
 {
-    struct plea plea = {429, "Retry-After: 1", 1};
+    struct lapse plea = {1, 429, "Retry-After: 1", NULL};
     expect_pause(&plea, 900);
     plea.status = 503;
     expect_pause(&plea, 900);
@@ -125,7 +131,7 @@ START_TEST(retry_after_as_a_date_holds_all_lanes)
     char header[64];
     time_t at = time(NULL) + 5;
     struct tm parts;
-    struct plea plea = {429, header, 1};
+    struct lapse plea = {1, 429, header, NULL};
     ck_assert_ptr_nonnull(gmtime_r(&at, &parts));
     ck_assert_uint_gt(
         strftime(header, sizeof header, "Retry-After: %a, %d %b %Y %H:%M:%S GMT", &parts), 0);
@@ -137,8 +143,8 @@ START_TEST(a_plea_for_patience_is_no_failed_attempt)
 {
     const char *const rows[] = {"11.0.0.1"};
     const struct harness_setting settings[] = {{"attempts", "1", NULL, 0}};
-    struct plea plea = {429, "Retry-After: 1", 2};
-    fixture_open(&f, 1, plead, &plea, settings, 1);
+    struct lapse plea = {2, 429, "Retry-After: 1", NULL};
+    fixture_open(&f, 1, lapse, &plea, settings, 1);
     ck_assert_int_eq(fixture_offer(&f, 0, rows, 1), PH_OK);
     fixture_run_until(&f, 0, 1);
     fixture_expect_place(&f, 0, 0, 0, "11.0.0.1");
@@ -151,8 +157,8 @@ END_TEST
 START_TEST(a_date_that_is_past_is_no_pause)
 {
     const char *const rows[] = {"11.0.0.1"};
-    struct plea plea = {429, "Retry-After: Mon, 01 Jan 2001 00:00:00 GMT", 1};
-    fixture_open(&f, 1, plead, &plea, NULL, 0);
+    struct lapse plea = {1, 429, "Retry-After: Mon, 01 Jan 2001 00:00:00 GMT", NULL};
+    fixture_open(&f, 1, lapse, &plea, NULL, 0);
     ck_assert_int_eq(fixture_offer(&f, 0, rows, 1), PH_OK);
     fixture_run_until(&f, 0, 1);
     fixture_expect_place(&f, 0, 0, 0, "11.0.0.1");
@@ -202,27 +208,11 @@ END_TEST
 
 /* ---- a refused key */
 
-struct refusal {
-    int status;
-    const char *body;
-    uint32_t count; /* of the first requests */
-};
-
-static void refuse(void *context, const char *target, uint32_t number, struct server_reply *reply)
-{
-    const struct refusal *refusal = context;
-    fixture_answer(NULL, target, number, reply);
-    if (number <= refusal->count) {
-        reply->status = refusal->status;
-        (void)snprintf(reply->body, sizeof reply->body, "%s", refusal->body);
-    }
-}
-
-static struct refusal refusals[] = {
-    {401, "", 2},
-    {403, "<html>Forbidden</html>", 2},
-    {400, "{\"error\":{\"error_code\":10002,\"error_message\":\"Unknown API key.\"}}", 2},
-    {200, "{\"error\":{\"error_code\":10002,\"error_message\":\"Unknown API key.\"}}", 2},
+static struct lapse refusals[] = {
+    {2, 401, NULL, ""},
+    {2, 403, NULL, "<html>Forbidden</html>"},
+    {2, 400, NULL, "{\"error\":{\"error_code\":10002,\"error_message\":\"Unknown API key.\"}}"},
+    {2, 200, NULL, "{\"error\":{\"error_code\":10002,\"error_message\":\"Unknown API key.\"}}"},
 };
 
 START_TEST(a_refused_key_holds_the_rows_until_it_is_taken)
@@ -230,7 +220,7 @@ START_TEST(a_refused_key_holds_the_rows_until_it_is_taken)
     const char *const rows[] = {"11.0.0.1"};
     const struct harness_setting settings[] = {{"key", "geheim", NULL, 0},
                                                {"quota_retry", "20", NULL, 0}};
-    fixture_open(&f, 1, refuse, &refusals[_i], settings, 2);
+    fixture_open(&f, 1, lapse, &refusals[_i], settings, 2);
     ck_assert_int_eq(fixture_offer(&f, 0, rows, 1), PH_OK);
     fixture_run_until(&f, 0, 1);
     fixture_expect_place(&f, 0, 0, 0, "11.0.0.1");
@@ -246,8 +236,8 @@ END_TEST
 START_TEST(an_error_object_with_status_200_is_no_place)
 {
     const char *const rows[] = {"11.0.0.1"};
-    struct refusal refusal = {200, "{\"error\":{\"error_message\":\"Something broke.\"}}", 1};
-    fixture_open(&f, 1, refuse, &refusal, NULL, 0);
+    struct lapse refusal = {1, 200, NULL, "{\"error\":{\"error_message\":\"Something broke.\"}}"};
+    fixture_open(&f, 1, lapse, &refusal, NULL, 0);
     ck_assert_int_eq(fixture_offer(&f, 0, rows, 1), PH_OK);
     fixture_run_until(&f, 0, 1);
     fixture_expect(&f, 0, 0, 0, "{}");
@@ -260,8 +250,8 @@ START_TEST(a_refused_key_is_not_asked_with_again_while_rows_get_the_empty_object
 {
     const struct harness_setting settings[] = {{"on_quota", "empty", NULL, 0},
                                                {"max_in_flight", "1", NULL, 0}};
-    struct refusal refusal = {403, "", UINT32_MAX};
-    fixture_open(&f, 2, refuse, &refusal, settings, 2);
+    struct lapse refusal = {UINT32_MAX, 403, NULL, ""};
+    fixture_open(&f, 2, lapse, &refusal, settings, 2);
     ck_assert_int_eq(fixture_offer(&f, 0, many_rows, 6), PH_OK);
     fixture_run_until(&f, 0, 1);
     ck_assert_int_eq(fixture_offer(&f, 1, many_rows + 6, 6), PH_OK);
