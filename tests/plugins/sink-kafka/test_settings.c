@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** What a manifest may say to sink-kafka, and each refusal's sentence. No network. */
+#include "common_settings.h"
 #include "rig.h"
 
-#include <check.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#define PLACE                                                                                      \
-    {.key = "brokers", .text = "127.0.0.1:9092"},                                                  \
-    {                                                                                              \
-        .key = "topic", .text = "located"                                                          \
-    }
 
 static struct rig rig;
 
@@ -19,47 +12,17 @@ static void teardown(void)
     rig_close(&rig);
 }
 
-static void refuses(const struct harness_setting *settings, const char *key, const char *sentence)
+static bool open_subject(const struct harness_setting *settings)
 {
-    ck_assert(!rig_bind(&rig, settings));
-    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_CONFIG);
-    ck_assert_str_eq(rig_error(&rig)->config_key, key);
-    ck_assert_str_eq(rig_error(&rig)->text, sentence);
+    return rig_bind(&rig, settings);
 }
 
-static void refuses_property(const char *name, const char *value, const char *sentence)
+static struct harness *harness_of_subject(void)
 {
-    char key[PH_ERROR_KEY_SIZE];
-    const struct harness_item items[] = {{name, value}};
-    const struct harness_setting settings[] = {
-        PLACE, {.key = "rdkafka", .items = items, .item_count = 1}, {0}};
-    (void)snprintf(key, sizeof key, "/rdkafka/%s", name);
-    refuses(settings, key, sentence);
+    return rig.harness;
 }
 
-START_TEST(brokers_and_topic_are_enough)
-{
-    const struct harness_setting settings[] = {PLACE, {0}};
-    ck_assert_msg(rig_bind(&rig, settings), "%s", rig_error(&rig)->text);
-}
-END_TEST
-
-START_TEST(a_topic_has_a_name_that_kafka_allows)
-{
-    const struct harness_setting settings[] = {
-        {.key = "brokers", .text = "127.0.0.1:9092"}, {.key = "topic", .text = "a b"}, {0}};
-    refuses(settings, "/topic",
-            "topic is no name that Kafka allows: up to 249 of a-z A-Z 0-9 . _ -");
-}
-END_TEST
-
-START_TEST(empty_brokers_are_refused)
-{
-    const struct harness_setting settings[] = {
-        {.key = "brokers", .text = ""}, {.key = "topic", .text = "located"}, {0}};
-    refuses(settings, "/brokers", "brokers is empty: write host:port");
-}
-END_TEST
+const struct common_subject common_subject = {open_subject, harness_of_subject, teardown};
 
 START_TEST(a_key_is_a_column)
 {
@@ -99,20 +62,6 @@ START_TEST(what_pipehost_rules_is_refused_with_the_reason)
     refuses_property("transactional.id", "x",
                      "rdkafka property \"transactional.id\" cannot be set: this sink writes "
                      "without transactions");
-}
-END_TEST
-
-static const char *const dangerous[] = {"plugin.library.paths",    "ssl.engine.location",
-                                        "ssl.providers",           "interceptors",
-                                        "sasl.kerberos.kinit.cmd", "test.mock.num.brokers"};
-
-START_TEST(what_loads_or_runs_code_is_refused)
-{
-    const struct harness_item items[] = {{dangerous[_i], "x"}};
-    const struct harness_setting settings[] = {
-        PLACE, {.key = "rdkafka", .items = items, .item_count = 1}, {0}};
-    ck_assert(!rig_bind(&rig, settings));
-    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_CONFIG);
 }
 END_TEST
 
@@ -175,18 +124,15 @@ int main(void)
     TCase *tcase = tcase_create("settings");
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, NULL, teardown);
-    tcase_add_test(tcase, brokers_and_topic_are_enough);
-    tcase_add_test(tcase, a_topic_has_a_name_that_kafka_allows);
-    tcase_add_test(tcase, empty_brokers_are_refused);
     tcase_add_test(tcase, a_key_is_a_column);
     tcase_add_test(tcase, columns_are_columns);
     tcase_add_test(tcase, a_column_is_written_once);
     tcase_add_test(tcase, what_pipehost_rules_is_refused_with_the_reason);
-    tcase_add_loop_test(tcase, what_loads_or_runs_code_is_refused, 0, 6);
     tcase_add_test(tcase, a_mistyped_property_gets_the_nearest_name);
     tcase_add_test(tcase, a_sink_without_topic_exits_with_the_nearest_name);
     tcase_add_test(tcase, a_broker_that_is_not_there_is_retriable);
     tcase_add_test(tcase, tls_to_a_listener_without_it_is_said);
+    suite_add_tcase(suite, common_settings_tests());
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
