@@ -58,6 +58,7 @@ static int32_t read_answers(struct sink_task *t, struct answers *a, struct ph_er
         } /* what fails behind COMMIT is the next epoch's: its first write tells */
         PQclear(r);
         if (status == PGRES_COPY_IN) {
+            ph_counter_add(t->cells[SINK_COPIES], 1);
             return PH_OK;
         }
     }
@@ -196,6 +197,8 @@ static void note_commit(struct sink_task *t, const struct answers *a, int64_t be
     int64_t now_ns = t->sink->clock->monotonic_ns(t->task->host);
     ph_counter_add(t->cells[SINK_ROWS], (int64_t)a->copied_rows);
     ph_counter_add(t->cells[SINK_EPOCHS], 1);
+    tally_taken(&t->tally, a->copied_rows);
+    t->passing_refusals = 0;
     ph_counter_add(t->cells[SINK_COMMIT_NS], now_ns - begin_ns);
     if (a->copied_rows < t->epoch.line_count && !t->has_warned_of_fewer) {
         t->has_warned_of_fewer = true;

@@ -75,90 +75,21 @@ static void add_comparisons(struct sql *sql, const struct plan *keys, const char
     }
 }
 
-/* Answers the result of the last statement of a string, or null. */
-static PGresult *run(struct sink_task *t, const struct sql *sql, ExecStatusType wanted)
+/* The rows of a query, or null. */
+static PGresult *run(struct sink_task *t, const struct sql *sql)
 {
-    struct session *s = &t->session;
-    int64_t at_ns = session_deadline(s);
-    PGresult *last = NULL;
-    if (session_send(s, sql_text(sql), "looking for equal keys", NULL) != PH_OK) {
+    PGresult *r = NULL;
+    const char *text = sql_text(sql);
+    if (text == NULL ||
+        session_query(&t->session, text, 0, NULL, "looking for equal keys", &r, NULL) != PH_OK) {
         return NULL;
     }
-    for (;;) {
-        PGresult *r;
-        if (session_result(s, at_ns, &r, NULL) != PH_OK) {
-            PQclear(last);
-            return NULL;
-        }
-        if (r == NULL) {
-            break;
-        }
-        PQclear(last);
-        last = r;
-        if (PQresultStatus(r) == PGRES_COPY_IN) {
-            break;
-        }
-    }
-    if (PQresultStatus(last) != wanted) {
-        PQclear(last);
-        last = NULL;
-    }
-    return last;
-}
-
-static int32_t send_piece(struct sink_task *t, struct encoder *e)
-{
-    struct session *s = &t->session;
-    if (session_flush(s, session_deadline(s), NULL) != PH_OK ||
-        PQputCopyData(s->conn, (const char *)e->data, (int)e->used) != 1) {
-        return PH_ERROR;
-    }
-    encoder_sent(e);
-    return PH_OK;
-}
-
-static int32_t send_rows(struct sink_task *t, struct encoder *e, const struct plan *keys,
-                         const struct ph_batch *batch, uint32_t from, uint32_t end)
-{
-    struct ph_batch part = *batch;
-    struct encode_fault fault;
-    part.row_count = end;
-    for (uint32_t row = from; row < end;) {
-        enum encode_stop stop = encoder_rows(e, keys, &part, &row, &fault);
-        if (stop != ENCODE_END && (stop != ENCODE_FULL || send_piece(t, e) != PH_OK)) {
-            return PH_ERROR;
-        }
-    }
-    return PH_OK;
-}
-
-/* The keys of the rows that the failed COPY had, in its order. */
-static int32_t send_keys(struct sink_task *t, struct encoder *e, const struct plan *keys)
-{
-    encoder_begin(e);
-    for (uint32_t i = 0; i < t->epoch.segment_count; i++) {
-        const struct segment *s = &t->epoch.segments[i];
-        uint32_t from = 0;
-        for (uint32_t k = 0; k <= s->skipped_count; k++) {
-            uint32_t end =
-                k == s->skipped_count ? s->batch->row_count : t->epoch.skipped[s->skipped_from + k];
-            if (send_rows(t, e, keys, s->batch, from, end) != PH_OK) {
-                return PH_ERROR;
-            }
-            from = end + 1;
-        }
-    }
-    encoder_end(e);
-    return send_piece(t, e) == PH_OK && PQputCopyEnd(t->session.conn, NULL) == 1 &&
-                   session_drain(&t->session, session_deadline(&t->session), NULL) == PH_OK
-               ? PH_OK
-               : PH_ERROR;
+    return r;
 }
 
 static int32_t copy_keys(struct sink_task *t, const struct plan *keys)
 {
     struct sql sql = {0};
-    struct encoder e = {0};
     sql_add(&sql, "BEGIN; CREATE TEMPORARY TABLE pipehost_keys ON COMMIT DROP AS SELECT ");
     add_names(&sql, keys, "");
     sql_add(&sql,
@@ -167,15 +98,15 @@ static int32_t copy_keys(struct sink_task *t, const struct plan *keys)
             sql_text(&t->sink->table));
     add_names(&sql, keys, "");
     sql_add(&sql, ") FROM STDIN (FORMAT binary)");
-    PGresult *r = run(t, &sql, PGRES_COPY_IN);
-    int32_t result = r == NULL ? PH_ERROR : encoder_init(&e, keys->count, NULL);
-    PQclear(r);
-    if (result == PH_OK) {
-        result = send_keys(t, &e, keys);
-        encoder_fini(&e);
-    }
+    int32_t result = resend_open(t, sql_text(&sql));
     sql_fini(&sql);
-    return result;
+    ph_counter_add(t->cells[SINK_COPIES], 1);
+    /* The keys of the rows that the failed COPY had, in its order. */
+    if (result == PH_OK) {
+        result = resend_lines(t, keys, 1, t->epoch.line_count);
+    }
+    return result == PH_OK ? session_drain(&t->session, session_deadline(&t->session), NULL)
+                           : PH_ERROR;
 }
 
 /* A key with a null is equal to none. */
@@ -191,7 +122,7 @@ static PGresult *query_lines(struct sink_task *t, const struct plan *keys)
     sql_add(&sql, ") AS is_there FROM pg_temp.pipehost_keys k WHERE ");
     add_comparisons(&sql, keys, "%sk.%s IS NOT NULL");
     sql_add(&sql, ") AS seen WHERE nth > 1 OR is_there ORDER BY line");
-    PGresult *r = run(t, &sql, PGRES_TUPLES_OK);
+    PGresult *r = run(t, &sql);
     sql_fini(&sql);
     return r;
 }

@@ -47,14 +47,17 @@ static int32_t skip_row(struct sink_task *t, struct segment *s, uint32_t row,
     struct epoch *e = &t->epoch;
     char reason[REASON_SIZE];
     void *skipped = e->skipped;
+    (void)snprintf(reason, sizeof reason, "column \"%s\": the value %s",
+                   t->plan.columns[fault->column].target.name, fault->reason);
+    if (poison_count(t, fault->sqlstate, 1, e->line_count + 1, reason, err) != PH_OK) {
+        return PH_ERROR;
+    }
     if (!grow(&skipped, &e->skipped_capacity, e->skipped_count, sizeof *e->skipped)) {
         return ph_error_set(err, PH_ERR_FATAL, "no memory for refused rows");
     }
     e->skipped = (uint32_t *)skipped;
     e->skipped[e->skipped_count++] = row;
     s->skipped_count++;
-    (void)snprintf(reason, sizeof reason, "column \"%s\": the value %s",
-                   t->plan.columns[fault->column].target.name, fault->reason);
     t->task->reject(t->task, s->batch, row, fault->sqlstate, reason);
     ph_counter_add(t->cells[SINK_REFUSED_ROWS], 1);
     return PH_OK;
@@ -99,6 +102,7 @@ static int32_t begin_copy(struct sink_task *t, struct ph_error *err)
         PQclear(r);
         if (result != PH_OK || status == PGRES_COPY_IN) {
             t->epoch.is_copying = result == PH_OK;
+            ph_counter_add(t->cells[SINK_COPIES], result == PH_OK);
             return result;
         }
     }

@@ -84,6 +84,8 @@ int32_t options_init(struct sink *s, const struct ph_config *config, struct ph_e
     s->lock_timeout_ms = ph_config_integer(config, "lock_timeout");
     s->idle_timeout_ms = ph_config_integer(config, "idle_in_transaction_session_timeout");
     s->tcp_user_timeout_ms = ph_config_integer(config, "tcp_user_timeout");
+    s->poison_max_rows = ph_config_integer(config, "poison_max_rows");
+    s->poison_max_percent = ph_config_integer(config, "poison_max_percent");
     if (take_dsn(s, config, err) != PH_OK || take_table(config, "table", &s->table, err) != PH_OK ||
         take_table(config, "positions_table", &s->positions_table, err) != PH_OK) {
         return PH_ERROR;

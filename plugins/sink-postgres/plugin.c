@@ -44,6 +44,14 @@ static const struct ph_config_key keys[] = {
     KEY(PH_CONFIG_DURATION, 0, "tcp_user_timeout",
         "after which a silent peer's connection breaks, at both ends; 0 = the system's", "30s", 0,
         DAY_MS),
+    KEY(PH_CONFIG_INT, 0, "poison_max_rows",
+        "rows of an epoch refused for one reason (SQLSTATE) above which the pipeline stops",
+        "10000", 1, INT32_MAX),
+    KEY(PH_CONFIG_INT, 0, "poison_max_percent",
+        "the same as a share of an epoch, or of the last 1,000 rows where epochs are smaller; 100 "
+        "= "
+        "never",
+        "10", 0, 100),
 };
 
 static const struct ph_counter counters[SINK_COUNTERS] = {
@@ -53,6 +61,7 @@ static const struct ph_counter counters[SINK_COUNTERS] = {
     [SINK_COMMIT_NS] = COUNTER("commit_ns", "time spent in ending epochs"),
     [SINK_CONNECTS] = COUNTER("connects", "connections opened"),
     [SINK_REFUSED_ROWS] = COUNTER("refused_rows", "rows set aside, here or by the server"),
+    [SINK_COPIES] = COUNTER("copies", "COPYs begun, those that look for bad rows included"),
 };
 
 static void *create(const struct ph_host *host, struct ph_error *err)

@@ -10,15 +10,19 @@
 #include <stdlib.h>
 
 #define REASON_SIZE 640
+/* Unconfirmed refusals in a row after which the host looks for the row by halves. */
+#define PASSING_MAX 3u
 
 struct blame {
     const PGresult *result;
     const char *sqlstate;
     const struct plan_column *column; /* null = the server names none */
+    uint64_t line;
     const struct ph_batch *batch;
     uint32_t row;
     char reason[REASON_SIZE];
-    uint32_t count; /* rows refused so far */
+    uint32_t count; /* rows refused so far, or that would be */
+    bool is_only_counting;
 };
 
 /* The text behind the line's number, or null: "COPY t, line 7, column ip", in any language. */
@@ -175,9 +179,11 @@ static bool violates(const struct blame *b, const struct ph_batch *batch, uint32
 
 static void refuse(struct sink_task *t, struct blame *b, const struct ph_batch *batch, uint32_t row)
 {
-    t->task->reject(t->task, batch, row, b->sqlstate, b->reason);
-    ph_counter_add(t->cells[SINK_REFUSED_ROWS], 1);
     b->count++;
+    if (!b->is_only_counting) {
+        t->task->reject(t->task, batch, row, b->sqlstate, b->reason);
+        ph_counter_add(t->cells[SINK_REFUSED_ROWS], 1);
+    }
 }
 
 static void sweep_segment(struct sink_task *t, struct blame *b, const struct segment *s)
@@ -205,26 +211,29 @@ static void sweep(struct sink_task *t, struct blame *b)
     }
 }
 
-/* The same for a unique index, which only the server can search. */
-static void sweep_duplicates(struct sink_task *t, struct blame *b, uint64_t named)
+static bool has_line(const PGresult *lines, uint64_t line)
 {
-    PGresult *lines = duplicates_find(t, b->result);
-    int count = lines == NULL ? 0 : PQntuples(lines);
-    bool is_known = false;
-    for (int i = 0; i < count && !is_known; i++) {
-        is_known = strtoull(PQgetvalue(lines, i, 0), NULL, 10) == named;
+    for (int i = 0; i < PQntuples(lines); i++) {
+        if (strtoull(PQgetvalue(lines, i, 0), NULL, 10) == line) {
+            return true;
+        }
     }
+    return false;
+}
+
+/* The same for a unique index, which only the server can search. */
+static void sweep_duplicates(struct sink_task *t, struct blame *b, const PGresult *lines)
+{
     (void)snprintf(b->reason, sizeof b->reason, "%s; an earlier row has its key",
                    PQresultErrorField(b->result, PG_DIAG_MESSAGE_PRIMARY));
-    for (int i = 0; i < count && is_known; i++) {
+    for (int i = 0; i < PQntuples(lines); i++) {
         uint64_t line = strtoull(PQgetvalue(lines, i, 0), NULL, 10);
         const struct ph_batch *batch;
         uint32_t row;
-        if (line != named && poison_find(&t->epoch, line, &batch, &row)) {
+        if (line != b->line && poison_find(&t->epoch, line, &batch, &row)) {
             refuse(t, b, batch, row);
         }
     }
-    PQclear(lines);
 }
 
 static void set_reason(struct blame *b)
@@ -241,27 +250,98 @@ static void set_reason(struct blame *b)
                    b->column == NULL ? "" : "\": ", message, detail[0] == '\0' ? "" : "; ", detail);
 }
 
+int32_t poison_count(struct sink_task *t, const char *sqlstate, uint64_t count, uint64_t rows,
+                     const char *reason, struct ph_error *err)
+{
+    const struct sink *s = t->sink;
+    uint64_t all = t->tally.taken + t->tally.refused + rows;
+    uint64_t refused = tally_refused(&t->tally, sqlstate, count);
+    bool is_share = tally_is_too_many(refused, all, s->poison_max_percent);
+    if (!is_share && refused <= (uint64_t)s->poison_max_rows) {
+        return PH_OK;
+    }
+    (void)ph_error_set(err, PH_ERR_CONFIG,
+                       "%llu of %llu rows were refused for one reason, more than %s (%lld) allows: "
+                       "%.300s (SQLSTATE %s); correct the table or what is written to it, or raise "
+                       "the limit",
+                       (unsigned long long)refused, (unsigned long long)all,
+                       is_share ? "poison_max_percent" : "poison_max_rows",
+                       (long long)(is_share ? s->poison_max_percent : s->poison_max_rows), reason,
+                       sqlstate);
+    ph_error_set_foreign(err, sqlstate);
+    return PH_ERROR;
+}
+
+/* All rows that the blame falls on: the named one, and others of its kind. lines: of equal keys, or
+ * null. */
+static void refuse_all(struct sink_task *t, struct blame *b, const PGresult *lines)
+{
+    b->count = 0;
+    set_reason(b);
+    refuse(t, b, b->batch, b->row);
+    if (lines != NULL) {
+        sweep_duplicates(t, b, lines);
+    } else {
+        sweep(t, b);
+    }
+}
+
+static int32_t refuse_rows(struct sink_task *t, struct blame *b, const PGresult *lines,
+                           struct ph_error *err)
+{
+    char first[REASON_SIZE];
+    set_reason(b);
+    (void)snprintf(first, sizeof first, "%s", b->reason);
+    b->is_only_counting = true;
+    refuse_all(t, b, lines);
+    b->is_only_counting = false;
+    if (poison_count(t, b->sqlstate, b->count, t->epoch.line_count, first, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    refuse_all(t, b, lines);
+    (void)ph_error_set(err, PH_ERR_POISON, "PostgreSQL refused %u row%s of the epoch: %.400s",
+                       b->count, b->count == 1 ? "" : "s", first);
+    ph_error_set_foreign(err, b->sqlstate);
+    return PH_ERROR;
+}
+
+/* A refusal that a second try does not confirm is no row's fault, at first. Where it goes on,
+ * smaller parts of the epoch tell more. */
+static int32_t fail_passing(struct sink_task *t, const struct blame *b, enum trial trial,
+                            struct ph_error *err)
+{
+    if (++t->passing_refusals > PASSING_MAX && trial == TRIAL_TAKEN) {
+        return errors_set(err, t->session.conn, b->result, "PostgreSQL refused rows");
+    }
+    (void)ph_error_set(err, PH_ERR_RETRIABLE,
+                       "PostgreSQL refused a row of the epoch, %s: %.400s (SQLSTATE %s)",
+                       trial == TRIAL_TAKEN ? "but took it when it was tried again"
+                                            : "which could not be tried again",
+                       b->reason, b->sqlstate);
+    ph_error_set_foreign(err, b->sqlstate);
+    return PH_ERROR;
+}
+
 int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_error *err)
 {
     struct blame b = {.result = result, .sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE)};
     const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
-    uint64_t line = 0;
-    const char *behind = context == NULL ? NULL : find_line(context, t->relation, &line);
-    if (behind == NULL || !poison_find(&t->epoch, line, &b.batch, &b.row)) {
+    const char *behind = context == NULL ? NULL : find_line(context, t->relation, &b.line);
+    if (behind == NULL || !poison_find(&t->epoch, b.line, &b.batch, &b.row)) {
         return errors_set(err, t->session.conn, result, "PostgreSQL refused rows");
     }
     b.column = blamed_column(&t->plan, result, behind);
     set_reason(&b);
-    refuse(t, &b, b.batch, b.row);
-    char first[REASON_SIZE];
-    (void)snprintf(first, sizeof first, "%s", b.reason);
-    if (strcmp(b.sqlstate, SQLSTATE_DUPLICATE_KEY) == 0) {
-        sweep_duplicates(t, &b, line);
-    } else {
-        sweep(t, &b);
+    PGresult *lines =
+        strcmp(b.sqlstate, SQLSTATE_DUPLICATE_KEY) == 0 ? duplicates_find(t, result) : NULL;
+    enum trial trial = TRIAL_REFUSED;
+    if (lines == NULL || !has_line(lines, b.line)) {
+        PQclear(lines);
+        lines = NULL;
+        trial = trial_of_line(t, b.line, b.sqlstate);
     }
-    (void)ph_error_set(err, PH_ERR_POISON, "PostgreSQL refused %u row%s of the epoch: %.400s",
-                       b.count, b.count == 1 ? "" : "s", first);
-    ph_error_set_foreign(err, b.sqlstate);
-    return PH_ERROR;
+    int32_t answer =
+        trial == TRIAL_REFUSED ? refuse_rows(t, &b, lines, err) : fail_passing(t, &b, trial, err);
+    PQclear(lines);
+    return answer;
 }

@@ -6,6 +6,7 @@
 #include "dsn.h"
 #include "encode.h"
 #include "session.h"
+#include "tally.h"
 
 #include <stdatomic.h>
 
@@ -27,6 +28,8 @@ struct sink {
     int64_t lock_timeout_ms;
     int64_t idle_timeout_ms;
     int64_t tcp_user_timeout_ms;
+    int64_t poison_max_rows;
+    int64_t poison_max_percent;
     char **columns; /**< as configured; null until bind = all of the input */
     uint32_t column_count;
     uint32_t *inputs; /**< the input column of each, after bind */
@@ -74,6 +77,7 @@ enum sink_counter {
     SINK_COMMIT_NS,
     SINK_CONNECTS,
     SINK_REFUSED_ROWS,
+    SINK_COPIES,
     SINK_COUNTERS
 };
 
@@ -92,6 +96,8 @@ struct sink_task {
     bool has_old_positions_table; /**< and it lacks what earlier versions had not */
     bool is_prepared;             /**< the session knows the statement that moves positions */
     bool has_warned_of_fewer;     /**< that a trigger swallows rows */
+    uint32_t passing_refusals;    /**< in a row, that a second try did not confirm */
+    struct tally tally;
     struct epoch epoch;
     int64_t *cells[SINK_COUNTERS];
 };
@@ -191,6 +197,22 @@ void epoch_clear(struct sink_task *t);
 /* commit.c */
 int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_error *err);
 
+/* resend.c: in a transaction beside the epoch's */
+/** Runs statements of which the last is a COPY … FROM STDIN; the server then wants its rows. */
+int32_t resend_open(struct sink_task *t, const char *sql);
+/** Sends these lines of the epoch (both inclusive), as the plan writes them, and ends the COPY. */
+int32_t resend_lines(struct sink_task *t, const struct plan *plan, uint64_t first, uint64_t last);
+
+/* trial.c */
+enum trial {
+    TRIAL_REFUSED,
+    TRIAL_TAKEN,
+    TRIAL_UNKNOWN /**< something else came in between */
+};
+/** Tries a line again that the epoch's COPY failed at, with this SQLSTATE. Keeps nothing. Outside
+ * of a transaction. */
+enum trial trial_of_line(struct sink_task *t, uint64_t line, const char *sqlstate);
+
 /* duplicates.c */
 /** The lines of the epoch whose key a unique index has, or would have, already: one row of a result
  * for each, ascending; null: they cannot be known in one go. Outside of a transaction, after the
@@ -199,6 +221,10 @@ PGresult *duplicates_find(struct sink_task *t, const PGresult *refusal);
 
 /* poison.c: names the rows that a failed COPY blames */
 int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_error *err);
+/** Counts rows that are about to be refused for a reason. Fails, as config, where they are too many
+ * for the settings: then none of them should be. rows: of the epoch so far. */
+int32_t poison_count(struct sink_task *t, const char *sqlstate, uint64_t count, uint64_t rows,
+                     const char *reason, struct ph_error *err);
 /** The batch and row of a COPY line; false where there is none. */
 bool poison_find(const struct epoch *e, uint64_t line, const struct ph_batch **batch,
                  uint32_t *row);

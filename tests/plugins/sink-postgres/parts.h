@@ -6,5 +6,6 @@
 
 TCase *encode_tests(void);
 TCase *errors_tests(void);
+TCase *tally_tests(void);
 
 #endif

@@ -236,6 +236,7 @@ int main(void)
     suite_add_tcase(suite, parts);
     suite_add_tcase(suite, encode_tests());
     suite_add_tcase(suite, errors_tests());
+    suite_add_tcase(suite, tally_tests());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tally.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint64_t tally_refused(struct tally *t, const char *sqlstate, uint64_t count)
+{
+    struct tally_reason *reason = &t->reasons[TALLY_REASONS - 1]; /* shared by those without room */
+    t->refused += count;
+    for (uint32_t i = 0; i < TALLY_REASONS; i++) {
+        struct tally_reason *r = &t->reasons[i];
+        if (r->sqlstate[0] == '\0' || strncmp(r->sqlstate, sqlstate, sizeof r->sqlstate - 1) == 0) {
+            reason = r;
+            break;
+        }
+    }
+    (void)snprintf(reason->sqlstate, sizeof reason->sqlstate, "%s", sqlstate);
+    reason->count += count;
+    return reason->count;
+}
+
+void tally_taken(struct tally *t, uint64_t rows)
+{
+    t->taken += rows;
+    if (t->taken + t->refused >= TALLY_LEAST) {
+        memset(t, 0, sizeof *t);
+    }
+}
+
+bool tally_is_too_many(uint64_t count, uint64_t rows, int64_t percent)
+{
+    return rows >= TALLY_LEAST && count * 100 > rows * (uint64_t)percent;
+}

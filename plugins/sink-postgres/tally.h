@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Counts refused rows by their reason: many of one kind mean a wrong setting, not wrong rows. */
+#ifndef SINK_POSTGRES_TALLY_H
+#define SINK_POSTGRES_TALLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Fewer rows than this say nothing of a share. */
+#define TALLY_LEAST   1000u
+#define TALLY_REASONS 16u
+
+struct tally {
+    uint64_t taken;   /**< rows made durable since the count began */
+    uint64_t refused; /**< and refused, for whatever reason */
+    struct tally_reason {
+        char sqlstate[6];
+        uint64_t count;
+    } reasons[TALLY_REASONS];
+};
+
+/** Rows were refused for a reason; answers how many for this reason by now. */
+uint64_t tally_refused(struct tally *t, const char *sqlstate, uint64_t count);
+/** An epoch is durable. Ends the count where it is of enough rows. */
+void tally_taken(struct tally *t, uint64_t rows);
+/** Whether count is more than percent of so many rows, and those are enough. */
+bool tally_is_too_many(uint64_t count, uint64_t rows, int64_t percent);
+
+#endif
