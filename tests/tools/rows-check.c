@@ -14,18 +14,14 @@
 #include "event.h"
 #include "geodata.h"
 #include "numbers.h"
+#include "tally.h"
 
 #define COLUMNS           6
-#define EXAMPLES          5
-#define MAX_PARTITIONS    1024
 #define POSTGRES_EPOCH_MS 946684800000LL
 
 enum column { COL_IP, COL_EVENT_TIMESTAMP, COL_REFERRER, COL_HOST, COL_URL, COL_GEODATA };
 static const char *const column_names[COLUMNS] = {"ip",  "event_timestamp", "referrer", "host",
                                                   "url", "geodata"};
-
-enum fault { FAULT_MISSING, FAULT_DUPLICATE, FAULT_FOREIGN, FAULT_WRONG, FAULTS };
-static const char *const fault_names[FAULTS] = {"missing", "duplicate", "foreign", "wrong"};
 
 struct value {
     const char *at; /* null: SQL null */
@@ -35,22 +31,9 @@ struct value {
 struct check {
     const char *dsn;
     const char *table;
-    uint64_t seed;
-    int64_t count;
-    int32_t partitions;
-    uint32_t distinct_ips;
-    double bad_percent;
     bool country_only;
-    uint8_t *seen; /* one bit for each record, in the order in which they were produced */
-    int64_t rows;
-    int64_t faults[FAULTS];
+    struct tally tally;
 };
-
-/* Whether this fault is among those to be shown. */
-static bool count_fault(struct check *c, enum fault fault)
-{
-    return c->faults[fault]++ < EXAMPLES;
-}
 
 static bool same_text(struct value got, struct event_text expected)
 {
@@ -81,11 +64,12 @@ static bool same_geodata(const struct check *c, struct value got, struct event_t
 }
 
 /* The first column that differs from the record's, or -1. */
-static int wrong_column(const struct check *c, const struct value *row, int32_t partition,
-                        int64_t offset)
+static int wrong_column(const struct check *c, const struct value *row,
+                        const struct tally_event *event)
 {
     struct event_row expected;
-    event_expected(&expected, c->seed, partition, offset, c->distinct_ips);
+    event_expected(&expected, c->tally.seed, event->partition, event->offset,
+                   c->tally.distinct_ips);
     bool same[COLUMNS] = {
         [COL_IP] = same_text(row[COL_IP], expected.ip),
         [COL_EVENT_TIMESTAMP] =
@@ -106,29 +90,20 @@ static int wrong_column(const struct check *c, const struct value *row, int32_t 
 
 static void check_row(struct check *c, const struct value *row)
 {
-    int32_t partition;
-    int64_t offset;
-    c->rows++;
-    if (!row[COL_URL].at || !event_locate(row[COL_URL].at, row[COL_URL].len, &partition, &offset) ||
-        partition >= c->partitions || offset > c->count / c->partitions ||
-        offset * c->partitions + partition >= c->count ||
-        event_is_bad(c->seed, partition, offset, c->bad_percent)) {
-        if (count_fault(c, FAULT_FOREIGN)) {
+    struct tally_event event;
+    if (!tally_take(&c->tally, row[COL_URL].at, row[COL_URL].len, &event)) {
+        if (tally_fault(&c->tally, TALLY_FOREIGN)) {
             printf("foreign: no such record: url %.*s\n", (int)row[COL_URL].len,
                    row[COL_URL].at ? row[COL_URL].at : "");
         }
         return;
     }
-    int64_t i = offset * c->partitions + partition;
-    uint8_t bit = (uint8_t)(1u << (i & 7));
-    if ((c->seen[i >> 3] & bit) && count_fault(c, FAULT_DUPLICATE)) {
-        printf("duplicate: partition %" PRId32 " offset %" PRId64 "\n", partition, offset);
-    }
-    c->seen[i >> 3] |= bit;
-    int wrong = wrong_column(c, row, partition, offset);
-    if (wrong >= 0 && count_fault(c, FAULT_WRONG)) {
-        printf("wrong: partition %" PRId32 " offset %" PRId64 ": %s is %.*s\n", partition, offset,
-               column_names[wrong], (int)(wrong == COL_EVENT_TIMESTAMP ? 0 : row[wrong].len),
+    tally_see(&c->tally, &event);
+    int wrong = wrong_column(c, row, &event);
+    if (wrong >= 0 && tally_fault(&c->tally, TALLY_WRONG)) {
+        printf("wrong: partition %" PRId32 " offset %" PRId64 ": %s is %.*s\n", event.partition,
+               event.offset, column_names[wrong],
+               (int)(wrong == COL_EVENT_TIMESTAMP ? 0 : row[wrong].len),
                row[wrong].at ? row[wrong].at : "null");
     }
 }
@@ -213,38 +188,16 @@ static int read_table(struct check *c, PGconn *conn)
     return read_rows(c, conn);
 }
 
-/* Counts what never came; gives the number of records that had to be left out. */
-static int64_t check_missing(struct check *c)
+static int report(struct tally *t)
 {
-    int64_t bad = 0;
-    for (int64_t i = 0; i < c->count; i++) {
-        int32_t partition = (int32_t)(i % c->partitions);
-        int64_t offset = i / c->partitions;
-        if (c->seen[i >> 3] & (1u << (i & 7))) {
-            continue;
-        }
-        if (event_is_bad(c->seed, partition, offset, c->bad_percent)) {
-            bad++;
-        } else if (count_fault(c, FAULT_MISSING)) {
-            printf("missing: partition %" PRId32 " offset %" PRId64 "\n", partition, offset);
-        }
-    }
-    return bad;
-}
-
-static int report(struct check *c)
-{
-    int64_t bad = check_missing(c);
+    int64_t bad = tally_find_missing(t);
     int64_t faults = 0;
-    for (int i = 0; i < FAULTS; i++) {
-        faults += c->faults[i];
+    for (int i = 0; i < TALLY_FAULTS; i++) {
+        faults += t->faults[i];
     }
-    printf("%" PRId64 " rows for %" PRId64 " records, %" PRId64 " of them undecodable:", c->rows,
-           c->count, bad);
-    for (int i = 0; i < FAULTS; i++) {
-        printf(" %s %" PRId64, fault_names[i], c->faults[i]);
-    }
-    printf("%s\n", faults == 0 ? ": exact" : "");
+    printf("%" PRId64 " rows for %" PRId64 " records, %" PRId64 " of them undecodable:", t->taken,
+           t->count, bad);
+    tally_print(t, faults == 0 ? ": exact" : "");
     return faults == 0 ? 0 : 1;
 }
 
@@ -258,16 +211,10 @@ static void usage(FILE *to)
 
 static void parse_options(struct check *c, int argc, char **argv)
 {
-    static const struct option options[] = {{"dsn", required_argument, NULL, 'D'},
-                                            {"table", required_argument, NULL, 't'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"partitions", required_argument, NULL, 'p'},
-                                            {"distinct", required_argument, NULL, 'd'},
-                                            {"country-only", no_argument, NULL, 'C'},
-                                            {"bad-percent", required_argument, NULL, 'B'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"dsn", required_argument, NULL, 'D'},    {"table", required_argument, NULL, 't'},
+        {"country-only", no_argument, NULL, 'C'}, TALLY_OPTIONS,
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     int o;
     while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         switch (o) {
@@ -277,21 +224,6 @@ static void parse_options(struct check *c, int argc, char **argv)
         case 't':
             c->table = optarg;
             break;
-        case 'n':
-            c->count = number_or_exit("count", optarg, 0, INT64_MAX / 2);
-            break;
-        case 's':
-            c->seed = (uint64_t)number_or_exit("seed", optarg, 0, INT64_MAX);
-            break;
-        case 'p':
-            c->partitions = (int32_t)number_or_exit("partitions", optarg, 1, MAX_PARTITIONS);
-            break;
-        case 'd':
-            c->distinct_ips = (uint32_t)number_or_exit("distinct", optarg, 0, 1 << 30);
-            break;
-        case 'B':
-            c->bad_percent = percent_or_exit("bad-percent", optarg);
-            break;
         case 'C':
             c->country_only = true;
             break;
@@ -299,11 +231,13 @@ static void parse_options(struct check *c, int argc, char **argv)
             usage(stdout);
             exit(0);
         default:
-            usage(stderr);
-            exit(EXIT_USAGE);
+            if (!tally_option(&c->tally, o, optarg)) {
+                usage(stderr);
+                exit(EXIT_USAGE);
+            }
         }
     }
-    if (optind < argc || !c->dsn || c->count < 0) {
+    if (optind < argc || !c->dsn || c->tally.count < 0) {
         usage(stderr);
         exit(EXIT_USAGE);
     }
@@ -311,21 +245,17 @@ static void parse_options(struct check *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct check c = {.table = "processed_events",
-                      .seed = 1,
-                      .count = -1,
-                      .partitions = 4,
-                      .distinct_ips = EVENT_DISTINCT_IPS_DEFAULT};
+    struct check c = {.table = "processed_events"};
+    tally_init(&c.tally);
     parse_options(&c, argc, argv);
-    c.seen = calloc((size_t)c.count / 8 + 1, 1);
-    PGconn *conn = c.seen ? PQconnectdb(c.dsn) : NULL;
+    PGconn *conn = tally_begin(&c.tally) ? PQconnectdb(c.dsn) : NULL;
     int status = 2;
     if (conn && PQstatus(conn) != CONNECTION_OK) {
         fprintf(stderr, "rows-check: %s", PQerrorMessage(conn));
     } else if (conn && read_table(&c, conn) == 0) {
-        status = report(&c);
+        status = report(&c.tally);
     }
     PQfinish(conn);
-    free(c.seen);
+    tally_fini(&c.tally);
     return status;
 }
