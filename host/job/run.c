@@ -14,6 +14,7 @@
 #include "job/worker.h"
 
 #include <errno.h>
+#include <pipehost/failpoint.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -121,6 +122,7 @@ static void on_stop_signal(struct control *c)
     log_write(PH_LOG_INFO, NULL,
               "%s: stopping, what is on its way is committed first (again to stop at once)",
               job->manifest->pipeline);
+    PH_FAILPOINT("drain.begun");
     c->drain_until_ns = clock_monotonic_ns() + job->manifest->drain_timeout_ms * CLOCK_NS_PER_MS;
     atomic_store(&job->draining, true);
     wake_all(job);
@@ -293,6 +295,7 @@ static int run_locked(struct job *job, const struct job_run_options *options)
     bool drained = atomic_load(&c.starter.running) &&
                    (!atomic_load(&job->cancelled) || atomic_load(&job->is_satisfied));
     if (drained) {
+        PH_FAILPOINT("drain.done");
         tell_end(job);
     }
     overview_end(&c.overview, drained);

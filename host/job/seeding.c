@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pipehost/failpoint.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -37,7 +38,11 @@ int32_t seeding_begin(const struct job *job, struct ph_error *err)
         return failed(path, "made", err);
     }
     (void)close(fd);
-    return folder_sync(job->manifest->state_dir) == 0 ? PH_OK : failed(path, "made durable", err);
+    if (folder_sync(job->manifest->state_dir) != 0) {
+        return failed(path, "made durable", err);
+    }
+    PH_FAILPOINT("start.seeding");
+    return PH_OK;
 }
 
 int32_t seeding_end(struct job *job, struct ph_error *err)
@@ -47,6 +52,7 @@ int32_t seeding_end(struct job *job, struct ph_error *err)
     if (begun_store(job, err) != PH_OK) {
         return PH_ERROR;
     }
+    PH_FAILPOINT("start.begun");
     if (unlink(path) != 0 && errno != ENOENT) {
         return failed(path, "removed", err);
     }

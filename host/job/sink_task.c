@@ -5,6 +5,7 @@
 #include "job/preview.h"
 #include "job/trouble.h"
 
+#include <pipehost/failpoint.h>
 #include <stdlib.h>
 
 struct sink_part {
@@ -122,7 +123,10 @@ static int32_t env_store(void *arg, const struct ph_position *positions, uint32_
                          struct ph_error *err)
 {
     const struct task *t = arg;
-    return ledger_write(t->node->ledger, &t->job->partitions, positions, count, err);
+    PH_FAILPOINT("ledger.storing");
+    int32_t rc = ledger_write(t->node->ledger, &t->job->partitions, positions, count, err);
+    PH_FAILPOINT("ledger.stored");
+    return rc;
 }
 
 int32_t sink_task_init(struct task *t, const struct sink_settings *settings, struct ph_error *err)

@@ -13,6 +13,7 @@
 #include "job/trouble.h"
 #include "job/worker.h"
 
+#include <pipehost/failpoint.h>
 #include <stdlib.h>
 
 #define SERVE_INTERVAL_NS (100 * CLOCK_NS_PER_MS)
@@ -321,10 +322,16 @@ bool job_start(struct job *job)
 {
     guarantee_tell(job);
     job->seeding_was_interrupted = !job->is_preview && seeding_was_interrupted(job);
-    return for_each_task(job, 0, true, activate) &&
-           for_each_task(job, PH_KIND_SOURCE, false, find_partitions) &&
-           try_until_done(job->nodes[0].tasks[0], load_begun) && claim_sinks(job) &&
-           for_each_task(job, PH_KIND_SOURCE, false, positions_resolve) && seed_sinks(job) &&
-           try_until_done(job->nodes[0].tasks[0], recall_letters) &&
+    if (!for_each_task(job, 0, true, activate) ||
+        !for_each_task(job, PH_KIND_SOURCE, false, find_partitions) ||
+        !try_until_done(job->nodes[0].tasks[0], load_begun) || !claim_sinks(job)) {
+        return false;
+    }
+    PH_FAILPOINT("start.claimed");
+    if (!for_each_task(job, PH_KIND_SOURCE, false, positions_resolve) || !seed_sinks(job)) {
+        return false;
+    }
+    PH_FAILPOINT("start.seeded");
+    return try_until_done(job->nodes[0].tasks[0], recall_letters) &&
            for_each_task(job, PH_KIND_SOURCE, true, positions_start) && start_workers(job);
 }

@@ -3,6 +3,7 @@
 #include "errors.h"
 #include "sink.h"
 
+#include <pipehost/failpoint.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -246,6 +247,7 @@ static int32_t take_rows(struct sink_task *t, struct sql *sql, uint32_t count, P
         return ph_error_set(err, PH_ERR_FATAL, "claimed %d rows instead of %u", PQntuples(*rows),
                             count);
     }
+    PH_FAILPOINT("postgres.claim.taken");
     return session_run(&t->session, "COMMIT", "claiming the positions", err);
 }
 
@@ -305,11 +307,13 @@ static int32_t claim_held(struct sink_task *t, const struct ph_partition *partit
     PQclear(rows);
     rows = NULL;
     if (result == PH_OK) {
+        PH_FAILPOINT("postgres.claim.locked");
         blocker_add_end_of_former(&sql, t, partitions, count);
         add_take(&sql, t, partitions, count);
         result = take_rows(t, &sql, count, &rows, err);
     }
     if (result == PH_OK) {
+        PH_FAILPOINT("postgres.claim.done");
         remember(t, rows);
     }
     PQclear(rows);

@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "sink.h"
 
+#include <pipehost/failpoint.h>
 #include <stdlib.h>
 
 /* How far the server's answers have come. */
@@ -27,6 +28,7 @@ static void take_command(struct answers *a, PGresult *r)
         a->copied_rows = strtoull(PQcmdTuples(r), NULL, 10);
     } else if (strcmp(tag, "COMMIT") == 0) {
         a->is_committed = true;
+        PH_FAILPOINT("postgres.commit.answered");
     }
 }
 
@@ -49,6 +51,7 @@ static int32_t read_answers(struct sink_task *t, struct answers *a, struct ph_er
             take_command(a, r);
         } else if (status == PGRES_TUPLES_OK) {
             a->is_moved = true;
+            PH_FAILPOINT("postgres.positions.answered");
         } else if (status == PGRES_COPY_IN) {
             a->is_ahead = a->is_committed;
             a->wants_rows = !a->is_ahead;
@@ -76,6 +79,7 @@ static int32_t end_copy(struct sink_task *t, struct ph_error *err)
         return errors_set(err, s->conn, NULL, "ending the rows of an epoch");
     }
     t->epoch.is_copying = false;
+    PH_FAILPOINT("postgres.copy.ended");
     return PH_OK;
 }
 
@@ -125,8 +129,11 @@ static int32_t judge(struct sink_task *t, const struct answers *a, struct ph_err
 /* Sends the last text and reads its answers; sends the rows where the server asks for them. */
 static int32_t send_end(struct sink_task *t, struct answers *a, struct ph_error *err)
 {
-    if (session_send(&t->session, sql_text(&t->epoch.sql), "ending an epoch", err) != PH_OK ||
-        read_answers(t, a, err) != PH_OK) {
+    if (session_send(&t->session, sql_text(&t->epoch.sql), "ending an epoch", err) != PH_OK) {
+        return PH_ERROR;
+    }
+    PH_FAILPOINT("postgres.commit.sent"); /* the positions in front of it */
+    if (read_answers(t, a, err) != PH_OK) {
         return PH_ERROR;
     }
     if (!a->wants_rows) {
@@ -165,6 +172,7 @@ static int32_t run_commit(struct sink_task *t, const struct ph_epoch *e, struct 
         if (a->failure != NULL || !a->is_copied) {
             return PH_OK;
         }
+        PH_FAILPOINT("postgres.copy.answered");
         sql_clear(sql);
     } else {
         sql_clear(sql);
@@ -242,6 +250,7 @@ int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_er
         note_commit(t, &a, begin_ns);
         positions_moved(t, e);
         pass_on(t, &a, sent == PH_OK);
+        PH_FAILPOINT("postgres.epoch.done");
     }
     PQclear(a.failure);
     return result;

@@ -7,6 +7,7 @@
 #include "errors.h"
 #include "sink.h"
 
+#include <pipehost/failpoint.h>
 #include <stdlib.h>
 
 #define ABORT_LIMIT_NS INT64_C(5000000000)
@@ -76,6 +77,7 @@ int32_t epoch_put(struct sink_task *t, struct ph_error *err)
     }
     ph_counter_add(t->cells[SINK_BYTES], (int64_t)e->used);
     encoder_sent(e);
+    PH_FAILPOINT("postgres.copy.sent");
     return PH_OK;
 }
 
@@ -103,6 +105,7 @@ static int32_t begin_copy(struct sink_task *t, struct ph_error *err)
         if (result != PH_OK || status == PGRES_COPY_IN) {
             t->epoch.is_copying = result == PH_OK;
             ph_counter_add(t->cells[SINK_COPIES], result == PH_OK);
+            PH_FAILPOINT("postgres.copy.begun");
             return result;
         }
     }

@@ -34,6 +34,7 @@ struct generator {
     uint32_t distinct_ips;
     double bad_percent;
     bool creates;          /* the topic, with that many partitions */
+    bool is_empty;         /* and produces nothing */
     rd_kafka_conf_t *conf; /* given away to the producer */
     rd_kafka_t *rk;
     rd_kafka_topic_t *rkt;
@@ -87,11 +88,12 @@ static void usage(FILE *to)
             "usage: event-gen --brokers B --topic T [--count N] [--rate PER_SECOND] [--seed S]\n"
             "                 [--partitions P] [--distinct ADDRESSES] [--start-offset N]\n"
             "                 [--first-partition F] [--bad-percent P] [--lz4] [--times FILE]\n"
-            "                 [--create] [-X property=value]...\n"
+            "                 [--create [--empty]] [-X property=value]...\n"
             "Without --count it runs until SIGINT or SIGTERM. --times writes one int64 for each "
             "record:\n"
             "microseconds since 1970 at which it was handed to the client. --create makes the "
-            "topic.\n");
+            "topic;\n"
+            "with --empty that is all.\n");
 }
 
 static void set_or_exit(rd_kafka_conf_t *conf, const char *name, const char *value)
@@ -141,6 +143,7 @@ static const struct option options[] = {{"brokers", required_argument, NULL, 'b'
                                         {"bad-percent", required_argument, NULL, 'B'},
                                         {"times", required_argument, NULL, 'T'},
                                         {"create", no_argument, NULL, 'C'},
+                                        {"empty", no_argument, NULL, 'E'},
                                         {"help", no_argument, NULL, 'h'},
                                         {NULL, 0, NULL, 0}};
 
@@ -187,6 +190,9 @@ static void parse_options(struct generator *g, int argc, char **argv)
             break;
         case 'C':
             g->creates = true;
+            break;
+        case 'E':
+            g->is_empty = true;
             break;
         case 'l':
             set_or_exit(g->conf, "compression.codec", "lz4");
@@ -394,7 +400,7 @@ int main(int argc, char **argv)
     }
     int status = 1;
     if ((!g.times_file || g.times_us) && open_producer(&g) == 0) {
-        status = run(&g);
+        status = g.is_empty ? 0 : run(&g);
     }
     if (g.rkt) {
         rd_kafka_topic_destroy(g.rkt);

@@ -20,8 +20,9 @@
 #define MAX_PARTITIONS 1024
 #define ASK_MS         10000
 
-enum fault { FAULT_MISSING, FAULT_DUPLICATE, FAULT_FOREIGN, FAULT_WRONG, FAULTS };
-static const char *const fault_names[FAULTS] = {"missing", "duplicate", "foreign", "wrong"};
+enum fault { FAULT_MISSING, FAULT_DUPLICATE, FAULT_FOREIGN, FAULT_WRONG, FAULT_DISORDER, FAULTS };
+static const char *const fault_names[FAULTS] = {"missing", "duplicate", "foreign", "wrong",
+                                                "out of order"};
 
 struct check {
     const char *brokers;
@@ -36,7 +37,10 @@ struct check {
     uint32_t distinct_ips;
     int64_t duplicates_max;
     int64_t absent_max;
-    uint8_t *seen; /* one bit for each event, in the order in which they were produced */
+    bool is_ordered;       /* no record comes after a later one of its partition */
+    const char *isolation; /* of the reader */
+    int64_t *last;         /* for each partition of the topic and of the source: the last offset */
+    uint8_t *seen;         /* one bit for each event, in the order in which they were produced */
     int64_t records;
     int64_t faults[FAULTS];
 };
@@ -160,6 +164,17 @@ static bool find_event(const struct check *c, const json_t *object, int32_t *par
            *offset * c->partitions + *partition < c->count;
 }
 
+/* Records of one source partition stand in their order wherever they were written to. */
+static void check_order(struct check *c, int32_t written_to, int32_t partition, int64_t offset)
+{
+    int64_t *last = &c->last[(size_t)written_to * (size_t)c->partitions + (size_t)partition];
+    if (c->is_ordered && *last > offset && count_fault(c, FAULT_DISORDER)) {
+        printf("out of order: partition %" PRId32 " offset %" PRId64 " after %" PRId64 "\n",
+               partition, offset, *last - 1);
+    }
+    *last = offset + 1;
+}
+
 static void check_record(struct check *c, const rd_kafka_message_t *m)
 {
     json_t *object = json_loadb(m->payload, m->len, JSON_REJECT_DUPLICATES, NULL);
@@ -179,6 +194,7 @@ static void check_record(struct check *c, const rd_kafka_message_t *m)
         printf("duplicate: partition %" PRId32 " offset %" PRId64 "\n", partition, offset);
     }
     c->seen[i >> 3] |= bit;
+    check_order(c, m->partition, partition, offset);
     const char *wrong = find_wrong(c, m, object, partition, offset);
     if (wrong != NULL && count_fault(c, FAULT_WRONG)) {
         printf("wrong: partition %" PRId32 " offset %" PRId64 ": %s of %.*s\n", partition, offset,
@@ -189,11 +205,11 @@ static void check_record(struct check *c, const rd_kafka_message_t *m)
 
 static rd_kafka_t *open_consumer(const struct check *c)
 {
-    static const char *const settings[][2] = {{"group.id", "topic-check"},
-                                              {"enable.auto.commit", "false"},
-                                              {"enable.partition.eof", "true"},
-                                              {"auto.offset.reset", "error"},
-                                              {"isolation.level", "read_committed"}};
+    const char *const settings[][2] = {{"group.id", "topic-check"},
+                                       {"enable.auto.commit", "false"},
+                                       {"enable.partition.eof", "true"},
+                                       {"auto.offset.reset", "error"},
+                                       {"isolation.level", c->isolation}};
     char reason[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool ok = rd_kafka_conf_set(conf, "bootstrap.servers", c->brokers, reason, sizeof reason) ==
@@ -236,6 +252,10 @@ static int assign(const struct check *c, rd_kafka_t *rk)
 static int read_topic(struct check *c, rd_kafka_t *rk)
 {
     int left = assign(c, rk);
+    c->last = left < 0 ? NULL : calloc((size_t)left * (size_t)c->partitions + 1, sizeof *c->last);
+    if (c->last == NULL) {
+        return -1;
+    }
     while (left > 0) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, ASK_MS);
         if (m == NULL) {
@@ -266,7 +286,7 @@ static int report(struct check *c)
     }
     bool ok = c->faults[FAULT_MISSING] == c->absent_max &&
               c->faults[FAULT_DUPLICATE] <= c->duplicates_max && c->faults[FAULT_FOREIGN] == 0 &&
-              c->faults[FAULT_WRONG] == 0;
+              c->faults[FAULT_WRONG] == 0 && c->faults[FAULT_DISORDER] == 0;
     printf("%" PRId64 " records for %" PRId64 " events:", c->records, c->count);
     for (int i = 0; i < FAULTS; i++) {
         printf(" %s %" PRId64, fault_names[i], c->faults[i]);
@@ -281,8 +301,10 @@ static void usage(FILE *to)
             "usage: topic-check --brokers B --topic T --count N [--value json|splice] [--keys]\n"
             "                   [--headers SOURCE_TOPIC] [--seed S] [--partitions P]\n"
             "                   [--distinct ADDRESSES] [--duplicates AT_MOST] [--absent N]\n"
+            "                   [--ordered] [--isolation read_committed|read_uncommitted]\n"
             "--partitions and what follows are those that event-gen was given; --absent is the\n"
-            "exact number of events that must not be there.\n");
+            "exact number of events that must not be there; --ordered: those of one partition\n"
+            "stand in their order.\n");
 }
 
 static void parse_options(struct check *c, int argc, char **argv)
@@ -298,6 +320,8 @@ static void parse_options(struct check *c, int argc, char **argv)
                                             {"distinct", required_argument, NULL, 'd'},
                                             {"duplicates", required_argument, NULL, 'u'},
                                             {"absent", required_argument, NULL, 'a'},
+                                            {"ordered", no_argument, NULL, 'o'},
+                                            {"isolation", required_argument, NULL, 'i'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int o;
@@ -337,6 +361,12 @@ static void parse_options(struct check *c, int argc, char **argv)
         case 'a':
             c->absent_max = number_or_exit("absent", optarg, 0, INT64_MAX);
             break;
+        case 'o':
+            c->is_ordered = true;
+            break;
+        case 'i':
+            c->isolation = optarg;
+            break;
         default:
             usage(o == 'h' ? stdout : stderr);
             exit(o == 'h' ? 0 : EXIT_USAGE);
@@ -350,8 +380,11 @@ static void parse_options(struct check *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct check c = {
-        .seed = 1, .count = -1, .partitions = 4, .distinct_ips = EVENT_DISTINCT_IPS_DEFAULT};
+    struct check c = {.seed = 1,
+                      .count = -1,
+                      .partitions = 4,
+                      .distinct_ips = EVENT_DISTINCT_IPS_DEFAULT,
+                      .isolation = "read_committed"};
     parse_options(&c, argc, argv);
     c.seen = calloc((size_t)c.count / 8 + 1, 1);
     rd_kafka_t *rk = c.seen ? open_consumer(&c) : NULL;
@@ -359,6 +392,7 @@ int main(int argc, char **argv)
     if (rk) {
         rd_kafka_destroy(rk);
     }
+    free(c.last);
     free(c.seen);
     return status;
 }

@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2153 # ARGS and SEED are lib.sh's
+# kill -9 of pipehost itself: at named points of the code, and at any time.
+
+KILL_COUNT=12000 # events of a run
+
+# Every name in the sources, so that a new one is tested without a word here.
+fail_points() {
+    grep -rhoE 'PH_FAILPOINT\("[a-z.]+"\)' host plugins | sed 's/.*"\(.*\)".*/\1/' | sort -u
+}
+
+# Which manifest passes the point: the sinks' own ones need theirs.
+point_manifest() {
+    case $1 in
+    kafka.* | ledger.*) echo kafka.json ;;
+    *) echo rows.json ;;
+    esac
+}
+
+# A process may pass these only once, all others with each epoch or more often.
+point_passes() {
+    case $1 in
+    start.* | drain.* | *.claim.* | kafka.init* | postgres.copy.begun) echo 1 ;;
+    *) echo $((1 + RANDOM % 4)) ;;
+    esac
+}
+
+# Runs until the point kills the process.
+die_at() {
+    local before
+    case $1 in
+    drain.*)
+        before=$(handled)
+        FAILPOINT=$1 pipeline_start
+        must 'it works before it is asked to stop' wait_until 20 handled_more "$before"
+        kill -TERM "$PIPELINE_PID"
+        must "it is killed at $1" ends_with 137 pipeline_wait 30
+        ;;
+    *) FAILPOINT=$1:$2 must "it is killed at $1, pass $2" ends_with 137 pipeline_run 30 --set events/config/bounded_mode=latest ;;
+    esac
+    job_note kills 1
+}
+
+# How many rows or records are in the output.
+handled() {
+    if [ "$SINKS" = kafka.json ]; then
+        output_check | sed -n 's/^\([0-9]*\) records for.*/\1/p'
+    else
+        pipeline_rows
+    fi
+}
+handled_more() { [ "$(handled)" -gt "$1" ]; }
+
+# finish: to the end, timed from the restart to the next committed row.
+finish() {
+    local started
+    started=$(now_us)
+    must 'the last run ends with 0' ends_with 0 pipeline_run 60 --set events/config/bounded_mode=latest
+    [ "$SINKS" = kafka.json ] || note_recovery "$started"
+}
+
+# Dies at the point, at its N-th pass; then once more, at the first; then goes on to the end.
+kill_at_point() {
+    local seed=$1 point=$2 passes
+    job_random "$seed" "$point"
+    SINKS=$(point_manifest "$point")
+    pipeline_begin "$point-$seed" "$FEED" "$KILL_COUNT" "$SINKS"
+    ARGS=(--set "/parallelism=$((1 + RANDOM % 2))")
+    case $point in ledger.*) pipeline_at_least_once ;; esac
+    passes=$(point_passes "$point")
+    if [ "$SINKS" = rows.json ]; then
+        [ $((RANDOM % 2)) = 0 ] || pipeline_refuse
+        pipeline_watch_start
+    fi
+    die_at "$point" "$passes"
+    die_again "$point"
+    finish
+    if [ "$SINKS" = rows.json ]; then
+        must 'no look saw what must not be' pipeline_watch_stop
+        must 'the rows are exact' rows_are_exact
+    else
+        must 'the output is exact' output_is_exact
+        must 'and so are the dead letters' letters_are_exact
+    fi
+}
+
+# A start that finds nothing to seed does not pass there again.
+die_again() {
+    case $1 in
+    start.seeding | start.begun | drain.done) ;;
+    *) die_at "$1" 1 ;;
+    esac
+}
+
+# A line for each point and run.
+point_jobs() {
+    local i point points
+    mapfile -t points < <(fail_points)
+    [ -z "$ONLY" ] || points=("$ONLY")
+    for ((i = 0; i < $(runs 2 50); i++)); do
+        for point in "${points[@]}"; do
+            printf '%s %s\n' $((SEED + i)) "$point"
+        done
+    done
+}
+
+fault_kill_points() {
+    FEED=fault-points
+    feed "$FEED" "$KILL_COUNT" >/dev/null || { expect 'the feed' false && return; }
+    side_by_side 4 kill_at_point < <(point_jobs)
+    tell "$(notes_sum kills) kills at $(fail_points | wc -l) points, $(notes_sum looks) looks; ms to the next commit: $(notes_spread recovery)"
+}
