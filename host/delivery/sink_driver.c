@@ -282,6 +282,17 @@ enum sink_step sink_committed(struct sink_driver *d)
     return SINK_PROGRESS;
 }
 
+/* What is written stays written; what the sink has begun for rows to come does not. */
+static enum sink_step wait_for_disk(struct sink_driver *d)
+{
+    d->retry_ns = back_off_ns(d);
+    d->deadline_ns = d->retry_ns;
+    if (d->has_announced) {
+        (void)sink_more_take_back(d);
+    }
+    return SINK_IDLE;
+}
+
 /* The rows are durable; until their positions are too, a crash has them written again. */
 static enum sink_step store_positions(struct sink_driver *d)
 {
@@ -295,9 +306,7 @@ static enum sink_step store_positions(struct sink_driver *d)
     if ((d->error.flags & PH_ERR_RETRIABLE) == 0) {
         return sink_fail(d);
     }
-    d->retry_ns = back_off_ns(d);
-    d->deadline_ns = d->retry_ns;
-    return SINK_IDLE;
+    return wait_for_disk(d);
 }
 
 /* The running commit's answer: durable, failed, or none yet. */
@@ -332,9 +341,7 @@ static enum sink_step commit(struct sink_driver *d)
         if ((d->error.flags & PH_ERR_RETRIABLE) == 0) {
             return sink_recover(d);
         }
-        d->retry_ns = back_off_ns(d); /* what is written stays written */
-        d->deadline_ns = d->retry_ns;
-        return SINK_IDLE;
+        return wait_for_disk(d);
     }
     d->reach_count = epoch_reach(e, d->durable, d->reach);
     struct ph_epoch epoch = {.size = (uint32_t)sizeof epoch,
