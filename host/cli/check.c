@@ -24,7 +24,8 @@ static void print_place(const struct node *n, const struct ph_error *err)
     if ((err->flags & PH_ERR_CONFIG) == 0) {
         return;
     }
-    (void)snprintf(pointer, sizeof pointer, "/operators/%u/config%s", n->index, err->config_key);
+    (void)snprintf(pointer, sizeof pointer, "/operators/%u/config%s", n->manifest->place,
+                   err->config_key);
     struct place place = place_find(m->text, m->text_length, pointer);
     place_line_column(m->text, place.value_offset, &line, &column);
     (void)printf(" (%s:%u:%u: %s)", m->path, line, column, pointer);

@@ -8,12 +8,14 @@
 struct job;
 struct manifest;
 
-int command_run(const struct options *o);      /**< run.c */
-int command_validate(const struct options *o); /**< run.c */
-int command_check(const struct options *o);    /**< check.c */
-int command_inspect(const struct options *o);  /**< inspect.c */
-int command_plugin(const struct options *o);   /**< plugin.c */
-int command_status(const struct options *o);   /**< status.c */
+int command_run(const struct options *o);               /**< run.c */
+int command_validate(const struct options *o);          /**< run.c */
+int command_check(const struct options *o);             /**< check.c */
+int command_inspect(const struct options *o);           /**< inspect.c */
+int command_plugin(const struct options *o);            /**< plugin.c */
+int command_status(const struct options *o);            /**< status.c */
+int command_deadletter(const struct options *o);        /**< deadletter.c */
+int command_deadletter_replay(const struct options *o); /**< deadletter_replay.c */
 
 /** Opens the log, loads the manifest and prepares its job. Null: errors were printed, *status is
  * what to exit with. *manifest, which may be null, is destroyed after the job. run.c */

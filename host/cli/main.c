@@ -43,6 +43,8 @@ int main(int argc, char **argv)
         return command_plugin(&o);
     case COMMAND_STATUS:
         return command_status(&o);
+    case COMMAND_DEADLETTER:
+        return command_deadletter(&o);
     default:
         return command_run(&o);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/options.h"
 
+#include "delivery/letter_time.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -25,6 +27,9 @@ enum {
     OPT_PRINT,
     OPT_JSON,
     OPT_MARKDOWN,
+    OPT_OPERATOR,
+    OPT_UNTIL,
+    OPT_YES,
     OPT_VERSION
 };
 
@@ -34,8 +39,9 @@ enum {
 #define ON_INSPECT  (1u << COMMAND_INSPECT)
 #define ON_PLUGIN   (1u << COMMAND_PLUGIN)
 #define ON_STATUS   (1u << COMMAND_STATUS)
+#define ON_LETTERS  (1u << COMMAND_DEADLETTER)
 #define ON_MANIFEST (ON_RUN | ON_VALIDATE | ON_CHECK)
-#define ON_ALL      (ON_MANIFEST | ON_INSPECT | ON_PLUGIN | ON_STATUS)
+#define ON_ALL      (ON_MANIFEST | ON_INSPECT | ON_PLUGIN | ON_STATUS | ON_LETTERS)
 
 static const struct {
     int value;
@@ -44,14 +50,15 @@ static const struct {
     unsigned int commands;
     const char *doc;
 } table[] = {
-    {OPT_ENV_FILE, "env-file", "FILE", ON_MANIFEST | ON_STATUS,
+    {OPT_ENV_FILE, "env-file", "FILE", ON_MANIFEST | ON_STATUS | ON_LETTERS,
      "read ${VARIABLES} from FILE too; the environment wins (repeatable, the last counts)"},
-    {OPT_PLUGIN_DIR, "plugin-dir", "DIR", ON_MANIFEST | ON_INSPECT | ON_PLUGIN,
+    {OPT_PLUGIN_DIR, "plugin-dir", "DIR", ON_MANIFEST | ON_INSPECT | ON_PLUGIN | ON_LETTERS,
      "look for plugins in DIR first (repeatable)"},
-    {OPT_SET, "set", "OPERATOR/POINTER=VALUE", ON_MANIFEST | ON_STATUS,
+    {OPT_SET, "set", "OPERATOR/POINTER=VALUE", ON_MANIFEST | ON_STATUS | ON_LETTERS,
      "change one value of the manifest, \"events/config/topic=t\" or \"/parallelism=3\" "
      "(repeatable)"},
-    {OPT_LOG_FORMAT, "log-format", "text|json", ON_MANIFEST, "how lines on stderr look"},
+    {OPT_LOG_FORMAT, "log-format", "text|json", ON_MANIFEST | ON_LETTERS,
+     "how lines on stderr look"},
     {OPT_FAIL_ON_DEAD_LETTER, "fail-on-dead-letter", NULL, ON_RUN,
      "exit 1 when a record was set aside"},
     {OPT_LIVE, "live", NULL, ON_RUN, "show the live view also with --quiet or a JSON log"},
@@ -60,14 +67,18 @@ static const struct {
      "serve /metrics, /health and /ready by HTTP, on loopback unless ADDR is given"},
     {OPT_TO_TERMINAL, "to-terminal", NULL, ON_RUN,
      "print the rows instead of writing them to the sinks; keeps no positions and writes no file"},
-    {OPT_LIMIT, "limit", "N", ON_RUN, "with --to-terminal: end after N rows of each sink"},
-    {'v', "verbose", NULL, ON_MANIFEST, "say more"},
-    {'q', "quiet", NULL, ON_MANIFEST, "say only warnings and errors"},
+    {OPT_LIMIT, "limit", "N", ON_RUN | ON_LETTERS,
+     "with --to-terminal: end after N rows of each sink; deadletter show: the first N"},
+    {'v', "verbose", NULL, ON_MANIFEST | ON_LETTERS, "say more"},
+    {'q', "quiet", NULL, ON_MANIFEST | ON_LETTERS, "say only warnings and errors"},
     {OPT_STATE_DIR, "state-dir", "DIR", ON_STATUS, "the state_dir of the pipeline to ask"},
     {OPT_PRINT, "print", NULL, ON_VALIDATE,
      "print the manifest with variables and --set in place and defaults filled in, secrets as ***"},
-    {OPT_JSON, "json", NULL, ON_INSPECT | ON_PLUGIN | ON_STATUS, "print JSON"},
+    {OPT_JSON, "json", NULL, ON_INSPECT | ON_PLUGIN | ON_STATUS | ON_LETTERS, "print JSON"},
     {OPT_MARKDOWN, "markdown", NULL, ON_INSPECT, "print a reference page"},
+    {OPT_OPERATOR, "operator", "NAME", ON_LETTERS, "only letters of this operator"},
+    {OPT_UNTIL, "until", "TIME", ON_LETTERS, "only letters up to this time, as they tell it"},
+    {OPT_YES, "yes", NULL, ON_LETTERS, "deadletter discard: really"},
     {'h', "help", NULL, ON_ALL, "print this and exit"},
     {OPT_VERSION, "version", NULL, ON_ALL, "print the version and exit"},
 };
@@ -91,6 +102,13 @@ static const struct {
      "print the plugins that a manifest may name, and the files that are refused"},
     {"status", COMMAND_STATUS, "[PIPELINE]",
      "print what a running pipeline does, by its name or manifest; all of this user without"},
+    {"deadletter", COMMAND_DEADLETTER, "list FILE",
+     "count the dead letters of a file and its older ones, by operator and reason"},
+    {"deadletter", COMMAND_DEADLETTER, "show FILE", "print them in full"},
+    {"deadletter", COMMAND_DEADLETTER, "replay MANIFEST.json [FILE]",
+     "send their records through what is behind the operator that set them aside"},
+    {"deadletter", COMMAND_DEADLETTER, "discard FILE",
+     "take them out of the file, into FILE.discarded"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -101,7 +119,8 @@ void options_print_help(void)
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
         char left[40];
         (void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].argument);
-        (void)printf("  %-26s %s\n", left, commands[i].doc);
+        (void)printf("  %-26s%s%*s%s\n", left, strlen(left) > 26 ? "\n" : "",
+                     strlen(left) > 26 ? 29 : 1, "", commands[i].doc);
     }
     (void)printf("\nOptions:\n");
     for (size_t i = 0; i < TABLE_SIZE; i++) {
@@ -172,6 +191,13 @@ static bool set_limit(struct options *o, const char *value)
     return true;
 }
 
+static bool set_until(struct options *o, const char *value)
+{
+    o->until_us = letter_time_read(value, strlen(value));
+    return o->until_us > 0 ||
+           usage("--until is a time like 2026-01-31T12:00:00.123456Z, not %s", value);
+}
+
 static bool apply(struct options *o, int option, const char *value)
 {
     switch (option) {
@@ -215,6 +241,14 @@ static bool apply(struct options *o, int option, const char *value)
     case OPT_MARKDOWN:
         o->markdown = true;
         return true;
+    case OPT_OPERATOR:
+        o->operator_name = value;
+        return true;
+    case OPT_UNTIL:
+        return set_until(o, value);
+    case OPT_YES:
+        o->yes = true;
+        return true;
     case 'v':
         o->log_level = PH_LOG_DEBUG;
         return true;
@@ -243,6 +277,18 @@ static bool allowed(const struct options *o, int option)
     return true;
 }
 
+static bool take_verb(struct options *o, const char *word)
+{
+    static const char *const verbs[] = {"list", "show", "replay", "discard"};
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (strcmp(word, verbs[i]) == 0) {
+            o->verb = (enum deadletter_verb)(DEADLETTER_LIST + i);
+            return true;
+        }
+    }
+    return usage("deadletter list, show, replay or discard, not %s", word);
+}
+
 static bool take_operand(struct options *o, const char *word, bool *has_command)
 {
     for (size_t i = 0; i < COMMAND_COUNT && !*has_command && o->path == NULL; i++) {
@@ -252,10 +298,16 @@ static bool take_operand(struct options *o, const char *word, bool *has_command)
             return true;
         }
     }
-    if (o->path != NULL) {
+    if (o->command == COMMAND_DEADLETTER && o->verb == DEADLETTER_NONE) {
+        return take_verb(o, word);
+    }
+    if (o->path == NULL) {
+        o->path = word;
+    } else if (o->verb == DEADLETTER_REPLAY && o->second_path == NULL) {
+        o->second_path = word;
+    } else {
         return usage("one file at a time; unexpected argument %s", word);
     }
-    o->path = word;
     return true;
 }
 
@@ -309,11 +361,18 @@ bool options_parse(struct options *o, int argc, char **argv)
     if (o->live && isatty(STDERR_FILENO) != 1) {
         return usage("--live needs a terminal at stderr");
     }
-    if (o->limit != 0 && !o->to_terminal) {
+    if (o->limit != 0 && !o->to_terminal && o->command != COMMAND_DEADLETTER) {
         return usage("--limit goes with --to-terminal");
+    }
+    if (o->command == COMMAND_DEADLETTER && o->path == NULL) {
+        return usage("write pipehost deadletter list|show|discard FILE, or deadletter replay "
+                     "MANIFEST.json [FILE]");
     }
     if (o->command == COMMAND_PLUGIN && (o->path == NULL || strcmp(o->path, "list") != 0)) {
         return usage("write pipehost plugin list");
+    }
+    if (o->until_us != 0 && o->verb == DEADLETTER_REPLAY) {
+        return usage("a replay has no --until");
     }
     return o->path != NULL || o->command == COMMAND_STATUS ||
            usage("which file? %s", o->command == COMMAND_INSPECT ? "PLUGIN" : "MANIFEST.json");

@@ -11,6 +11,7 @@ enum exit_status {
     EXIT_STATUS_OK = 0,
     EXIT_STATUS_FAILURE = 1,
     EXIT_STATUS_USAGE = 64,
+    EXIT_STATUS_RUNNING = 75,
     EXIT_STATUS_CONFIG = 78
 };
 
@@ -21,12 +22,26 @@ enum command {
     COMMAND_INSPECT,
     COMMAND_PLUGIN,
     COMMAND_STATUS,
+    COMMAND_DEADLETTER,
     COMMAND_HELP,
     COMMAND_VERSION
 };
 
+enum deadletter_verb {
+    DEADLETTER_NONE,
+    DEADLETTER_LIST,
+    DEADLETTER_SHOW,
+    DEADLETTER_REPLAY,
+    DEADLETTER_DISCARD
+};
+
 struct options {
     enum command command;
+    enum deadletter_verb verb;
+    const char *second_path; /**< deadletter replay: the file; null = the manifest's */
+    const char *operator_name;
+    int64_t until_us; /**< 0 = not given */
+    bool yes;
     const char
         *path; /**< the manifest, or the module; of status: a manifest, a pipeline, or null */
     const char *state_dir;
@@ -43,7 +58,7 @@ struct options {
     bool live;
     bool no_live;
     bool to_terminal;
-    uint64_t limit; /**< rows of each sink; 0 = none was given */
+    uint64_t limit; /**< rows of each sink, or letters; 0 = none was given */
     bool print;     /**< validate: the manifest as it is understood */
     bool json;
     bool markdown;

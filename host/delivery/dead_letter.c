@@ -7,6 +7,8 @@
 
 #include "delivery/letter_file.h"
 #include "delivery/letter_memory.h"
+#include "delivery/letter_time.h"
+#include "pipehost/failpoint.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@ struct dead_letters {
     struct letter_file file;
     struct letter_memory memory;
     uint64_t count;
+    int64_t last_us; /* the time of the last letter */
     struct buf line;
 };
 
@@ -106,18 +109,25 @@ static struct ph_bytes cut(struct ph_bytes value)
     return (struct ph_bytes){.data = value.data, .length = length};
 }
 
+static void append_bytes(struct buf *out, const char *name, struct ph_bytes bytes)
+{
+    if (is_utf8(bytes)) {
+        buf_append_format(out, ",\"%s\":", name);
+        buf_append_json_string(out, (const char *)bytes.data, bytes.length);
+    } else {
+        buf_append_format(out, ",\"%s_base64\":\"", name);
+        append_base64(out, bytes);
+        buf_append_text(out, "\"");
+    }
+}
+
 static void append_value(struct buf *out, struct ph_bytes whole)
 {
     struct ph_bytes value = cut(whole);
     if (value.data == NULL) {
         buf_append_text(out, ",\"value\":null");
-    } else if (is_utf8(value)) {
-        buf_append_text(out, ",\"value\":");
-        buf_append_json_string(out, (const char *)value.data, value.length);
     } else {
-        buf_append_text(out, ",\"value_base64\":\"");
-        append_base64(out, value);
-        buf_append_text(out, "\"");
+        append_bytes(out, "value", value);
     }
     if (value.length < whole.length) {
         buf_append_format(out, ",\"value_bytes\":%u", whole.length);
@@ -132,27 +142,41 @@ static void append_partition(struct buf *out, const struct ph_partition *partiti
     buf_append_format(out, ",\"partition\":%d", partition->partition);
 }
 
+/* Later than every letter before, also where the clock went back: see source-dead-letters. */
+static void append_time(struct dead_letters *d)
+{
+    int64_t now_us = clock_wall_us();
+    char text[LETTER_TIME_SIZE];
+    d->last_us = now_us > d->last_us ? now_us : d->last_us + 1;
+    letter_time_print(d->last_us, text);
+    buf_append_format(&d->line, "{\"time\":\"%s\"", text);
+}
+
+static void append_record(struct buf *out, const struct dead_letter *letter)
+{
+    append_partition(out, letter->partition);
+    buf_append_format(out, ",\"offset\":%lld", (long long)letter->offset);
+    if (letter->has_sub_index) {
+        buf_append_format(out, ",\"sub\":%u", letter->sub_index);
+    }
+    if (letter->timestamp_ms >= 0) {
+        buf_append_format(out, ",\"timestamp_ms\":%lld", (long long)letter->timestamp_ms);
+    }
+    if (letter->key.data != NULL) {
+        append_bytes(out, "key", letter->key);
+    }
+}
+
 static void format_line(struct dead_letters *d, const struct dead_letter *letter)
 {
     struct buf *out = &d->line;
-    int64_t now_ms = clock_wall_ms();
-    time_t seconds = (time_t)(now_ms / 1000);
-    struct tm tm;
-    char text[32] = "";
-    if (gmtime_r(&seconds, &tm) != NULL) {
-        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    }
     buf_clear(out);
     out->failed = false;
-    buf_append_format(out, "{\"time\":\"%s.%03dZ\"", text, (int)(now_ms % 1000));
+    append_time(d);
     append_member(out, "pipeline", d->pipeline);
     append_member(out, "operator", letter->operator_name);
     if (letter->partition != NULL) {
-        append_partition(out, letter->partition);
-        buf_append_format(out, ",\"offset\":%lld", (long long)letter->offset);
-    }
-    if (letter->has_sub_index) {
-        buf_append_format(out, ",\"sub\":%u", letter->sub_index);
+        append_record(out, letter);
     }
     append_member(out, "code", letter->code);
     append_member(out, "reason", letter->reason);
@@ -190,6 +214,8 @@ static void recall_line(void *arg, const char *text, size_t length)
 {
     struct recall *r = arg;
     struct letter_id id;
+    int64_t time_us = letter_time_of_line(text, length);
+    r->letters->last_us = time_us > r->letters->last_us ? time_us : r->letters->last_us;
     if (letter_memory_read(&r->letters->memory, text, length, &id) &&
         !letter_memory_add_earlier(&r->letters->memory, &id)) {
         r->out_of_memory = true;
@@ -223,6 +249,7 @@ static int32_t write_once(struct dead_letters *d, struct ph_error *err)
     if (letter_file_append(&d->file, d->line.data, d->line.length, err) != PH_OK) {
         return PH_ERROR;
     }
+    PH_FAILPOINT("letters.written");
     if (has_id) {
         letter_memory_add(&d->memory, &id);
     }
@@ -249,8 +276,12 @@ int32_t dead_letters_add(struct dead_letters *d, const struct dead_letter *lette
 int32_t dead_letters_sync(struct dead_letters *d, struct ph_error *err)
 {
     (void)pthread_mutex_lock(&d->mutex);
+    bool was_dirty = d->file.is_dirty;
     int32_t rc = letter_file_sync(&d->file, err);
     (void)pthread_mutex_unlock(&d->mutex);
+    if (was_dirty && rc == PH_OK) {
+        PH_FAILPOINT("letters.synced");
+    }
     return rc;
 }
 

@@ -2,12 +2,14 @@
 /**
  * The file of records that could not go on: one JSON object a line.
  *
- *   {"time":"2024-05-01T00:00:00.123Z","pipeline":"p","operator":"rows","source":"events","topic":"t","partition":0,
- *    "offset":12,"code":"22001","reason":"...","value":"..."}
+ *   {"time":"2024-05-01T00:00:00.123456Z","pipeline":"p","operator":"rows","source":"events","topic":"t","partition":0,
+ *    "offset":12,"timestamp_ms":1714521600000,"key":"k","code":"22001","reason":"...","value":"..."}
  *
- * value is the source record's bytes as text, or value_base64 where they are not UTF-8. "sub"
- * follows the offset where a UDF made several rows of the record; "value_bytes" is the whole length
- * of a value that was cut. A letter that an earlier process wrote of a record that is read again is
+ * No two letters of a file have one time, and a later one's is higher: it is the letter's place.
+ * value is the source record's bytes as text, or value_base64 where they are not UTF-8; so is key.
+ * "timestamp_ms" and "key" are missing where the record has none or it was not kept. "sub" follows
+ * the offset where a UDF made several rows of the record; "value_bytes" is the whole length of a
+ * value that was cut. A letter that an earlier process wrote of a record that is read again is
  * not written once more. Thread-safe.
  */
 #ifndef DELIVERY_DEAD_LETTER_H
@@ -26,6 +28,8 @@ struct dead_letter {
     int64_t offset;
     uint32_t sub_index;
     bool has_sub_index;
+    int64_t timestamp_ms; /**< the record's, -1 = none */
+    struct ph_bytes key;  /**< data null = none is known */
     const char *code;
     const char *reason;
     struct ph_bytes value; /**< data null = none is known */

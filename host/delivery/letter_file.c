@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,6 +88,12 @@ static int32_t open_file(struct letter_file *f, struct ph_error *err)
     }
     if (fd < 0) {
         return failed(f, "opened", err);
+    }
+    /* Shared among those that append; letter_discard, which rewrites the file, has it alone. */
+    if (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        (void)close(fd);
+        return ph_error_set(err, PH_ERR_RETRIABLE,
+                            "letters are being discarded from the dead-letter file %s", f->path);
     }
     if (f->is_new && sync_folder(f) != 0) {
         (void)failed(f, "made durable", err);
@@ -340,6 +347,18 @@ static int32_t open_to_sync(struct letter_file *f, struct ph_error *err)
     return PH_OK;
 }
 
+static int32_t judge_read(const struct letter_file *f, int rc, struct ph_error *err)
+{
+    if (rc == EACCES) {
+        return ph_error_set(err, PH_ERR_CONFIG,
+                            "the dead-letter file %s cannot be read, so that it would get letters "
+                            "twice: %s",
+                            f->path, strerror(rc));
+    }
+    errno = rc;
+    return rc == 0 ? PH_OK : failed(f, "read", err);
+}
+
 int32_t letter_file_each(struct letter_file *f,
                          void (*line)(void *arg, const char *text, size_t length), void *arg,
                          struct ph_error *err)
@@ -351,16 +370,25 @@ int32_t letter_file_each(struct letter_file *f,
         older_of(f, n, path);
         rc = read_file(&r, path);
     }
+    /* Last, as letters are there before they leave the others. */
+    (void)snprintf(path, sizeof path, "%s" LETTER_FILE_DISCARDED, f->path);
+    rc = rc == 0 ? read_file(&r, path) : rc;
     free(r.data);
-    if (rc == EACCES) {
-        return ph_error_set(err, PH_ERR_CONFIG,
-                            "the dead-letter file %s cannot be read, so that it would get letters "
-                            "twice: %s",
-                            f->path, strerror(rc));
-    }
-    if (rc != 0) {
-        errno = rc;
-        return failed(f, "read", err);
+    if (judge_read(f, rc, err) != PH_OK) {
+        return PH_ERROR;
     }
     return f->fd < 0 ? open_to_sync(f, err) : PH_OK;
+}
+
+int32_t letter_file_each_of(const struct letter_file *f, uint32_t n,
+                            void (*line)(void *arg, const char *text, size_t length), void *arg,
+                            struct ph_error *err)
+{
+    struct line_reader r = {.line = line, .arg = arg};
+    char path[PATH_MAX];
+    older_of(f, n, path);
+    int rc = read_file(&r, path);
+    free(r.data);
+    errno = rc;
+    return rc == 0 ? PH_OK : failed(f, "read", err);
 }

@@ -14,6 +14,9 @@
 /** Longer lines are passed over by each. */
 #define LETTER_LINE_MAX_BYTES ((size_t)400 * 1024 * 1024)
 
+/** The name of the file where letters go that `pipehost deadletter discard` takes out. */
+#define LETTER_FILE_DISCARDED ".discarded"
+
 struct letter_file {
     char *path;
     uint64_t max_bytes;
@@ -40,11 +43,16 @@ __attribute__((warn_unused_result)) int32_t letter_file_append(struct letter_fil
 /** Makes all lines durable. Cheap when there are none. */
 __attribute__((warn_unused_result)) int32_t letter_file_sync(struct letter_file *f,
                                                              struct ph_error *err);
-/** Every line of all files, without its break, the newest file first; the last may be half a line.
+/** Every line of all files, without its break, the newest file first and then what was discarded;
+ * the last of a file may be half a line.
  * What an earlier process wrote is made durable by the next sync. PH_ERROR: a file cannot be
  * read, PH_ERR_CONFIG where it may not be. */
 __attribute__((warn_unused_result)) int32_t letter_file_each(
     struct letter_file *f, void (*line)(void *arg, const char *text, size_t length), void *arg,
     struct ph_error *err);
+/** Every line of the n-th older file, 0 = the file itself; none where it is not there. */
+__attribute__((warn_unused_result)) int32_t letter_file_each_of(
+    const struct letter_file *f, uint32_t n,
+    void (*line)(void *arg, const char *text, size_t length), void *arg, struct ph_error *err);
 
 #endif

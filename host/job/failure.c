@@ -2,6 +2,7 @@
 #include "job/failure.h"
 
 #include "base/log.h"
+#include "manifest/branch.h"
 
 #include <stdio.h>
 
@@ -11,8 +12,8 @@ static void log_at_place(const struct job *job)
     char pointer[32 + PH_ERROR_KEY_SIZE];
     struct manifest_errors errs;
     manifest_errors_init(&errs);
-    (void)snprintf(pointer, sizeof pointer, "/operators/%u/config%s", job->error_node->index,
-                   e->config_key);
+    (void)snprintf(pointer, sizeof pointer, "/operators/%u/config%s",
+                   job->error_node->manifest->place, e->config_key);
     manifest_errors_add(&errs, job->manifest, pointer, "%s", e->text);
     if (errs.out_of_memory) {
         log_write(PH_LOG_ERROR, NULL, "%s", e->text);
@@ -23,7 +24,7 @@ static void log_at_place(const struct job *job)
 
 void failure_log(const struct job *job)
 {
-    char fields[32 + MANIFEST_NAME_MAX] = "";
+    char fields[32 + BRANCH_NAME_MAX] = "";
     if (job->error_node != NULL && (job->error.flags & PH_ERR_CONFIG) != 0) {
         log_at_place(job);
         return;

@@ -20,6 +20,7 @@
 #include "delivery/sink_driver.h"
 #include "flow/edge.h"
 #include "job/reasons.h"
+#include "job/replay.h"
 #include "manifest/config.h"
 #include "manifest/manifest.h"
 #include "module/registry.h"
@@ -139,6 +140,9 @@ struct task {
     bool *edge_ended;
     const struct ph_batch *pending;
     bool pending_end;
+    const struct ph_batch
+        *unfiltered; /**< taken, but not looked at by replay_filter for want of memory */
+    uint32_t unfiltered_input;
 
     struct link *links;
     uint32_t link_count;
@@ -185,7 +189,8 @@ struct job {
     int64_t resolved[PARTITIONS_MAX]; /**< what the startup mode said; 0 where it was not asked */
     struct pool *pool;
     struct dead_letters *dead_letters;
-    struct reasons *reasons; /**< why records are set aside: what the log says */
+    const struct job_replay *replay; /**< of a run of dead letters; else null. Borrowed */
+    struct reasons *reasons;         /**< why records are set aside: what the log says */
     struct worker **workers;
     uint32_t worker_count;
     struct edge **edges;

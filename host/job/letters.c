@@ -13,10 +13,11 @@
 
 struct waiting_letter {
     struct waiting_letter *next;
-    struct task_row row; /* whose value is the one below, and whose partition the pipeline's */
+    struct task_row
+        row; /* whose value and key stand below, and whose partition is the pipeline's */
     char code[CODE_SIZE];
     char reason[REASON_SIZE];
-    uint8_t value[];
+    uint8_t bytes[];
 };
 
 void letters_fini(struct letters *l)
@@ -29,10 +30,25 @@ void letters_fini(struct letters *l)
     *l = (struct letters){0};
 }
 
+static uint64_t size_of(const struct task_row *row)
+{
+    return sizeof(struct waiting_letter) + row->value.length + row->key.length;
+}
+
+/* Null for bytes that are not there. */
+static const uint8_t *copy(uint8_t *to, struct ph_bytes from)
+{
+    if (from.data == NULL) {
+        return NULL;
+    }
+    memcpy(to, from.data, from.length);
+    return to;
+}
+
 static int32_t keep(struct letters *l, const struct task_row *row, const char *code,
                     const char *reason, struct ph_error *err)
 {
-    uint64_t size = sizeof(struct waiting_letter) + row->value.length;
+    uint64_t size = size_of(row);
     if (l->bytes + size > WAITING_MAX_BYTES) {
         return ph_error_set(err, PH_ERR_FATAL,
                             "more than %llu MiB of dead letters wait for their file",
@@ -45,10 +61,8 @@ static int32_t keep(struct letters *l, const struct task_row *row, const char *c
     w->row = *row;
     (void)snprintf(w->code, sizeof w->code, "%s", code);
     (void)snprintf(w->reason, sizeof w->reason, "%s", reason);
-    if (row->value.data != NULL) {
-        memcpy(w->value, row->value.data, row->value.length);
-        w->row.value.data = w->value;
-    }
+    w->row.value.data = copy(w->bytes, row->value);
+    w->row.key.data = copy(w->bytes + row->value.length, row->key);
     if (l->last != NULL) {
         l->last->next = w;
     } else {
@@ -101,7 +115,7 @@ int32_t letters_flush(struct task *t, struct letters *l, struct ph_error *err)
         }
         l->first = w->next;
         l->last = l->first == NULL ? NULL : l->last;
-        l->bytes -= sizeof *w + w->row.value.length;
+        l->bytes -= size_of(&w->row);
         free(w);
     }
     trouble_end(t, &l->trouble);

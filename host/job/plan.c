@@ -186,6 +186,7 @@ static void task_free(struct task *t)
 {
     if (t != NULL) {
         batch_release(t->pending);
+        batch_release(t->unfiltered);
         free(t->cells);
         free(t->edges);
         free(t->edge_inputs);

@@ -25,7 +25,8 @@ static void add_error(struct node *n, const char *below, const struct ph_error *
 {
     char pointer[32 + PH_ERROR_KEY_SIZE];
     n->job->is_misconfigured = n->job->is_misconfigured && (err->flags & PH_ERR_CONFIG) != 0;
-    (void)snprintf(pointer, sizeof pointer, "/operators/%u%s%s", n->index, below, err->config_key);
+    (void)snprintf(pointer, sizeof pointer, "/operators/%u%s%s", n->manifest->place, below,
+                   err->config_key);
     manifest_errors_add(errs, n->job->manifest, pointer, "%s: %s", n->manifest->name, err->text);
 }
 
@@ -44,7 +45,7 @@ static void check_ways(struct node *n, struct manifest_errors *errs)
     if (source == NULL) {
         return;
     }
-    (void)snprintf(pointer, sizeof pointer, "/operators/%u/input", n->index);
+    (void)snprintf(pointer, sizeof pointer, "/operators/%u/input", n->manifest->place);
     manifest_errors_add(errs, n->job->manifest, pointer,
                         "the records of %s come to %s by two ways, %s and %s: let one of them read "
                         "the other",
@@ -70,7 +71,7 @@ static void check_kind(struct node *n, struct manifest_errors *errs)
     uint32_t inputs = n->manifest->input_count;
     uint32_t kind = node_kind(n);
     char pointer[48];
-    (void)snprintf(pointer, sizeof pointer, "/operators/%u", n->index);
+    (void)snprintf(pointer, sizeof pointer, "/operators/%u", n->manifest->place);
     if (kind == PH_KIND_SOURCE && inputs > 0) {
         manifest_errors_add(errs, n->job->manifest, pointer, "%s is a source and has no input",
                             n->manifest->name);
@@ -303,6 +304,7 @@ enum job_prepared job_prepare(const struct manifest *manifest, const struct job_
     job->is_preview = options->to_terminal || options->keeps_nothing;
     job->replaces_sinks = options->to_terminal;
     job->row_limit = options->row_limit;
+    job->replay = options->replay;
     prepare(job, options, errs);
     if (manifest_errors_any(errs)) {
         bool misconfigured = job->is_misconfigured && !errs->out_of_memory;

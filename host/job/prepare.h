@@ -11,7 +11,8 @@ struct job_options {
     uint32_t plugin_dir_count;
     bool keeps_nothing; /**< for check.h */
     bool to_terminal;   /**< a run that only shows rows: preview.h; keeps nothing either */
-    uint64_t row_limit; /**< it ends when each sink has shown so many; 0 = no limit */
+    const struct job_replay *replay; /**< null = none; outlives the job */
+    uint64_t row_limit;              /**< it ends when each sink has shown so many; 0 = no limit */
 };
 
 enum job_prepared {

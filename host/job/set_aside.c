@@ -55,6 +55,8 @@ int32_t task_set_aside(struct task *t, const struct task_row *row, const char *c
                                  .offset = row->offset,
                                  .sub_index = row->sub_index,
                                  .has_sub_index = row->has_sub_index,
+                                 .timestamp_ms = row->timestamp_ms,
+                                 .key = row->key,
                                  .code = code,
                                  .reason = reason,
                                  .value = row->value};

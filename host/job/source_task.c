@@ -50,6 +50,8 @@ static void bad_record(void *arg, const struct ph_record *record, const struct r
     s->bad++;
     struct task_row row = {.partition = t->job->partitions.items[record->partition_id],
                            .offset = record->offset,
+                           .timestamp_ms = record->timestamp_ms,
+                           .key = {.data = record->key, .length = record->key_length},
                            .value = {.data = record->value, .length = record->value_length}};
     if (letters_add(t, &s->letters, &row, fault->code, fault->reason, &s->record_error) != PH_OK ||
         letters_are_waiting(&s->letters)) {

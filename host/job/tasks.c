@@ -42,10 +42,28 @@ static bool take_from_edges(struct task *t, const struct ph_batch **batch, uint3
     return t->ended_edges == t->edge_count;
 }
 
+/* The next batch as it came, then as a replay lets it through. */
+static bool take_filtered(struct task *t, const struct ph_batch **batch, uint32_t *input)
+{
+    *input = t->unfiltered_input;
+    *batch = t->unfiltered;
+    if (t->unfiltered == NULL) {
+        *input = 0;
+        bool taken = t->edge_count > 0 ? take_from_edges(t, batch, input) : take_pending(t, batch);
+        if (!taken || *batch == NULL) {
+            return taken;
+        }
+    }
+    t->unfiltered = *batch;
+    t->unfiltered_input = *input;
+    *batch = replay_filter(t, t->unfiltered);
+    t->unfiltered = *batch == NULL ? t->unfiltered : NULL;
+    return *batch != NULL;
+}
+
 bool task_take(struct task *t, const struct ph_batch **batch, uint32_t *input)
 {
-    *input = 0;
-    bool taken = t->edge_count > 0 ? take_from_edges(t, batch, input) : take_pending(t, batch);
+    bool taken = take_filtered(t, batch, input);
     if (taken && *batch != NULL) {
         count_add(&t->counts.rows_in, (*batch)->row_count);
         count_add(&t->counts.batches, 1);
@@ -107,7 +125,10 @@ void task_end(struct task *t)
 
 struct task_row task_row_of(const struct task *t, const struct ph_batch *batch, uint32_t row)
 {
-    struct task_row r = {.offset = -1, .value = batch_raw(batch, row)};
+    struct task_row r = {.offset = -1,
+                         .timestamp_ms = batch_timestamp_ms(batch, row),
+                         .key = batch_key(batch, row),
+                         .value = batch_raw(batch, row)};
     if (batch->offsets != NULL) {
         r.partition = t->job->partitions.items[batch->partition_ids[row]];
         r.offset = batch->offsets[row];

@@ -36,6 +36,8 @@ struct task_row {
     int64_t offset;
     uint32_t sub_index;
     bool has_sub_index;    /**< the record became several rows */
+    int64_t timestamp_ms;  /**< the record's, -1 = none */
+    struct ph_bytes key;   /**< data null = none is known */
     struct ph_bytes value; /**< data null = none is known */
 };
 

@@ -288,7 +288,7 @@ int32_t config_create(const struct manifest *m, uint32_t operator_index,
                       .operator_name = op->name};
     pointer_init(&k.r.at);
     pointer_push_text(&k.r.at, "operators");
-    pointer_push_index(&k.r.at, operator_index);
+    pointer_push_index(&k.r.at, op->place);
     pointer_push_text(&k.r.at, "config");
     *out = NULL;
     if (k.c == NULL) {

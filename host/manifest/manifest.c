@@ -49,6 +49,7 @@ void manifest_destroy(struct manifest *m)
 {
     if (m != NULL) {
         json_decref(m->root);
+        json_decref(m->added);
         origin_destroy(m->origin);
         memory_free(&m->memory);
         free(m);

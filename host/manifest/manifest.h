@@ -26,6 +26,7 @@ enum manifest_exactly_once {
 
 struct manifest_operator {
     const char *name;
+    uint32_t place;          /**< index in the text's "operators" */
     const char *plugin_name; /**< NAME of "NAME:ID" */
     const char *plugin_id;   /**< ID of "NAME:ID", "" where it is not given */
     const char *description; /**< "" where absent */
@@ -66,6 +67,7 @@ struct manifest {
     const char *text; /**< as read, NUL-terminated */
     size_t text_length;
     struct json_t *root;
+    struct json_t *added; /**< configs that are not in the text; null = none */
     struct manifest_origin *origin;
     struct memory_block *memory;
 };

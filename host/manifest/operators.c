@@ -86,6 +86,7 @@ static void read_operator(struct reader *r, uint32_t index, json_t *object)
     static const char *const on_error_names[] = {"dead_letter", "skip", "fail"};
     struct manifest_operator *op = &r->m->operators[index];
     *op = (struct manifest_operator){.name = "",
+                                     .place = index,
                                      .plugin_name = "",
                                      .plugin_id = "",
                                      .description = "",

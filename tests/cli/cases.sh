@@ -37,6 +37,11 @@ Commands:
   inspect PLUGIN             print what a plugin is, takes and counts; PLUGIN is a file or a name
   plugin list                print the plugins that a manifest may name, and the files that are refused
   status \[PIPELINE\]          print what a running pipeline does, by its name or manifest; all of this user without
+  deadletter list FILE       count the dead letters of a file and its older ones, by operator and reason
+  deadletter show FILE       print them in full
+  deadletter replay MANIFEST.json \[FILE\]
+                             send their records through what is behind the operator that set them aside
+  deadletter discard FILE    take them out of the file, into FILE.discarded
 
 Options:
   --env-file FILE                  read ${VARIABLES} from FILE too; the environment wins (repeatable, the last counts)
@@ -48,13 +53,16 @@ Options:
   --no-live                        show no live view on a terminal
   --metrics-listen \[ADDR:\]PORT     serve /metrics, /health and /ready by HTTP, on loopback unless ADDR is given
   --to-terminal                    print the rows instead of writing them to the sinks; keeps no positions and writes no file
-  --limit N                        with --to-terminal: end after N rows of each sink
+  --limit N                        with --to-terminal: end after N rows of each sink; deadletter show: the first N
   -v, --verbose                    say more
   -q, --quiet                      say only warnings and errors
   --state-dir DIR                  the state_dir of the pipeline to ask
   --print                          print the manifest with variables and --set in place and defaults filled in, secrets as ***
   --json                           print JSON
   --markdown                       print a reference page
+  --operator NAME                  only letters of this operator
+  --until TIME                     only letters up to this time, as they tell it
+  --yes                            deadletter discard: really
   -h, --help                       print this and exit
   --version                        print the version and exit
 
@@ -72,6 +80,12 @@ check version 0 'pipehost [0-9]*.[0-9]*.[0-9]* (ABI [0-9]*.[0-9]*)' '' --version
 check nothing 64 '' "pipehost: which file[?] MANIFEST.json$TRY"
 check no-manifest 64 '' "pipehost: which file[?] MANIFEST.json$TRY" validate
 check no-module 64 '' "pipehost: which file[?] PLUGIN$TRY" inspect
+check deadletter-what 64 '' "pipehost: deadletter list, show, replay or discard, not look$TRY" deadletter look dead.jsonl
+check deadletter-nothing 64 '' "pipehost: write pipehost deadletter list|show|discard FILE, or deadletter replay MANIFEST.json \[FILE\]$TRY" deadletter list
+check deadletter-when 64 '' "pipehost: --until is a time like 2026-01-31T12:00:00.123456Z, not noon$TRY" deadletter list f --until noon
+check deadletter-until 64 '' "pipehost: a replay has no --until$TRY" deadletter replay a.json --until 2026-01-31T12:00:00Z
+check deadletter-nowhere 78 '' 'pipehost: there is no file nowhere.jsonl, nor nowhere.jsonl.1' deadletter list nowhere.jsonl
+check deadletter-really 64 '' 'pipehost: nothing was discarded: add --yes, or look first with deadletter list nowhere.jsonl' deadletter discard nowhere.jsonl
 check two-files 64 '' "pipehost: one file at a time; unexpected argument b.json$TRY" a.json b.json
 check unknown-option 64 '' "pipehost: unrecognized option '--nope'$TRY" a.json --nope
 check unknown-letter 64 '' "pipehost: invalid option -- 'z'$TRY" a.json -z

@@ -80,27 +80,45 @@ void run_write_manifest(struct run *r, const char *text)
     ck_assert_int_eq(fclose(f), 0);
 }
 
-void run_start(struct run *r, const char *const *args)
+static void spawn(struct run *r, const char *const *argv, const char *out)
 {
     extern char **environ;
-    char manifest[128];
     char log[128];
-    const char *argv[32] = {PIPEHOST, manifest, "--plugin-dir", STAGE_DIR};
-    int argc = 4;
     posix_spawn_file_actions_t actions;
-    path_in(r, "p.json", manifest, sizeof manifest);
     path_in(r, "log", log, sizeof log);
-    while (args != NULL && *args != NULL && argc < 31) {
-        argv[argc++] = *args++;
-    }
     ck_assert_int_eq(r->pid, 0);
     ck_assert_int_eq(posix_spawn_file_actions_init(&actions), 0);
-    ck_assert_int_eq(posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0), 0);
+    ck_assert_int_eq(
+        posix_spawn_file_actions_addopen(&actions, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600), 0);
     ck_assert_int_eq(
         posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_TRUNC, 0600), 0);
     ck_assert_int_eq(
         posix_spawn(&r->pid, PIPEHOST, &actions, NULL, (char **)(uintptr_t)argv, environ), 0);
     (void)posix_spawn_file_actions_destroy(&actions);
+}
+
+void run_start(struct run *r, const char *const *args)
+{
+    char manifest[128];
+    const char *argv[32] = {PIPEHOST, manifest, "--plugin-dir", STAGE_DIR};
+    int argc = 4;
+    path_in(r, "p.json", manifest, sizeof manifest);
+    while (args != NULL && *args != NULL && argc < 31) {
+        argv[argc++] = *args++;
+    }
+    spawn(r, argv, "/dev/null");
+}
+
+void run_start_command(struct run *r, const char *const *words)
+{
+    const char *argv[32] = {PIPEHOST};
+    char out[128];
+    int argc = 1;
+    while (*words != NULL && argc < 31) {
+        argv[argc++] = *words++;
+    }
+    path_in(r, "out", out, sizeof out);
+    spawn(r, argv, out);
 }
 
 void run_read_log(struct run *r)

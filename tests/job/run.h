@@ -42,6 +42,9 @@ void run_fini(struct run *r);
 void run_write_manifest(struct run *r, const char *text);
 /* Starts `pipehost p.json`; args: more arguments, ended by null, or null. Its log begins anew. */
 void run_start(struct run *r, const char *const *args);
+/* Starts `pipehost WORDS`, ended by null, in the run's folder; what it prints goes to `out` there.
+ */
+void run_start_command(struct run *r, const char *const *words);
 /* The exit status, 128 + the signal's number where one ended it. */
 int run_wait(struct run *r);
 /* Waits for the end; the exit status must be this one. */

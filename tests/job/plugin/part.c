@@ -152,7 +152,9 @@ int32_t part_at(struct part *p, enum stage_point point, uint32_t lane, struct ph
 
 uint8_t part_source_slot(const struct ph_partition *partition)
 {
-    return (uint8_t)(partition->source[1] - '0');
+    const char *colon = strchr(partition->source, ':'); /* a replay: "s0:k" */
+    return colon != NULL ? (uint8_t)(0x80u | (uint8_t)colon[1])
+                         : (uint8_t)(partition->source[1] - '0');
 }
 
 PH_ENTRY(&source_descriptor, &udf_descriptor, &pure_descriptor, &waits_descriptor,

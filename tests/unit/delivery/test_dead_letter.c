@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "delivery/dead_letter.h"
+#include "delivery/letter_time.h"
 
 #include <check.h>
 #include <signal.h>
@@ -53,12 +54,15 @@ static struct dead_letters *create(const char *file)
 static int32_t add(struct dead_letters *d, int64_t offset, const void *value, uint32_t length,
                    struct ph_error *err)
 {
-    struct dead_letter letter = {.operator_name = "rows",
-                                 .partition = &partition,
-                                 .offset = offset,
-                                 .code = "22001",
-                                 .reason = "too \"long\"",
-                                 .value = {.data = value, .length = length}};
+    struct dead_letter letter = {
+        .operator_name = "rows",
+        .partition = &partition,
+        .offset = offset,
+        .timestamp_ms = offset == 12 ? INT64_C(1714521600000) : -1,
+        .key = {.data = offset == 12 ? "k\n" : NULL, .length = offset == 12 ? 2 : 0},
+        .code = "22001",
+        .reason = "too \"long\"",
+        .value = {.data = value, .length = length}};
     ph_error_clear(err);
     return dead_letters_add(d, &letter, err);
 }
@@ -72,13 +76,42 @@ START_TEST(a_letter_is_a_line_of_json)
     (void)read_back();
     ck_assert_ptr_nonnull(
         strstr(content, "Z\",\"pipeline\":\"p\",\"operator\":\"rows\",\"source\":\"events\","
-                        "\"topic\":\"t\",\"partition\":3,\"offset\":12,\"code\":\"22001\","
+                        "\"topic\":\"t\",\"partition\":3,\"offset\":12,\"timestamp_ms\":"
+                        "1714521600000,\"key\":\"k\\n\",\"code\":\"22001\","
                         "\"reason\":\"too \\\"long\\\"\",\"value\":\"{\\\"a\\\":1}\"}\n"));
     ck_assert_uint_eq(dead_letters_count(d), 1);
     struct stat s;
     ck_assert_int_eq(stat(path, &s), 0);
     ck_assert_uint_eq(s.st_mode & 0777u, 0600);
     dead_letters_destroy(d);
+}
+END_TEST
+
+/* Also those that another process wrote, in a time that the clock has not reached. */
+START_TEST(each_letter_is_later_than_the_one_before)
+{
+    struct ph_error err;
+    struct dead_letters_recalled recalled;
+    int64_t last = INT64_C(4102444800123456); /* 2100 */
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_ge(fputs("{\"time\":\"2100-01-01T00:00:00.123456Z\",\"pipeline\":\"p\"}\n", f),
+                     0);
+    ck_assert_int_eq(fclose(f), 0);
+    struct dead_letters *d = create(path);
+    ck_assert_int_eq(dead_letters_recall(d, &recalled, &err), PH_OK);
+    for (int64_t offset = 0; offset < 50; offset++) {
+        ck_assert_int_eq(add(d, offset, "x", 1, &err), PH_OK);
+    }
+    dead_letters_destroy(d);
+    (void)read_back();
+    char *line = strchr(content, '\n') + 1;
+    for (int64_t offset = 0; offset < 50; offset++) {
+        char *stop = strchr(line, '\n');
+        ck_assert_int_eq(letter_time_of_line(line, (size_t)(stop - line)), last + 1 + offset);
+        line = stop + 1;
+    }
+    ck_assert_int_eq(*line, '\0');
 }
 END_TEST
 
@@ -211,6 +244,7 @@ int main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_letter_is_a_line_of_json);
+    tcase_add_test(tc, each_letter_is_later_than_the_one_before);
     tcase_add_test(tc, bytes_that_are_no_text_stand_as_base64);
     tcase_add_test(tc, a_value_beyond_all_limits_is_cut_between_code_points);
     tcase_add_test(tc, a_full_disk_leaves_no_half_line_and_passes);
