@@ -197,7 +197,7 @@ static int report(struct tally *t)
     }
     printf("%" PRId64 " rows for %" PRId64 " records, %" PRId64 " of them undecodable:", t->taken,
            t->count, bad);
-    tally_print(t, faults == 0 ? ": exact" : "");
+    tally_print(t, TALLY_DISORDER, faults == 0 ? ": exact" : "");
     return faults == 0 ? 0 : 1;
 }
 

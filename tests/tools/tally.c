@@ -11,7 +11,8 @@
 #define EXAMPLES       5
 #define MAX_PARTITIONS 1024
 
-static const char *const fault_names[TALLY_FAULTS] = {"missing", "duplicate", "foreign", "wrong"};
+static const char *const fault_names[TALLY_FAULTS] = {"missing", "duplicate", "foreign", "wrong",
+                                                      "out of order"};
 
 void tally_init(struct tally *t)
 {
@@ -100,9 +101,9 @@ int64_t tally_find_missing(struct tally *t)
     return bad;
 }
 
-void tally_print(const struct tally *t, const char *good)
+void tally_print(const struct tally *t, int faults, const char *good)
 {
-    for (int i = 0; i < TALLY_FAULTS; i++) {
+    for (int i = 0; i < faults; i++) {
         printf(" %s %" PRId64, fault_names[i], t->faults[i]);
     }
     printf("%s\n", good);

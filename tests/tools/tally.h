@@ -8,7 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum tally_fault { TALLY_MISSING, TALLY_DUPLICATE, TALLY_FOREIGN, TALLY_WRONG, TALLY_FAULTS };
+enum tally_fault {
+    TALLY_MISSING,
+    TALLY_DUPLICATE,
+    TALLY_FOREIGN,
+    TALLY_WRONG,
+    TALLY_DISORDER, /**< not everybody looks for it */
+    TALLY_FAULTS
+};
 
 struct tally {
     /* As event-gen was told. */
@@ -52,7 +59,7 @@ bool tally_fault(struct tally *t, enum tally_fault fault);
 void tally_see(struct tally *t, const struct tally_event *event);
 /** Shows what never came; gives the number of events that had to be left out. */
 int64_t tally_find_missing(struct tally *t);
-/** The end of the report's line: how many faults there are, and good where it is. */
-void tally_print(const struct tally *t, const char *good);
+/** The end of the report's line: how many there are of the first faults, and good where it is. */
+void tally_print(const struct tally *t, int faults, const char *good);
 
 #endif

@@ -15,14 +15,9 @@
 #include "event.h"
 #include "geodata.h"
 #include "numbers.h"
+#include "tally.h"
 
-#define EXAMPLES       5
-#define MAX_PARTITIONS 1024
-#define ASK_MS         10000
-
-enum fault { FAULT_MISSING, FAULT_DUPLICATE, FAULT_FOREIGN, FAULT_WRONG, FAULT_DISORDER, FAULTS };
-static const char *const fault_names[FAULTS] = {"missing", "duplicate", "foreign", "wrong",
-                                                "out of order"};
+#define ASK_MS 10000
 
 struct check {
     const char *brokers;
@@ -31,25 +26,13 @@ struct check {
     bool has_keys;      /* the ip */
     bool has_headers;   /* where the event came from */
     const char *source; /* the topic that headers name */
-    uint64_t seed;
-    int64_t count;
-    int32_t partitions; /* of the source */
-    uint32_t distinct_ips;
     int64_t duplicates_max;
     int64_t absent_max;
     bool is_ordered;       /* no record comes after a later one of its partition */
     const char *isolation; /* of the reader */
     int64_t *last;         /* for each partition of the topic and of the source: the last offset */
-    uint8_t *seen;         /* one bit for each event, in the order in which they were produced */
-    int64_t records;
-    int64_t faults[FAULTS];
+    struct tally tally;
 };
-
-/* Whether this fault is among those to be shown. */
-static bool count_fault(struct check *c, enum fault fault)
-{
-    return c->faults[fault]++ < EXAMPLES;
-}
 
 static bool is_text(const json_t *value, struct event_text expected)
 {
@@ -58,12 +41,12 @@ static bool is_text(const json_t *value, struct event_text expected)
 }
 
 /* The event's own text with geodata before its last brace, byte by byte. */
-static bool is_spliced(const struct check *c, const rd_kafka_message_t *m, int32_t partition,
-                       int64_t offset, const char *geodata, size_t geodata_len)
+static bool is_spliced(const struct tally *t, const rd_kafka_message_t *m,
+                       const struct tally_event *e, const char *geodata, size_t geodata_len)
 {
     char expected[EVENT_MAX_BYTES + 3 * GEODATA_MAX_BYTES];
     size_t len =
-        event_write(expected, EVENT_MAX_BYTES, c->seed, partition, offset, c->distinct_ips);
+        event_write(expected, EVENT_MAX_BYTES, t->seed, e->partition, e->offset, t->distinct_ips);
     while (len > 0 && expected[len - 1] != '}') { /* blanks behind it go */
         len--;
     }
@@ -125,80 +108,69 @@ static bool header_is(const rd_kafka_message_t *m, const char *name, const char 
            len == strlen(expected) && memcmp(value, expected, len) == 0;
 }
 
-static bool are_headers(const struct check *c, const rd_kafka_message_t *m, int32_t partition,
-                        int64_t offset)
+static bool are_headers(const struct check *c, const rd_kafka_message_t *m,
+                        const struct tally_event *e)
 {
     char partition_text[16];
     char offset_text[24];
-    (void)snprintf(partition_text, sizeof partition_text, "%" PRId32, partition);
-    (void)snprintf(offset_text, sizeof offset_text, "%" PRId64, offset);
+    (void)snprintf(partition_text, sizeof partition_text, "%" PRId32, e->partition);
+    (void)snprintf(offset_text, sizeof offset_text, "%" PRId64, e->offset);
     return header_is(m, "source.topic", c->source) &&
            header_is(m, "source.partition", partition_text) &&
            header_is(m, "source.offset", offset_text);
 }
 
 static const char *find_wrong(const struct check *c, const rd_kafka_message_t *m,
-                              const json_t *object, int32_t partition, int64_t offset)
+                              const json_t *object, const struct tally_event *event)
 {
+    const struct tally *t = &c->tally;
     struct event_row e;
     char geodata[GEODATA_MAX_BYTES];
-    event_expected(&e, c->seed, partition, offset, c->distinct_ips);
+    event_expected(&e, t->seed, event->partition, event->offset, t->distinct_ips);
     size_t len = geodata_of(e.ip.at, e.ip.len, geodata, sizeof geodata);
-    if (c->is_splice ? !is_spliced(c, m, partition, offset, geodata, len)
+    if (c->is_splice ? !is_spliced(t, m, event, geodata, len)
                      : !is_object(object, &e, geodata, len)) {
         return "value";
     }
     if (c->has_keys && (m->key_len != e.ip.len || memcmp(m->key, e.ip.at, e.ip.len) != 0)) {
         return "key";
     }
-    return c->has_headers && !are_headers(c, m, partition, offset) ? "headers" : NULL;
-}
-
-static bool find_event(const struct check *c, const json_t *object, int32_t *partition,
-                       int64_t *offset)
-{
-    const json_t *url = json_object_get(object, "url");
-    return json_is_string(url) &&
-           event_locate(json_string_value(url), json_string_length(url), partition, offset) &&
-           *partition < c->partitions && *offset <= c->count / c->partitions &&
-           *offset * c->partitions + *partition < c->count;
+    return c->has_headers && !are_headers(c, m, event) ? "headers" : NULL;
 }
 
 /* Records of one source partition stand in their order wherever they were written to. */
-static void check_order(struct check *c, int32_t written_to, int32_t partition, int64_t offset)
+static void check_order(struct check *c, int32_t written_to, const struct tally_event *e)
 {
-    int64_t *last = &c->last[(size_t)written_to * (size_t)c->partitions + (size_t)partition];
-    if (c->is_ordered && *last > offset && count_fault(c, FAULT_DISORDER)) {
+    int64_t *last =
+        &c->last[(size_t)written_to * (size_t)c->tally.partitions + (size_t)e->partition];
+    if (c->is_ordered && *last > e->offset && tally_fault(&c->tally, TALLY_DISORDER)) {
         printf("out of order: partition %" PRId32 " offset %" PRId64 " after %" PRId64 "\n",
-               partition, offset, *last - 1);
+               e->partition, e->offset, *last - 1);
     }
-    *last = offset + 1;
+    *last = e->offset + 1;
+}
+
+static void check_event(struct check *c, const rd_kafka_message_t *m, const json_t *object,
+                        const struct tally_event *e)
+{
+    tally_see(&c->tally, e);
+    check_order(c, m->partition, e);
+    const char *wrong = find_wrong(c, m, object, e);
+    if (wrong != NULL && tally_fault(&c->tally, TALLY_WRONG)) {
+        printf("wrong: partition %" PRId32 " offset %" PRId64 ": %s of %.*s\n", e->partition,
+               e->offset, wrong, (int)m->len, (const char *)m->payload);
+    }
 }
 
 static void check_record(struct check *c, const rd_kafka_message_t *m)
 {
     json_t *object = json_loadb(m->payload, m->len, JSON_REJECT_DUPLICATES, NULL);
-    int32_t partition;
-    int64_t offset;
-    c->records++;
-    if (!find_event(c, object, &partition, &offset)) {
-        if (count_fault(c, FAULT_FOREIGN)) {
-            printf("foreign: no such event: %.*s\n", (int)m->len, (const char *)m->payload);
-        }
-        json_decref(object);
-        return;
-    }
-    int64_t i = offset * c->partitions + partition;
-    uint8_t bit = (uint8_t)(1u << (i & 7));
-    if ((c->seen[i >> 3] & bit) != 0 && count_fault(c, FAULT_DUPLICATE) && c->duplicates_max == 0) {
-        printf("duplicate: partition %" PRId32 " offset %" PRId64 "\n", partition, offset);
-    }
-    c->seen[i >> 3] |= bit;
-    check_order(c, m->partition, partition, offset);
-    const char *wrong = find_wrong(c, m, object, partition, offset);
-    if (wrong != NULL && count_fault(c, FAULT_WRONG)) {
-        printf("wrong: partition %" PRId32 " offset %" PRId64 ": %s of %.*s\n", partition, offset,
-               wrong, (int)m->len, (const char *)m->payload);
+    const json_t *url = json_object_get(object, "url");
+    struct tally_event event;
+    if (tally_take(&c->tally, json_string_value(url), json_string_length(url), &event)) {
+        check_event(c, m, object, &event);
+    } else if (tally_fault(&c->tally, TALLY_FOREIGN)) {
+        printf("foreign: no such event: %.*s\n", (int)m->len, (const char *)m->payload);
     }
     json_decref(object);
 }
@@ -252,7 +224,8 @@ static int assign(const struct check *c, rd_kafka_t *rk)
 static int read_topic(struct check *c, rd_kafka_t *rk)
 {
     int left = assign(c, rk);
-    c->last = left < 0 ? NULL : calloc((size_t)left * (size_t)c->partitions + 1, sizeof *c->last);
+    c->last =
+        left < 0 ? NULL : calloc((size_t)left * (size_t)c->tally.partitions + 1, sizeof *c->last);
     if (c->last == NULL) {
         return -1;
     }
@@ -275,23 +248,14 @@ static int read_topic(struct check *c, rd_kafka_t *rk)
     return left;
 }
 
-static int report(struct check *c)
+static int report(const struct check *c, struct tally *t)
 {
-    for (int64_t i = 0; i < c->count; i++) {
-        if ((c->seen[i >> 3] & (1u << (i & 7))) == 0 && count_fault(c, FAULT_MISSING) &&
-            c->absent_max == 0) {
-            printf("missing: partition %d offset %" PRId64 "\n", (int)(i % c->partitions),
-                   i / c->partitions);
-        }
-    }
-    bool ok = c->faults[FAULT_MISSING] == c->absent_max &&
-              c->faults[FAULT_DUPLICATE] <= c->duplicates_max && c->faults[FAULT_FOREIGN] == 0 &&
-              c->faults[FAULT_WRONG] == 0 && c->faults[FAULT_DISORDER] == 0;
-    printf("%" PRId64 " records for %" PRId64 " events:", c->records, c->count);
-    for (int i = 0; i < FAULTS; i++) {
-        printf(" %s %" PRId64, fault_names[i], c->faults[i]);
-    }
-    printf("%s\n", ok ? ": as it must be" : "");
+    (void)tally_find_missing(t);
+    bool ok = t->faults[TALLY_MISSING] == c->absent_max &&
+              t->faults[TALLY_DUPLICATE] <= c->duplicates_max && t->faults[TALLY_FOREIGN] == 0 &&
+              t->faults[TALLY_WRONG] == 0 && t->faults[TALLY_DISORDER] == 0;
+    printf("%" PRId64 " records for %" PRId64 " events:", t->taken, t->count);
+    tally_print(t, TALLY_FAULTS, ok ? ": as it must be" : "");
     return ok ? 0 : 1;
 }
 
@@ -300,8 +264,9 @@ static void usage(FILE *to)
     fprintf(to,
             "usage: topic-check --brokers B --topic T --count N [--value json|splice] [--keys]\n"
             "                   [--headers SOURCE_TOPIC] [--seed S] [--partitions P]\n"
-            "                   [--distinct ADDRESSES] [--duplicates AT_MOST] [--absent N]\n"
-            "                   [--ordered] [--isolation read_committed|read_uncommitted]\n"
+            "                   [--distinct ADDRESSES] [--bad-percent P]\n"
+            "                   [--duplicates AT_MOST] [--absent N] [--ordered]\n"
+            "                   [--isolation read_committed|read_uncommitted]\n"
             "--partitions and what follows are those that event-gen was given; --absent is the\n"
             "exact number of events that must not be there; --ordered: those of one partition\n"
             "stand in their order.\n");
@@ -314,14 +279,11 @@ static void parse_options(struct check *c, int argc, char **argv)
                                             {"value", required_argument, NULL, 'v'},
                                             {"keys", no_argument, NULL, 'k'},
                                             {"headers", required_argument, NULL, 'H'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"partitions", required_argument, NULL, 'p'},
-                                            {"distinct", required_argument, NULL, 'd'},
                                             {"duplicates", required_argument, NULL, 'u'},
                                             {"absent", required_argument, NULL, 'a'},
                                             {"ordered", no_argument, NULL, 'o'},
                                             {"isolation", required_argument, NULL, 'i'},
+                                            TALLY_OPTIONS,
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int o;
@@ -343,18 +305,6 @@ static void parse_options(struct check *c, int argc, char **argv)
             c->has_headers = true;
             c->source = optarg;
             break;
-        case 'n':
-            c->count = number_or_exit("count", optarg, 0, INT64_MAX / 2);
-            break;
-        case 's':
-            c->seed = (uint64_t)number_or_exit("seed", optarg, 0, INT64_MAX);
-            break;
-        case 'p':
-            c->partitions = (int32_t)number_or_exit("partitions", optarg, 1, MAX_PARTITIONS);
-            break;
-        case 'd':
-            c->distinct_ips = (uint32_t)number_or_exit("distinct", optarg, 0, 1 << 30);
-            break;
         case 'u':
             c->duplicates_max = number_or_exit("duplicates", optarg, 0, INT64_MAX);
             break;
@@ -367,12 +317,17 @@ static void parse_options(struct check *c, int argc, char **argv)
         case 'i':
             c->isolation = optarg;
             break;
+        case 'h':
+            usage(stdout);
+            exit(0);
         default:
-            usage(o == 'h' ? stdout : stderr);
-            exit(o == 'h' ? 0 : EXIT_USAGE);
+            if (!tally_option(&c->tally, o, optarg)) {
+                usage(stderr);
+                exit(EXIT_USAGE);
+            }
         }
     }
-    if (optind < argc || !c->brokers || !c->topic || c->count < 0) {
+    if (optind < argc || !c->brokers || !c->topic || c->tally.count < 0) {
         usage(stderr);
         exit(EXIT_USAGE);
     }
@@ -380,19 +335,17 @@ static void parse_options(struct check *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct check c = {.seed = 1,
-                      .count = -1,
-                      .partitions = 4,
-                      .distinct_ips = EVENT_DISTINCT_IPS_DEFAULT,
-                      .isolation = "read_committed"};
+    struct check c = {.isolation = "read_committed"};
+    tally_init(&c.tally);
     parse_options(&c, argc, argv);
-    c.seen = calloc((size_t)c.count / 8 + 1, 1);
-    rd_kafka_t *rk = c.seen ? open_consumer(&c) : NULL;
-    int status = rk && read_topic(&c, rk) == 0 ? report(&c) : 2;
+    c.tally.is_due[TALLY_DUPLICATE] = c.duplicates_max > 0;
+    c.tally.is_due[TALLY_MISSING] = c.absent_max > 0;
+    rd_kafka_t *rk = tally_begin(&c.tally) ? open_consumer(&c) : NULL;
+    int status = rk && read_topic(&c, rk) == 0 ? report(&c, &c.tally) : 2;
     if (rk) {
         rd_kafka_destroy(rk);
     }
     free(c.last);
-    free(c.seen);
+    tally_fini(&c.tally);
     return status;
 }
