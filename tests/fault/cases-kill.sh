@@ -107,6 +107,52 @@ point_jobs() {
 fault_kill_points() {
     FEED=fault-points
     feed "$FEED" "$KILL_COUNT" >/dev/null || { expect 'the feed' false && return; }
-    side_by_side 4 kill_at_point < <(point_jobs)
+    side_by_side kill_at_point < <(point_jobs)
     tell "$(notes_sum kills) kills at $(fail_points | wc -l) points, $(notes_sum looks) looks; ms to the next commit: $(notes_spread recovery)"
+}
+
+RANDOM_RATE=1500   # events a second
+RANDOM_COUNT=15000 # of one pipeline
+RANDOM_KILLS=5     # of one pipeline
+
+# So often killed at any time while events come and both sinks write; each restart timed to its first committed row.
+kill_any_time() {
+    local seed=$1 lanes=$2 i started rows topic=any-$1-$2
+    job_random "$seed" "$lanes"
+    feed_slowly "$topic" "$RANDOM_COUNT" "$RANDOM_RATE"
+    pipeline_begin "any-$seed-$lanes" "$topic" "$RANDOM_COUNT" both.json
+    ARGS=(--set "/parallelism=$lanes")
+    pipeline_watch_start
+    for ((i = 0; i < RANDOM_KILLS; i++)); do
+        rows=$(pipeline_rows)
+        started=$(now_us)
+        pipeline_start
+        # One in three while it starts, or whenever; the others after it has committed, wherever it then is.
+        [ $((RANDOM % 3)) = 0 ] || wait_until 5 more_rows_than "$rows"
+        pause_ms $((RANDOM % 400))
+        kill -KILL "$PIPELINE_PID"
+        must 'it runs until it is killed' ends_with 137 pipeline_wait 10
+        [ "$i" = 0 ] || note_recovery "$started"
+        job_note kills 1
+    done
+    must 'the feed ends' wait_until 60 process_gone "feed-$topic"
+    must 'the last run ends with 0' ends_with 0 pipeline_run 60 --set events/config/bounded_mode=latest
+    must 'no look saw what must not be' pipeline_watch_stop
+    must 'the rows are exact' rows_are_exact
+    must 'the output is exact' output_is_exact
+    job_note duplicates "$(output_duplicates)"
+    job_note uncommitted "$(output_duplicates --isolation read_uncommitted)"
+}
+
+random_jobs() {
+    local i
+    for ((i = 0; i < $(runs 4 200); i++)); do
+        printf '%s %s\n' $((SEED + i)) $((1 + (SEED + i) % 2))
+    done
+}
+
+fault_random_kills() {
+    side_by_side kill_any_time < <(random_jobs)
+    tell "$(notes_sum kills) kills of both sinks, $(notes_sum looks) looks; twice in Kafka: $(notes_sum duplicates) read_committed, $(notes_sum uncommitted) read_uncommitted"
+    tell "ms from restart to the next row committed to Postgres: $(notes_spread recovery)"
 }

@@ -13,6 +13,7 @@ PIPEHOST_BIN=${PIPEHOST_BIN:-$ROOT/build-fault/bin} # a build with -DPIPEHOST_FA
 
 LONG=0
 RUNS=
+WIDTH=4           # pipelines side by side
 SEED=1 # the command line may say so
 ONLY=
 BAD_PERCENT=2     # of the fed records cannot be decoded
@@ -49,14 +50,14 @@ must() {
     fi
 }
 
-# side_by_side WIDTH FUNCTION OPTIONS: FUNCTION SEED WORD... for each line "SEED WORD..." of the standard input, WIDTH at once.
+# side_by_side FUNCTION: FUNCTION SEED WORD... for each line "SEED WORD..." of the standard input, WIDTH at once.
 # Every job counts; what a failed one said is shown with the command that repeats it.
 side_by_side() {
-    local width=$1 function=$2 line number=0 pids=()
+    local function=$1 line number=0 pids=()
     JOBS=$RUN_DIR/jobs-$CASE
     mkdir -p "$JOBS"
     while read -r line; do
-        if [ ${#pids[@]} -ge "$width" ]; then
+        if [ ${#pids[@]} -ge "$WIDTH" ]; then
             wait -n "${pids[@]}"
             mapfile -t pids < <(jobs_running "${pids[@]}")
         fi
@@ -269,7 +270,8 @@ kafka_is_exact() { [ -z "${AT_LEAST_ONCE:-}" ] && sink_kafka_keeps_positions; }
 sink_kafka_keeps_positions() { "$BIN/pipehost" inspect "$BIN/../lib/pipehost/plugins/sink-kafka.so" | grep -qi transactional; }
 
 pipeline_rows() { psql_run "SELECT count(*) FROM $TABLE"; }
-pipeline_has_rows() { [ "$(pipeline_rows)" -ge "$1" ]; }
+
+more_rows_than() { [ "$(pipeline_rows)" -gt "$1" ]; }
 now_us() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }
 
 # note_recovery US: how long after this time the next rows were committed, by the server's own commit times.

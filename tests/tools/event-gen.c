@@ -214,6 +214,40 @@ static void parse_options(struct generator *g, int argc, char **argv)
     }
 }
 
+/* Whether the broker that made it also tells everybody of it. */
+static bool is_known(const struct generator *g, rd_kafka_topic_t *topic)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    if (rd_kafka_metadata(g->rk, 0, topic, &metadata, FLUSH_TIMEOUT_MS) != 0) {
+        return false;
+    }
+    bool known = metadata->topic_cnt == 1 && metadata->topics[0].err == 0 &&
+                 metadata->topics[0].partition_cnt == g->partitions;
+    for (int i = 0; known && i < g->partitions; i++) {
+        known = metadata->topics[0].partitions[i].leader >= 0;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return known;
+}
+
+static int await_topic(const struct generator *g)
+{
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(g->rk, g->topic, NULL);
+    int64_t until_ns = now_ns(CLOCK_MONOTONIC) + FLUSH_TIMEOUT_MS * (NS_PER_S / 1000);
+    bool known = false;
+    while (topic && !(known = is_known(g, topic)) && now_ns(CLOCK_MONOTONIC) < until_ns) {
+        rd_kafka_poll(g->rk, 10);
+    }
+    if (topic) {
+        rd_kafka_topic_destroy(topic);
+    }
+    if (!known) {
+        fprintf(stderr, "event-gen: topic %s was made, but the broker does not tell of it\n",
+                g->topic);
+    }
+    return known ? 0 : -1;
+}
+
 static int create_topic(const struct generator *g)
 {
     char text[512];
@@ -234,7 +268,7 @@ static int create_topic(const struct generator *g)
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(answers);
     rd_kafka_NewTopic_destroy(topic);
-    return error ? -1 : 0;
+    return error ? -1 : await_topic(g);
 }
 
 static int open_producer(struct generator *g)
