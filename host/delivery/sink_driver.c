@@ -327,6 +327,7 @@ static enum sink_step step_committing(struct sink_driver *d)
     }
     int64_t took_ns = d->env.now_ns(d->env.arg) - d->commit_ns;
     d->cost_ns += (took_ns - d->cost_ns) / 4;
+    sink_refresh_done(d);
     return sink_committed(d);
 }
 
@@ -344,6 +345,7 @@ static enum sink_step commit(struct sink_driver *d)
         return wait_for_disk(d);
     }
     d->reach_count = epoch_reach(e, d->durable, d->reach);
+    sink_refresh_add(d);
     struct ph_epoch epoch = {.size = (uint32_t)sizeof epoch,
                              .flags = sink_more_flags(d),
                              .id = d->epoch_id,
@@ -374,6 +376,12 @@ static bool is_to_claim(struct sink_driver *d)
     }
     d->end_now = true;
     return d->written == 0 && d->full_ns == 0;
+}
+
+static enum sink_step rest(struct sink_driver *d)
+{
+    sink_refresh_rest(d);
+    return sink_more_rest(d);
 }
 
 static enum sink_step step_open(struct sink_driver *d)
@@ -410,10 +418,10 @@ static enum sink_step step_open(struct sink_driver *d)
         return d->has_announced ? sink_more_take_back(d) : SINK_PROGRESS;
     }
     enum sink_step taken = take(d);
-    if (taken == SINK_IDLE && !empty && epoch_is_due(d)) {
+    if (taken == SINK_IDLE && (empty ? sink_refresh_is_due(d) : epoch_is_due(d))) {
         return commit(d);
     }
-    return taken == SINK_IDLE ? sink_more_rest(d) : taken;
+    return taken == SINK_IDLE ? rest(d) : taken;
 }
 
 static enum sink_step step_release(struct sink_driver *d)

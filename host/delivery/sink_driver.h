@@ -77,6 +77,7 @@ struct sink_settings {
     int64_t interval_ns;  /**< longest time from a row's arrival to its commit */
     uint64_t max_rows;    /**< ends an epoch */
     uint32_t max_batches; /**< ends an epoch: what the memory reserve holds */
+    int64_t refresh_ns;   /**< how often positions that do not move are committed; 0 = never */
 };
 
 /** What is known of a commit that was called. */
@@ -106,6 +107,8 @@ struct sink_driver {
     int64_t full_ns;    /**< how long to wait for a sink that has no room */
     int64_t deadline_ns;
     int64_t retry_ns;
+    int64_t refresh_ns; /**< when unmoved positions are next committed again; 0 = not known yet */
+    bool is_refreshing; /**< the running commit has them */
     struct backoff backoff;
     struct ph_error error;
     const struct ph_partition **partitions;
@@ -161,6 +164,14 @@ uint32_t sink_more_flags(const struct sink_driver *d);
 enum sink_step sink_more_rest(struct sink_driver *d);
 /** They did not come: nothing stays begun for them. sink_more.c */
 enum sink_step sink_more_take_back(struct sink_driver *d);
+/** The positions that did not move are to be committed, too. sink_refresh.c */
+bool sink_refresh_is_due(struct sink_driver *d);
+/** The driver rests no longer than until then. */
+void sink_refresh_rest(struct sink_driver *d);
+/** Adds them to the reach of a commit, if it is time. */
+void sink_refresh_add(struct sink_driver *d);
+/** That commit is durable. */
+void sink_refresh_done(struct sink_driver *d);
 /** What to do after an operation of the sink has put d->error. */
 enum sink_step sink_recover(struct sink_driver *d);
 enum sink_step sink_fail(struct sink_driver *d);

@@ -18,6 +18,9 @@
 
 #define SERVE_INTERVAL_NS (100 * CLOCK_NS_PER_MS)
 
+/* Kafka forgets offsets that nobody commits; a ledger of ours forgets nothing. */
+#define REFRESH_NS (24 * INT64_C(3600) * CLOCK_NS_PER_S)
+
 static struct sink_settings settings_of(const struct node *n)
 {
     const struct manifest *m = n->job->manifest;
@@ -25,7 +28,8 @@ static struct sink_settings settings_of(const struct node *n)
                                   .min_delay_ns = m->commit_min_delay_ms * CLOCK_NS_PER_MS,
                                   .interval_ns = m->checkpoint_interval_ms * CLOCK_NS_PER_MS,
                                   .max_rows = (uint64_t)m->commit_max_rows,
-                                  .max_batches = PLAN_SINK_BATCHES};
+                                  .max_batches = PLAN_SINK_BATCHES,
+                                  .refresh_ns = n->ledger == NULL ? REFRESH_NS : 0};
 }
 
 static int32_t create_task(struct task *t, struct ph_error *err)

@@ -34,6 +34,8 @@ static void create_task(struct sim_process *p, uint32_t sink, uint32_t lane)
                                      .interval_ns = 10 * CLOCK_NS_PER_S,
                                      .max_rows = SIM_MAX_ROWS,
                                      .max_batches = SIM_MAX_BATCHES};
+    bool is_forgetful = w->shape.sinks[sink].delivery == PH_DELIVERY_TRANSACTIONAL;
+    settings.refresh_ns = is_forgetful ? SIM_REFRESH_NS : 0;
     *t = (struct sim_task){.process = p, .sink = sink, .lane = lane};
     t->queue_count = shape->is_single ? w->shape.lanes : 1;
     memset(t->acknowledged, 0xff, sizeof t->acknowledged);

@@ -81,8 +81,7 @@ struct sim_store {
     uint32_t fingerprints[SIM_PARTITIONS];
     uint64_t fences[SIM_PARTITIONS];
     uint64_t owners[SIM_PARTITIONS]; /**< the process of the last claim */
-    int64_t committed_ns[SIM_PARTITIONS];
-    int64_t last[SIM_PARTITIONS]; /**< offset and sub-index of the last row, for the order */
+    int64_t last[SIM_PARTITIONS];    /**< offset and sub-index of the last row, for the order */
     struct sim_transaction transactions[SIM_MACHINES][SIM_LANES];
     int64_t ledgers[SIM_MACHINES][SIM_PARTITIONS];
     uint64_t unstored[SIM_LANES]; /**< rows that are there, of which the ledger does not know */

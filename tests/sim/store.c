@@ -44,8 +44,7 @@ static void move_position(struct sim_world *w, uint32_t sink, const struct sim_t
     SIM_MUST(s->positions[id] == t->was[i],
              "sink %u: partition %u stands at %lld, where its owner left %lld", sink, id,
              (long long)s->positions[id], (long long)t->was[i]);
-    bool is_again =
-        p->next_offset == s->positions[id] && w->now_ns - s->committed_ns[id] >= SIM_REFRESH_NS / 2;
+    bool is_again = p->next_offset == s->positions[id]; /* so that it is not forgotten */
     SIM_MUST(p->next_offset > s->positions[id] || is_again,
              "sink %u: the position of %u goes from %lld to %lld", sink, id,
              (long long)s->positions[id], (long long)p->next_offset);
@@ -55,12 +54,12 @@ static void move_position(struct sim_world *w, uint32_t sink, const struct sim_t
     w->counts.refreshes += is_again;
     s->positions[id] = p->next_offset;
     s->fingerprints[id] = p->fingerprint;
-    s->committed_ns[id] = w->now_ns;
 }
 
 int32_t sim_store_apply(struct sim_world *w, uint32_t sink, struct sim_transaction *t)
 {
     struct sim_store *s = &w->stores[sink];
+    uint64_t before = w->counts.refreshes;
     t->is_open = false;
     if (w->shape.sinks[sink].delivery == PH_DELIVERY_EPHEMERAL) {
         return PH_OK;
@@ -79,7 +78,8 @@ int32_t sim_store_apply(struct sim_world *w, uint32_t sink, struct sim_transacti
                  "sink %u has the row %u/%lld above its position", sink, t->rows[i].partition,
                  (long long)t->rows[i].offset);
     }
-    w->counts.epochs++;
+    bool has_news = t->row_count > 0 || w->counts.refreshes - before < t->position_count;
+    w->counts.epochs += has_news;
     return PH_OK;
 }
 

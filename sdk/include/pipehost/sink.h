@@ -28,8 +28,8 @@ struct ph_epoch {
     uint32_t flags; /**< enum ph_epoch_flags */
     uint64_t id;    /**< grows by one in a process; says nothing after a restart */
     uint64_t row_count;
-    /** Where each partition of this task stands after this epoch: those that moved, ascending by
-     * partition id. */
+    /** Where each partition of this task stands after this epoch, ascending by partition id: those
+     * that moved, and once a day all, so that a store that forgets old positions keeps them. */
     const struct ph_position *positions;
     uint32_t position_count;
     uint32_t reserved;
