@@ -44,7 +44,19 @@ static bool read_counters(struct stats_operator *o, json_t *counters)
     return true;
 }
 
-static bool read_operator(struct stats_operator *o, const json_t *from)
+static void read_waiting(struct stats_operator *o, const json_t *from, int64_t now_ns)
+{
+    const double second = (double)CLOCK_NS_PER_S;
+    (void)snprintf(o->waiting, sizeof o->waiting, "%s", text(from, "waiting"));
+    (void)snprintf(o->waiting_code, sizeof o->waiting_code, "%s", text(from, "waiting_code"));
+    if (json_object_get(from, "waiting_s") != NULL) {
+        int64_t since_ns = now_ns - (int64_t)(number(from, "waiting_s") * second);
+        o->waiting_since_ns = since_ns > 0 ? since_ns : 1;
+        o->retry_ns = now_ns + (int64_t)(number(from, "retry_in_s") * second);
+    }
+}
+
+static bool read_operator(struct stats_operator *o, const json_t *from, int64_t now_ns)
 {
     const json_t *lag = json_object_get(from, "lag_records");
     o->name = text(from, "name");
@@ -55,7 +67,7 @@ static bool read_operator(struct stats_operator *o, const json_t *from)
     o->busy = number(from, "busy");
     o->backpressured = number(from, "backpressured");
     o->idle = number(from, "idle");
-    (void)snprintf(o->waiting, sizeof o->waiting, "%s", text(from, "waiting"));
+    read_waiting(o, from, now_ns);
     return read_counters(o, json_object_get(from, "counters"));
 }
 
@@ -79,7 +91,7 @@ static struct stats *read_status(const json_t *from)
         }
     }
     for (uint32_t i = 0; i < s->operator_count; i++) {
-        if (!read_operator(&s->operators[i], json_array_get(operators, i))) {
+        if (!read_operator(&s->operators[i], json_array_get(operators, i), s->taken_ns)) {
             stats_destroy(s);
             return NULL;
         }

@@ -67,20 +67,22 @@ static void operator_line(struct buf *b, const struct stats *s, const struct sta
     char out[32];
     char lag[32];
     char aside[32];
+    char waiting[STATS_WAITING_LINE_SIZE];
     format_count(in, sizeof in, o->in_per_s);
     format_count(out, sizeof out, o->out_per_s);
     format_count(lag, sizeof lag, (double)o->lag_records);
     format_count(aside, sizeof aside, (double)o->totals.set_aside);
+    stats_waiting_line(o, s->taken_ns, waiting);
     buf_append_format(b, "%-*.*s %9s %9s  ", name_width(s), NAME_MAX, o->name, in, out);
     if (o->waiting[0] != '\0' && options->columns < WIDE) {
-        buf_append_format(b, "waiting: %s", o->waiting); /* it would find no room at the end */
+        buf_append_format(b, "waiting: %s", waiting); /* it would find no room at the end */
         return;
     }
     append_bar(b, o, options->ascii);
     buf_append_format(b, " %4.0f%% %4.0f%% %4.0f%% %11s %9s", o->busy * 100, o->backpressured * 100,
                       o->idle * 100, lag, aside);
     if (o->waiting[0] != '\0') {
-        buf_append_format(b, "  %s", o->waiting);
+        buf_append_format(b, "  %s", waiting);
     }
 }
 

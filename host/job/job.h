@@ -86,6 +86,9 @@ struct task_counts {
 struct task_waiting {
     const void *owner; /**< the trouble that it tells of, null = none */
     char text[STATS_WAITING_SIZE];
+    char code[STATS_CODE_SIZE];
+    int64_t since_ns;
+    int64_t retry_ns;
 };
 
 static inline void count_add(_Atomic uint64_t *cell, uint64_t n)

@@ -134,6 +134,9 @@ static void take_waiting(struct task *t, struct stats_operator *o)
     (void)pthread_mutex_lock(&t->job->error_mutex);
     if (o->waiting[0] == '\0' && t->waiting.owner != NULL) {
         memcpy(o->waiting, t->waiting.text, sizeof o->waiting);
+        memcpy(o->waiting_code, t->waiting.code, sizeof o->waiting_code);
+        o->waiting_since_ns = t->waiting.since_ns;
+        o->retry_ns = t->waiting.retry_ns;
     }
     (void)pthread_mutex_unlock(&t->job->error_mutex);
 }
@@ -170,6 +173,8 @@ static void take_operator(const struct node *n, int64_t now_ns, struct stats_ope
     struct stats_totals sum = {0};
     bool is_exact = true;
     o->waiting[0] = '\0';
+    o->waiting_code[0] = '\0';
+    o->waiting_since_ns = 0;
     o->lag_records = -1;
     for (uint32_t i = 0; i < o->counter_count; i++) {
         o->counters[i].value = 0;

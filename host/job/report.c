@@ -32,24 +32,26 @@ static void append_counters(struct buf *b, const struct stats_operator *o)
     }
 }
 
-static void operator_text(struct buf *b, const struct stats_operator *o)
+static void operator_text(struct buf *b, const struct stats_operator *o, int64_t now_ns)
 {
     buf_append_format(b, "%.0f/s in, %.0f/s out; %.0f %% busy, %.0f %% idle, %.0f %% backpressured",
                       o->in_per_s, o->out_per_s, o->busy * 100, o->idle * 100,
                       o->backpressured * 100);
     if (o->waiting[0] != '\0') {
-        buf_append_format(b, "; waiting: %s", o->waiting);
+        char waiting[STATS_WAITING_LINE_SIZE];
+        stats_waiting_line(o, now_ns, waiting);
+        buf_append_format(b, "; waiting: %s", waiting);
     }
     append_counters(b, o);
 }
 
 /* The counters stay out where they do not fit. */
-static void operator_fields(struct buf *b, const struct stats_operator *o)
+static void operator_fields(struct buf *b, const struct stats_operator *o, int64_t now_ns)
 {
     stats_json_operator(b, o);
     if (o->waiting[0] != '\0') {
-        buf_append_text(b, ",\"waiting\":");
-        buf_append_json_string(b, o->waiting, strlen(o->waiting));
+        buf_append_text(b, ",");
+        stats_json_waiting(b, o, now_ns);
     }
     size_t length = b->length;
     buf_append_text(b, ",\"counters\":");
@@ -65,14 +67,14 @@ static const char *text_of(const struct buf *b)
     return b->data != NULL ? b->data : "";
 }
 
-static void write_operator(const struct stats_operator *o)
+static void write_operator(const struct stats_operator *o, int64_t now_ns)
 {
     struct buf text;
     struct buf fields;
     buf_init(&text, TEXT_MAX);
     buf_init(&fields, FIELDS_MAX);
-    operator_text(&text, o);
-    operator_fields(&fields, o);
+    operator_text(&text, o, now_ns);
+    operator_fields(&fields, o, now_ns);
     log_event(PH_LOG_INFO, o->name, text_of(&text), text_of(&fields));
     buf_fini(&text);
     buf_fini(&fields);
@@ -101,7 +103,7 @@ void report_write(const struct stats *s)
     for (uint32_t i = 0; i < s->operator_count; i++) {
         const struct stats_operator *o = &s->operators[i];
         if (o->in_per_s > 0.0 || o->out_per_s > 0.0 || o->waiting[0] != '\0') {
-            write_operator(o);
+            write_operator(o, s->taken_ns);
         }
     }
 }

@@ -25,6 +25,9 @@ static void show(struct task *t, const struct trouble *r, const struct ph_error 
     (void)pthread_mutex_lock(&t->job->error_mutex);
     t->waiting.owner = r;
     memcpy(t->waiting.text, text, sizeof t->waiting.text);
+    (void)snprintf(t->waiting.code, sizeof t->waiting.code, "%s", why->foreign_code);
+    t->waiting.since_ns = r->since_ns;
+    t->waiting.retry_ns = r->retry_ns;
     (void)pthread_mutex_unlock(&t->job->error_mutex);
 }
 
@@ -40,9 +43,9 @@ static void hide(struct task *t, const struct trouble *r)
 void trouble_tell(struct task *t, struct trouble *r, const struct ph_error *why, int64_t wait_ns)
 {
     int64_t now_ns = clock_monotonic_ns();
-    show(t, r, why);
     r->since_ns = r->since_ns == 0 ? now_ns : r->since_ns;
     r->retry_ns = now_ns + wait_ns;
+    show(t, r, why);
     if (atomic_load(&t->job->cancelled)) {
         return; /* there is no next try: the call was ended */
     }
@@ -52,8 +55,9 @@ void trouble_tell(struct task *t, struct trouble *r, const struct ph_error *why,
             (void)snprintf(since, sizeof since, "for %.1f s, ", seconds(now_ns - r->since_ns));
         }
         r->told_ns = now_ns;
-        log_write(PH_LOG_WARNING, t->node->manifest->name, "waiting: %s (%snext try in %.1f s)",
-                  why->text, since, seconds(wait_ns));
+        log_write(PH_LOG_WARNING, t->node->manifest->name, "waiting: %s (%s%s%snext try in %.1f s)",
+                  why->text, why->foreign_code, why->foreign_code[0] == '\0' ? "" : ", ", since,
+                  seconds(wait_ns));
     }
 }
 

@@ -43,7 +43,21 @@ void stats_json_counters(struct buf *b, const struct stats_operator *o, bool onl
     buf_append_text(b, "}");
 }
 
-static void append_operator(struct buf *b, const struct stats_operator *o)
+void stats_json_waiting(struct buf *b, const struct stats_operator *o, int64_t now_ns)
+{
+    append_string(b, "waiting", o->waiting);
+    if (o->waiting_code[0] != '\0') {
+        buf_append_text(b, ",");
+        append_string(b, "waiting_code", o->waiting_code);
+    }
+    if (o->waiting_since_ns != 0) {
+        int64_t left_ns = o->retry_ns > now_ns ? o->retry_ns - now_ns : 0;
+        buf_append_format(b, ",\"waiting_s\":%.1f,\"retry_in_s\":%.1f",
+                          seconds(now_ns - o->waiting_since_ns), seconds(left_ns));
+    }
+}
+
+static void append_operator(struct buf *b, const struct stats_operator *o, int64_t now_ns)
 {
     buf_append_text(b, "{");
     append_string(b, "name", o->name);
@@ -56,7 +70,7 @@ static void append_operator(struct buf *b, const struct stats_operator *o)
     buf_append_format(b, ",\"busy_s\":%.3f,\"backpressured_s\":%.3f,", seconds(o->totals.busy_ns),
                       seconds(o->totals.backpressured_ns));
     if (o->waiting[0] != '\0') {
-        append_string(b, "waiting", o->waiting);
+        stats_json_waiting(b, o, now_ns);
         buf_append_text(b, ",");
     }
     buf_append_text(b, "\"counters\":");
@@ -79,7 +93,7 @@ void stats_json(struct buf *b, const struct stats *s)
                       s->committed_per_s);
     for (uint32_t i = 0; i < s->operator_count; i++) {
         buf_append_text(b, i == 0 ? "" : ",");
-        append_operator(b, &s->operators[i]);
+        append_operator(b, &s->operators[i], s->taken_ns);
     }
     buf_append_text(b, "]}");
 }

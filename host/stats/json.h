@@ -12,6 +12,8 @@ void stats_json(struct buf *b, const struct stats *s);
 /** The members of an operator's rates and totals, without braces and without its name. */
 void stats_json_operator(struct buf *b, const struct stats_operator *o);
 
+/** Members: what it waits for, the service's code, how long, and when it tries again. */
+void stats_json_waiting(struct buf *b, const struct stats_operator *o, int64_t now_ns);
 /** {"name":value,...} of the plugin's counters; with `only_counted`, of those that are not 0. */
 void stats_json_counters(struct buf *b, const struct stats_operator *o, bool only_counted);
 

@@ -88,24 +88,26 @@ static void tell_state(struct notify *n, enum stats_state state)
     }
 }
 
-static const char *waiting_text(const struct stats *s)
+/* False: nobody waits. */
+static bool find_waiting(const struct stats *s, char out[STATS_WAITING_LINE_SIZE])
 {
     for (uint32_t i = 0; i < s->operator_count; i++) {
         if (s->operators[i].waiting[0] != '\0') {
-            return s->operators[i].waiting;
+            stats_waiting_line(&s->operators[i], s->taken_ns, out);
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static void tell_text(struct notify *n, const struct stats *s)
 {
     char text[512];
-    const char *waiting = waiting_text(s);
+    char waiting[STATS_WAITING_LINE_SIZE];
     int length = snprintf(text, sizeof text, "%sSTATUS=%s",
                           s->state == STATS_STARTING ? MORE_TIME : "", stats_state_name(s->state));
     size_t used = (size_t)length;
-    if (waiting != NULL) {
+    if (find_waiting(s, waiting)) {
         (void)snprintf(text + used, sizeof text - used, ", waiting: %s\n", waiting);
     } else {
         (void)snprintf(text + used, sizeof text - used,

@@ -3,7 +3,9 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct stats *stats_create(uint32_t operator_count)
 {
@@ -101,6 +103,29 @@ void stats_rates(struct stats *s, const struct stats_base *b)
             s->committed_per_s += o->out_per_s;
         }
     }
+}
+
+static double seconds(int64_t ns)
+{
+    return ns < 0 ? 0.0 : (double)ns / (double)CLOCK_NS_PER_S;
+}
+
+void stats_waiting_line(const struct stats_operator *o, int64_t now_ns,
+                        char out[STATS_WAITING_LINE_SIZE])
+{
+    double past = seconds(now_ns - o->waiting_since_ns);
+    double left = seconds(o->retry_ns - now_ns);
+    size_t length = 0;
+    if (o->waiting_since_ns != 0) {
+        length = (size_t)snprintf(out, STATS_WAITING_LINE_SIZE, "%s%s%.*f s, ", o->waiting_code,
+                                  o->waiting_code[0] == '\0' ? "" : ", ", past < 10 ? 1 : 0, past);
+        char *rest = out + length;
+        size_t size = STATS_WAITING_LINE_SIZE - length;
+        length += (size_t)(left > 0 ? snprintf(rest, size,
+                                               "next try in %.*f s: ", left < 10 ? 1 : 0, left)
+                                    : snprintf(rest, size, "trying again: "));
+    }
+    (void)snprintf(out + length, STATS_WAITING_LINE_SIZE - length, "%s", o->waiting);
 }
 
 const char *stats_kind_name(enum stats_kind kind)

@@ -13,6 +13,7 @@
 #include "pipehost/abi.h"
 
 #define STATS_WAITING_SIZE 256u
+#define STATS_CODE_SIZE    24u
 
 enum stats_kind { STATS_SOURCE, STATS_UDF, STATS_SINK };
 enum stats_state { STATS_STARTING, STATS_RUNNING, STATS_DRAINING, STATS_STOPPING };
@@ -42,7 +43,10 @@ struct stats_operator {
     uint32_t lanes;
     struct stats_totals totals;
     int64_t lag_records; /**< what a source says that it has still to read, -1 = unknown */
-    char waiting[STATS_WAITING_SIZE]; /**< what it waits for, with the error; "" = for nothing */
+    char waiting[STATS_WAITING_SIZE];   /**< what it waits for, with the error; "" = for nothing */
+    char waiting_code[STATS_CODE_SIZE]; /**< the service's own code for it, "" = none */
+    int64_t waiting_since_ns;           /**< monotonic; 0 = not known */
+    int64_t retry_ns;                   /**< when it tries again, monotonic */
     struct stats_counter *counters;
     uint32_t counter_count;
     double in_per_s; /**< these five: stats_rates */
@@ -88,6 +92,11 @@ void stats_base_set(struct stats_base *b, const struct stats *s);
 
 /** Fills the sums of s, then its rates and shares since b. */
 void stats_rates(struct stats *s, const struct stats_base *b);
+
+#define STATS_WAITING_LINE_SIZE (STATS_WAITING_SIZE + STATS_CODE_SIZE + 64u)
+/** What it waits for, as people read it: "57P03, 14 s, next try in 2 s: why". */
+void stats_waiting_line(const struct stats_operator *o, int64_t now_ns,
+                        char out[STATS_WAITING_LINE_SIZE]);
 
 const char *stats_kind_name(enum stats_kind kind);
 const char *stats_state_name(enum stats_state state);

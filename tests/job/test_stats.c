@@ -335,6 +335,8 @@ START_TEST(status_tells_what_an_operator_waits_for)
     const char *text =
         json_string_value(json_object_get(operator_of(w.status, 0, "s0"), "waiting"));
     ck_assert_msg(run_has_logged(&r, text), "%s is not in:\n%s", text, r.log);
+    ck_assert_ptr_nonnull(json_object_get(operator_of(w.status, 0, "s0"), "waiting_s"));
+    ck_assert_ptr_nonnull(json_object_get(operator_of(w.status, 0, "s0"), "retry_in_s"));
     json_decref(w.status);
     run_signal(&r, SIGTERM);
     run_ends(&r, 0);

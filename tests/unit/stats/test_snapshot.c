@@ -88,6 +88,25 @@ START_TEST(no_time_makes_no_rate)
 }
 END_TEST
 
+START_TEST(a_line_tells_the_code_how_long_and_when_the_next_try_is)
+{
+    char line[STATS_WAITING_LINE_SIZE];
+    struct stats_operator *o = &s->operators[1];
+    memcpy(o->waiting, "Postgres is away", sizeof "Postgres is away");
+    stats_waiting_line(o, 20 * SECOND, line);
+    ck_assert_str_eq(line, "Postgres is away");
+    o->waiting_since_ns = 6 * SECOND;
+    o->retry_ns = 22 * SECOND;
+    stats_waiting_line(o, 20 * SECOND, line);
+    ck_assert_str_eq(line, "14 s, next try in 2.0 s: Postgres is away");
+    memcpy(o->waiting_code, "57P03", sizeof "57P03");
+    stats_waiting_line(o, 8 * SECOND, line);
+    ck_assert_str_eq(line, "57P03, 2.0 s, next try in 14 s: Postgres is away");
+    stats_waiting_line(o, 23 * SECOND, line);
+    ck_assert_str_eq(line, "57P03, 17 s, trying again: Postgres is away");
+}
+END_TEST
+
 START_TEST(the_object_has_every_number_and_escapes_text)
 {
     struct buf b;
@@ -96,6 +115,9 @@ START_TEST(the_object_has_every_number_and_escapes_text)
     s->state = STATS_DRAINING;
     s->operators[0].totals = (struct stats_totals){.in = 1000, .out = 1000};
     memcpy(s->operators[1].waiting, "the \"db\" is away", sizeof "the \"db\" is away");
+    memcpy(s->operators[1].waiting_code, "57P03", sizeof "57P03");
+    s->operators[1].waiting_since_ns = s->taken_ns - 4 * SECOND;
+    s->operators[1].retry_ns = s->taken_ns + SECOND / 2;
     stats_rates(s, &base);
     stats_json(&b, s);
     ck_assert(!b.failed);
@@ -110,7 +132,8 @@ START_TEST(the_object_has_every_number_and_escapes_text)
         "{\"name\":\"out\",\"plugin\":\"sink-x\",\"kind\":\"sink\",\"lanes\":2,\"in\":0,\"out\":0,"
         "\"set_aside\":0,\"in_per_s\":0.0,\"out_per_s\":0.0,\"busy\":0.000,\"idle\":1.000,"
         "\"backpressured\":0.000,\"busy_s\":0.000,\"backpressured_s\":0.000,"
-        "\"waiting\":\"the \\\"db\\\" is away\",\"counters\":{\"epochs\":3,\"open\":0}}]}");
+        "\"waiting\":\"the \\\"db\\\" is away\",\"waiting_code\":\"57P03\",\"waiting_s\":4.0,"
+        "\"retry_in_s\":0.5,\"counters\":{\"epochs\":3,\"open\":0}}]}");
     buf_fini(&b);
 }
 END_TEST
@@ -124,6 +147,7 @@ int main(void)
     tcase_add_test(all, shares_are_of_all_lanes_and_their_sum_is_one);
     tcase_add_test(all, shares_stay_between_nothing_and_all);
     tcase_add_test(all, no_time_makes_no_rate);
+    tcase_add_test(all, a_line_tells_the_code_how_long_and_when_the_next_try_is);
     tcase_add_test(all, the_object_has_every_number_and_escapes_text);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
