@@ -4,7 +4,13 @@
 /^Commands:$/ { part = "commands"; next }
 /^Options:$/ { part = "options"; next }
 /^$/ || /^[^ ]/ { part = ""; next }
-part == "commands" && /^  [a-z]/ { commands = commands " " $1 }
+part == "commands" && /^  [a-z]/ {
+    commands = commands " " $1
+    if ($2 ~ /\|/) {
+        gsub(/\|/, " ", $2)
+        choices = choices "    " $1 ")\n        COMPREPLY=($(compgen -W '" $2 "' -- \"$word\"))\n        return\n        ;;\n"
+    }
+}
 part == "options" && /^  -/ {
     text = $0
     sub(/^  /, "", text)

@@ -17,6 +17,8 @@ int command_status(const struct options *o);            /**< status.c */
 int command_deadletter(const struct options *o);        /**< deadletter.c */
 int command_deadletter_replay(const struct options *o); /**< deadletter_replay.c */
 
+int command_positions(const struct options *o); /**< positions.c */
+
 /** Opens the log, loads the manifest and prepares its job. Null: errors were printed, *status is
  * what to exit with. *manifest, which may be null, is destroyed after the job. run.c */
 struct job *command_prepare(const struct options *o, struct manifest **manifest, int *status);

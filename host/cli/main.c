@@ -41,6 +41,8 @@ int main(int argc, char **argv)
         return command_inspect(&o);
     case COMMAND_PLUGIN:
         return command_plugin(&o);
+    case COMMAND_POSITIONS:
+        return command_positions(&o);
     case COMMAND_STATUS:
         return command_status(&o);
     case COMMAND_DEADLETTER:

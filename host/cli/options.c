@@ -30,18 +30,24 @@ enum {
     OPT_OPERATOR,
     OPT_UNTIL,
     OPT_YES,
+    OPT_SINK,
+    OPT_PARTITION,
+    OPT_TO,
+    OPT_FROM,
+    OPT_DRY_RUN,
     OPT_VERSION
 };
 
-#define ON_RUN      (1u << COMMAND_RUN)
-#define ON_VALIDATE (1u << COMMAND_VALIDATE)
-#define ON_CHECK    (1u << COMMAND_CHECK)
-#define ON_INSPECT  (1u << COMMAND_INSPECT)
-#define ON_PLUGIN   (1u << COMMAND_PLUGIN)
-#define ON_STATUS   (1u << COMMAND_STATUS)
-#define ON_LETTERS  (1u << COMMAND_DEADLETTER)
-#define ON_MANIFEST (ON_RUN | ON_VALIDATE | ON_CHECK)
-#define ON_ALL      (ON_MANIFEST | ON_INSPECT | ON_PLUGIN | ON_STATUS | ON_LETTERS)
+#define ON_RUN       (1u << COMMAND_RUN)
+#define ON_VALIDATE  (1u << COMMAND_VALIDATE)
+#define ON_CHECK     (1u << COMMAND_CHECK)
+#define ON_INSPECT   (1u << COMMAND_INSPECT)
+#define ON_PLUGIN    (1u << COMMAND_PLUGIN)
+#define ON_STATUS    (1u << COMMAND_STATUS)
+#define ON_LETTERS   (1u << COMMAND_DEADLETTER)
+#define ON_POSITIONS (1u << COMMAND_POSITIONS)
+#define ON_MANIFEST  (ON_RUN | ON_VALIDATE | ON_CHECK | ON_POSITIONS)
+#define ON_ALL       (ON_MANIFEST | ON_INSPECT | ON_PLUGIN | ON_STATUS | ON_LETTERS)
 
 static const struct {
     int value;
@@ -74,11 +80,18 @@ static const struct {
     {OPT_STATE_DIR, "state-dir", "DIR", ON_STATUS, "the state_dir of the pipeline to ask"},
     {OPT_PRINT, "print", NULL, ON_VALIDATE,
      "print the manifest with variables and --set in place and defaults filled in, secrets as ***"},
-    {OPT_JSON, "json", NULL, ON_INSPECT | ON_PLUGIN | ON_STATUS | ON_LETTERS, "print JSON"},
+    {OPT_JSON, "json", NULL, ON_INSPECT | ON_PLUGIN | ON_STATUS | ON_LETTERS | ON_POSITIONS,
+     "print JSON"},
     {OPT_MARKDOWN, "markdown", NULL, ON_INSPECT, "print a reference page"},
     {OPT_OPERATOR, "operator", "NAME", ON_LETTERS, "only letters of this operator"},
     {OPT_UNTIL, "until", "TIME", ON_LETTERS, "only letters up to this time, as they tell it"},
     {OPT_YES, "yes", NULL, ON_LETTERS, "deadletter discard: really"},
+    {OPT_SINK, "sink", "NAME", ON_POSITIONS, "the positions of this sink only"},
+    {OPT_PARTITION, "partition", "[TOPIC/]N", ON_POSITIONS, "this partition only"},
+    {OPT_TO, "to", "PLACE", ON_POSITIONS,
+     "with set: earliest, latest, an offset, or a time as startup_timestamp takes it"},
+    {OPT_FROM, "from", "PIPELINE", ON_POSITIONS, "with rename: the pipeline's former name"},
+    {OPT_DRY_RUN, "dry-run", NULL, ON_POSITIONS, "print what would change, and change nothing"},
     {'h', "help", NULL, ON_ALL, "print this and exit"},
     {OPT_VERSION, "version", NULL, ON_ALL, "print the version and exit"},
 };
@@ -109,18 +122,26 @@ static const struct {
      "send their records through what is behind the operator that set them aside"},
     {"deadletter", COMMAND_DEADLETTER, "discard FILE",
      "take them out of the file, into FILE.discarded"},
+    {"positions", COMMAND_POSITIONS, "show|set|reset|rename MANIFEST.json",
+     "print or change where the sinks of a stopped pipeline go on"},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+#define HELP_COLUMN   26
 
 void options_print_help(void)
 {
     (void)printf("Usage: pipehost [COMMAND] FILE [OPTION...]\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        char left[40];
-        (void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].argument);
-        (void)printf("  %-26s%s%*s%s\n", left, strlen(left) > 26 ? "\n" : "",
-                     strlen(left) > 26 ? 29 : 1, "", commands[i].doc);
+        char left[64];
+        int length = snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].argument);
+        (void)printf("  %s", left);
+        if (length > HELP_COLUMN) {
+            (void)printf("\n  ");
+            length = 0;
+        }
+        (void)printf("%*s %s\n", HELP_COLUMN - length, "", commands[i].doc);
     }
     (void)printf("\nOptions:\n");
     for (size_t i = 0; i < TABLE_SIZE; i++) {
@@ -198,8 +219,35 @@ static bool set_until(struct options *o, const char *value)
            usage("--until is a time like 2026-01-31T12:00:00.123456Z, not %s", value);
 }
 
+/* Where an option's text goes as it is; null: it is no such option. */
+static const char **text_of(struct options *o, int option)
+{
+    switch (option) {
+    case OPT_METRICS_LISTEN:
+        return &o->metrics_listen;
+    case OPT_STATE_DIR:
+        return &o->state_dir;
+    case OPT_SINK:
+        return &o->sink;
+    case OPT_PARTITION:
+        return &o->partition;
+    case OPT_TO:
+        return &o->to;
+    case OPT_FROM:
+        return &o->from;
+    case OPT_OPERATOR:
+        return &o->operator_name;
+    default:
+        return NULL;
+    }
+}
+
 static bool apply(struct options *o, int option, const char *value)
 {
+    if (text_of(o, option) != NULL) {
+        *text_of(o, option) = value;
+        return true;
+    }
     switch (option) {
     case OPT_ENV_FILE:
         return append(o->env_files, &o->env_file_count, value, "--env-file");
@@ -226,12 +274,6 @@ static bool apply(struct options *o, int option, const char *value)
         o->live = false;
         o->no_live = true;
         return true;
-    case OPT_METRICS_LISTEN:
-        o->metrics_listen = value;
-        return true;
-    case OPT_STATE_DIR:
-        o->state_dir = value;
-        return true;
     case OPT_PRINT:
         o->print = true;
         return true;
@@ -241,13 +283,13 @@ static bool apply(struct options *o, int option, const char *value)
     case OPT_MARKDOWN:
         o->markdown = true;
         return true;
-    case OPT_OPERATOR:
-        o->operator_name = value;
-        return true;
     case OPT_UNTIL:
         return set_until(o, value);
     case OPT_YES:
         o->yes = true;
+        return true;
+    case OPT_DRY_RUN:
+        o->dry_run = true;
         return true;
     case 'v':
         o->log_level = PH_LOG_DEBUG;
@@ -298,6 +340,10 @@ static bool take_operand(struct options *o, const char *word, bool *has_command)
             return true;
         }
     }
+    if (o->command == COMMAND_POSITIONS && o->action == NULL) {
+        o->action = word;
+        return true;
+    }
     if (o->command == COMMAND_DEADLETTER && o->verb == DEADLETTER_NONE) {
         return take_verb(o, word);
     }
@@ -320,6 +366,29 @@ static void fill_long_options(struct option *options)
                             .val = table[i].value};
     }
     options[TABLE_SIZE] = (struct option){0};
+}
+
+static bool check_positions(const struct options *o)
+{
+    static const char *const actions[] = {"show", "set", "reset", "rename"};
+    const char *action = o->action != NULL ? o->action : "";
+    bool is_known = false;
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        is_known = is_known || strcmp(action, actions[i]) == 0;
+    }
+    if (!is_known) {
+        return usage("write pipehost positions show, set, reset or rename, then the manifest");
+    }
+    if ((strcmp(action, "set") == 0) != (o->to != NULL)) {
+        return usage("--to goes with positions set");
+    }
+    if ((strcmp(action, "rename") == 0) != (o->from != NULL)) {
+        return usage("--from goes with positions rename");
+    }
+    if (o->partition != NULL && strcmp(action, "rename") == 0) {
+        return usage("positions rename moves all partitions");
+    }
+    return true;
 }
 
 bool options_parse(struct options *o, int argc, char **argv)
@@ -373,6 +442,9 @@ bool options_parse(struct options *o, int argc, char **argv)
     }
     if (o->until_us != 0 && o->verb == DEADLETTER_REPLAY) {
         return usage("a replay has no --until");
+    }
+    if (o->command == COMMAND_POSITIONS && !check_positions(o)) {
+        return false;
     }
     return o->path != NULL || o->command == COMMAND_STATUS ||
            usage("which file? %s", o->command == COMMAND_INSPECT ? "PLUGIN" : "MANIFEST.json");

@@ -23,6 +23,7 @@ enum command {
     COMMAND_PLUGIN,
     COMMAND_STATUS,
     COMMAND_DEADLETTER,
+    COMMAND_POSITIONS,
     COMMAND_HELP,
     COMMAND_VERSION
 };
@@ -44,6 +45,7 @@ struct options {
     bool yes;
     const char
         *path; /**< the manifest, or the module; of status: a manifest, a pipeline, or null */
+    const char *action; /**< of positions: show, set, reset or rename */
     const char *state_dir;
     const char *env_files[OPTIONS_LIST_MAX];
     uint32_t env_file_count;
@@ -62,6 +64,11 @@ struct options {
     bool print;     /**< validate: the manifest as it is understood */
     bool json;
     bool markdown;
+    const char *sink;      /**< positions: of this sink only, or null */
+    const char *partition; /**< positions: N or TOPIC/N, or null */
+    const char *to;        /**< positions set */
+    const char *from;      /**< positions rename */
+    bool dry_run;
 };
 
 /** False: a usage message was printed on stderr, exit with EXIT_STATUS_USAGE. */

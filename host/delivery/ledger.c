@@ -417,3 +417,77 @@ int32_t ledger_write(struct ledger *l, const struct partitions *partitions,
     (void)pthread_mutex_unlock(&l->mutex);
     return rc;
 }
+
+/* ---- from outside, while no pipeline runs ---- */
+
+/* "PARTITION SOURCE TOPIC"; a topic may hold blanks. */
+static int32_t tell_entry(const struct entry *e, ledger_fn fn, void *arg)
+{
+    char source[128];
+    char *at;
+    long partition = strtol(e->name, &at, 10);
+    const char *topic = *at == ' ' ? strchr(at + 1, ' ') : NULL;
+    size_t length = topic != NULL ? (size_t)(topic - at - 1) : sizeof source;
+    if (length >= sizeof source) {
+        return PH_OK; /* none of ours */
+    }
+    memcpy(source, at + 1, length);
+    source[length] = '\0';
+    return fn(arg, source, topic + 1, (int32_t)partition,
+              &(struct ph_position){.next_offset = e->next_offset, .fingerprint = e->fingerprint});
+}
+
+static int32_t look_locked(struct ledger *l, ledger_fn fn, void *arg, struct ph_error *err)
+{
+    if (l->fd < 0) {
+        int fd = open(l->path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+            return errno == ENOENT ? PH_OK : failed(l, "opened", err);
+        }
+        forget_entries(l);
+        int32_t rc = read_all(l, fd, err);
+        (void)close(fd);
+        if (rc != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    for (uint32_t i = 0; i < l->count; i++) {
+        if (tell_entry(&l->entries[i], fn, arg) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
+int32_t ledger_look(struct ledger *l, ledger_fn fn, void *arg, struct ph_error *err)
+{
+    (void)pthread_mutex_lock(&l->mutex);
+    int32_t rc = look_locked(l, fn, arg, err);
+    (void)pthread_mutex_unlock(&l->mutex);
+    return rc;
+}
+
+static void remove_entry(struct ledger *l, struct entry *e)
+{
+    free(e->name);
+    *e = l->entries[--l->count];
+    memset(l->index_of, 0xff, sizeof l->index_of);
+}
+
+int32_t ledger_forget(struct ledger *l, const struct ph_partition *partitions, uint32_t count,
+                      struct ph_error *err)
+{
+    char name[PATH_MAX + 128];
+    (void)pthread_mutex_lock(&l->mutex);
+    int32_t rc = l->fd >= 0 ? PH_OK : open_file(l, err);
+    for (uint32_t i = 0; rc == PH_OK && i < count; i++) {
+        int length = name_of(&partitions[i], name, sizeof name);
+        struct entry *e = find_entry(l, name, (size_t)length);
+        if (e != NULL) {
+            remove_entry(l, e);
+        }
+    }
+    rc = rc == PH_OK ? compact(l, err) : rc;
+    (void)pthread_mutex_unlock(&l->mutex);
+    return rc;
+}

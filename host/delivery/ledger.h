@@ -34,4 +34,15 @@ __attribute__((warn_unused_result)) int32_t ledger_write(struct ledger *l,
                                                          const struct ph_position *positions,
                                                          uint32_t count, struct ph_error *err);
 
+typedef int32_t (*ledger_fn)(void *arg, const char *source, const char *topic, int32_t partition,
+                             const struct ph_position *position);
+/** Every position of the file, read anew and without a change to it: another process may be writing
+ * it. fn's PH_ERROR ends it. [any] */
+__attribute__((warn_unused_result)) int32_t ledger_look(struct ledger *l, ledger_fn fn, void *arg,
+                                                        struct ph_error *err);
+/** These partitions stand nowhere any more; durable, all or none. [any] */
+__attribute__((warn_unused_result)) int32_t ledger_forget(struct ledger *l,
+                                                          const struct ph_partition *partitions,
+                                                          uint32_t count, struct ph_error *err);
+
 #endif

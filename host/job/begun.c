@@ -3,9 +3,11 @@
 
 #include "delivery/ledger.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static struct ledger *open_ledger(const struct job *job, struct ph_error *err)
 {
@@ -80,4 +82,14 @@ bool begun_has_topic(const struct job *job, const struct ph_partition *p)
         }
     }
     return false;
+}
+
+int32_t begun_forget(const struct job *job, struct ph_error *err)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/begun", job->manifest->state_dir);
+    if (unlink(path) == 0 || errno == ENOENT) {
+        return PH_OK;
+    }
+    return ph_error_set(err, PH_ERR_FATAL, "%s cannot be removed: %s", path, strerror(errno));
 }

@@ -17,4 +17,8 @@ __attribute__((warn_unused_result)) int32_t begun_store(struct job *job, struct 
 /** Whether some partition of the same topic and source had begun. */
 bool begun_has_topic(const struct job *job, const struct ph_partition *p);
 
+/** None of this pipeline's partitions has begun. */
+__attribute__((warn_unused_result)) int32_t begun_forget(const struct job *job,
+                                                         struct ph_error *err);
+
 #endif

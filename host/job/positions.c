@@ -81,10 +81,15 @@ enum place {
 static int32_t refuse_lost(const struct node *sink, const struct ph_partition *p, int32_t highest,
                            struct ph_error *err)
 {
-    return ph_error_set(err, PH_ERR_FATAL,
-                        "%s has positions of %s up to partition %d, but that of partition %d is "
-                        "lost: restore it, or remove all of them to begin by the startup mode",
-                        sink->manifest->name, p->topic, highest, p->partition);
+    const char *path = sink->job->manifest->path;
+    return ph_error_set(
+        err, PH_ERR_FATAL,
+        "%s has positions of %s up to partition %d, but that of partition %d is "
+        "lost: restore it; or pipehost positions set %s --sink %s --partition %s/%d --to "
+        "earliest (or latest, or an offset) says where it goes on, and pipehost "
+        "positions reset %s --sink %s forgets all of them",
+        sink->manifest->name, p->topic, highest, p->partition, path, sink->manifest->name, p->topic,
+        p->partition, path, sink->manifest->name);
 }
 
 /*

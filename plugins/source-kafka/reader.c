@@ -77,12 +77,13 @@ static int32_t out_of_range(const char *topic, int32_t partition, int64_t wanted
     return errors_set(
         err, RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, ERRORS_AT_WORK,
         "topic \"%s\", partition %d: offset %lld is not there, Kafka has %lld to %lld: "
-        "%s; to go on without the missing records, set this partition's position to "
-        "one that is there",
+        "%s; pipehost positions set MANIFEST --partition %s/%d --to earliest (or latest, or an "
+        "offset) goes on without what is missing",
         topic, partition, (long long)wanted, (long long)range->low, (long long)range->high,
         wanted < range->low ? "the records were deleted before they were read (see the topic's "
                               "retention)"
-                            : "the topic was made anew or lost its end");
+                            : "the topic was made anew or lost its end",
+        topic, partition);
 }
 
 /* Where to begin, and where a bounded run ends. A position that is not in the log would end that

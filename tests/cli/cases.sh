@@ -42,6 +42,8 @@ Commands:
   deadletter replay MANIFEST.json \[FILE\]
                              send their records through what is behind the operator that set them aside
   deadletter discard FILE    take them out of the file, into FILE.discarded
+  positions show|set|reset|rename MANIFEST.json
+                             print or change where the sinks of a stopped pipeline go on
 
 Options:
   --env-file FILE                  read ${VARIABLES} from FILE too; the environment wins (repeatable, the last counts)
@@ -63,6 +65,11 @@ Options:
   --operator NAME                  only letters of this operator
   --until TIME                     only letters up to this time, as they tell it
   --yes                            deadletter discard: really
+  --sink NAME                      the positions of this sink only
+  --partition \[TOPIC/\]N            this partition only
+  --to PLACE                       with set: earliest, latest, an offset, or a time as startup_timestamp takes it
+  --from PIPELINE                  with rename: the pipeline'"'"'s former name
+  --dry-run                        print what would change, and change nothing
   -h, --help                       print this and exit
   --version                        print the version and exit
 
@@ -165,6 +172,14 @@ check run 0 '' '*info: good: done after * s; 5 records in, 5 rows committed, 0 s
 check run-again 0 '' '*1 partition goes on where its sinks stand*info: good: done after * s; 0 records in, 0 rows committed, 0 set aside' \
     run good.json --plugin-dir "$PLUGINS"
 check status-of-none 1 '' 'pipehost: good does not run: nobody answers in *state' status good.json
+check positions-of-nothing 64 '' "pipehost: write pipehost positions show, set, reset or rename, then the manifest$TRY" positions
+check positions-of-no-action 64 '' "pipehost: write pipehost positions show, set, reset or rename, then the manifest$TRY" positions good.json
+check positions-without-file 64 '' "pipehost: which file? MANIFEST.json$TRY" positions show
+check positions-to-nowhere 64 '' "pipehost: --to goes with positions set$TRY" positions set good.json
+check positions-from-nobody 64 '' "pipehost: --from goes with positions rename$TRY" positions rename good.json
+check positions-partition 64 '' 'pipehost: --partition is N or TOPIC/N, not x' positions show good.json --partition x
+check positions-offset 64 '' 'pipehost: --to 5 is of one partition: name it by --partition' positions set good.json --to 5
+check positions-sink 78 '' 'pipehost: --sink nobody: the manifest has no such sink that keeps positions' positions show good.json --sink nobody --plugin-dir "$PLUGINS"
 check status-of-nothing 64 '' 'pipehost: this command does not take --state-dir*' good.json --state-dir x
 check quiet 0 '' '' -q good.json --plugin-dir "$PLUGINS"
 check verbose 0 '' '*debug: s0: topic/0 begins at offset 5*' good.json -v --plugin-dir "$PLUGINS"

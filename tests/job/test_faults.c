@@ -288,7 +288,7 @@ START_TEST(a_partition_that_lost_its_position_is_refused)
     run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 1);
     expect_logged(
         "error: s0: k has positions of topic up to partition 1, but that of partition 0 is "
-        "lost: restore it, or remove all of them to begin by the startup mode");
+        "lost: restore it; or pipehost positions set ");
     ck_assert_uint_eq(run_rows(&r, 1), 0);
 }
 END_TEST
@@ -303,7 +303,7 @@ START_TEST(the_last_partition_that_lost_its_position_is_refused_too)
     run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 1);
     expect_logged(
         "error: s0: k has positions of topic up to partition 0, but that of partition 1 is "
-        "lost: restore it, or remove all of them to begin by the startup mode");
+        "lost: restore it; or pipehost positions set ");
     atomic_store(&r.stage->logs[1][0].durable, 0);
     run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 0);
     expect_logged("s0: 2 partitions begin anew\n");

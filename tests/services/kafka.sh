@@ -122,3 +122,11 @@ create_topic() {
         --bootstrap-server "$KAFKA_URL" --create --topic "$topic" --partitions "$partitions" \
         --replication-factor 1 "${options[@]}" >/dev/null
 }
+
+# delete_topic NAME: and waits until it is gone.
+delete_topic() {
+    kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error org.apache.kafka.tools.TopicCommand \
+        --bootstrap-server "$KAFKA_URL" --delete --topic "$1" >/dev/null
+    wait_until 30 topic_is_gone "$1"
+}
+topic_is_gone() { ! kcat -L -b "$KAFKA_URL" 2>/dev/null | grep -qF "\"$1\" with"; }

@@ -4,7 +4,7 @@
 #   services_start [DIR] [OWNER_PID]   makes RUN_DIR, starts both, sets the variables of RUN_DIR/env; DIR gets a copy of it
 #   services_load DIR                  takes up what another shell started
 #   services_stop [--keep]             stops both, removes RUN_DIR
-#   create_topic NAME PARTITIONS [KEY=VALUE...] · add_partitions NAME PARTITIONS · psql_run SQL [DATABASE]
+#   create_topic NAME PARTITIONS [KEY=VALUE...] · add_partitions NAME PARTITIONS · delete_topic NAME · psql_run SQL [DATABASE]
 #   kafka_stop, kafka_start, kafka_kill9 · postgres_stop, postgres_start, postgres_kill9 (on the same data and ports)
 
 # shellcheck source=process.sh

@@ -121,6 +121,59 @@ START_TEST(a_fingerprint_is_kept_with_its_position)
 }
 END_TEST
 
+static char looked[128];
+
+static int32_t look(void *arg, const char *source, const char *topic, int32_t partition,
+                    const struct ph_position *position)
+{
+    size_t length = strlen(looked);
+    ck_assert_ptr_eq(arg, looked);
+    ck_assert_str_eq(source, "events");
+    (void)snprintf(looked + length, sizeof looked - length, "%s/%d:%lld:%x ", topic, partition,
+                   (long long)position->next_offset, position->fingerprint);
+    return PH_OK;
+}
+
+static const char *look_at(struct ledger *l)
+{
+    looked[0] = '\0';
+    ck_assert_int_eq(ledger_look(l, look, looked, &err), PH_OK);
+    return looked;
+}
+
+/* A running pipeline may be in the middle of a line. */
+START_TEST(looking_changes_nothing)
+{
+    struct stat before;
+    struct stat after;
+    struct ledger *l = reopen(NULL);
+    ck_assert_str_eq(look_at(l), "");
+    ck_assert_int_ne(access(path, F_OK), 0);
+    write_file("12 0 events t\n7:ab 0 events other topic\n13 0 events t\n14 1 eve");
+    ck_assert_int_eq(stat(path, &before), 0);
+    ck_assert_str_eq(look_at(l), "t/0:13:0 other topic/0:7:ab ");
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_int_eq(after.st_size, before.st_size);
+    ledger_destroy(l);
+}
+END_TEST
+
+START_TEST(what_is_forgotten_stands_nowhere)
+{
+    write_file("12 0 events t\n13 1 events t\n14 0 events other topic\n");
+    struct ledger *l = reopen(NULL);
+    struct ph_partition gone[] = {*table.items[0], *table.items[2]};
+    ck_assert_int_eq(ledger_forget(l, gone, 2, &err), PH_OK);
+    expect_three(l, -1, 13, -1);
+    l = reopen(l);
+    expect_three(l, -1, 13, -1);
+    ck_assert_int_eq(write_one(l, 0, 5), PH_OK);
+    l = reopen(l);
+    expect_three(l, 5, 13, -1);
+    ledger_destroy(l);
+}
+END_TEST
+
 START_TEST(half_a_line_does_not_count)
 {
     write_file("12 0 events t\n13 1 events t\n9999 0 eve");
@@ -210,6 +263,8 @@ int main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, positions_are_read_again);
     tcase_add_test(tc, a_fingerprint_is_kept_with_its_position);
+    tcase_add_test(tc, looking_changes_nothing);
+    tcase_add_test(tc, what_is_forgotten_stands_nowhere);
     tcase_add_test(tc, half_a_line_does_not_count);
     tcase_add_test(tc, a_line_that_is_no_position_is_refused);
     tcase_add_test(tc, a_full_disk_changes_nothing_and_passes);

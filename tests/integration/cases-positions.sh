@@ -1,0 +1,151 @@
+# shellcheck shell=bash
+# Positions that do not fit what is there are refused, and `pipehost positions` says what is meant instead.
+
+# positions_begin NAME: a pipeline without look-ups, that reads what is there and ends.
+positions_begin() {
+    case_begin "$1" 2
+    psql_run "CREATE TABLE $TABLE_PLAIN (p int, o bigint, ip text)"
+    cat >"$STATE/plain.json" <<EOF
+{ "pipeline": "$1", "state_dir": "$STATE", "dead_letter": { "file": "$STATE/dead.jsonl" },
+  "operators": [
+    { "name": "events", "plugin": "source-kafka",
+      "config": { "brokers": "$KAFKA_URL", "topic": "$TOPIC", "startup_mode": "earliest", "bounded_mode": "latest" },
+      "format": { "json": { "fields": { "p": { "type": "int32", "from": "\$partition" },
+          "o": { "type": "int64", "from": "\$offset" }, "ip": "string" } } } },
+    { "name": "rows", "plugin": "sink-postgres", "input": "events",
+      "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "$TABLE_PLAIN" } }
+  ] }
+EOF
+    ARGS=("$STATE/plain.json")
+}
+
+# plain_produce SEED COUNT [START]: into the topic's two partitions, which end at offset START.
+plain_produce() {
+    "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 2 --seed "$1" --count "$2" --start-offset "${3:-0}"
+}
+
+plain_rows() { psql_run "SELECT count(*), count(DISTINCT (p, o)) FROM $TABLE_PLAIN"; }
+
+# positions STATUS ACTION ARG...: the command's answer is in $STATE/answer.
+positions() {
+    local wanted=$1 action=$2 status=0
+    shift 2
+    set_environment
+    "${ENVIRONMENT[@]}" timeout 60 "$BIN/pipehost" positions "$action" "${ARGS[@]}" "$@" >"$STATE/answer" 2>>"$LOG" || status=$?
+    printf 'exit %s\n' "$status"
+    cat "$STATE/answer"
+    [ "$status" = "$wanted" ]
+}
+
+answers() { grep -qxF -- "$1" "$STATE/answer" || { cat "$STATE/answer"; false; }; }
+
+case_topic_made_again() {
+    local TABLE_PLAIN=remade_plain
+    positions_begin remade
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 30
+    plain_produce 7 1000 500
+    expect 'a second run goes on' exits_with 0 30
+    expect 'and is exact' equals "$(plain_rows)" '2000|2000'
+    expect 'a third has nothing to do' exits_with 0 30
+    expect 'and adds nothing' equals "$(plain_rows)" '2000|2000'
+    delete_topic "$TOPIC"
+    create_topic "$TOPIC" 2
+    plain_produce 8 3000
+    expect 'a topic that was made again and has grown beyond the position is refused' exits_with 78 30
+    expect 'with what is wrong' log_says 'the record at offset 999 is not the one that was read there before'
+    expect 'and what to do' log_says "pipehost positions set $STATE/plain.json --partition $TOPIC/[01] --to earliest"
+    expect 'and wrote nothing' equals "$(plain_rows)" '2000|2000'
+    expect 'the command accepts it' positions 0 set --to earliest
+    expect 'and says what it does' answers "rows/events ${TOPIC}[1]: 1000 -> 0, at most 1000 records will be written again"
+    expect 'then it is read' exits_with 0 30
+    expect 'from its beginning' equals "$(plain_rows)" '5000|3000'
+}
+
+case_positions() {
+    local TABLE_PLAIN=positions_plain
+    positions_begin positions
+    expect 'nothing is shown before the first run' positions 0 show
+    expect 'and said so' answers 'rows: no position'
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 30
+    expect 'positions are shown' positions 0 show --json
+    expect 'as JSON' equals "$(jq -c '[.[] | [.sink, .source, .topic, .partition, .next_offset]]' "$STATE/answer")" \
+        "[[\"rows\",\"events\",\"$TOPIC\",0,500],[\"rows\",\"events\",\"$TOPIC\",1,500]]"
+    expect 'a dry run' positions 0 set --partition "$TOPIC/1" --to 400 --dry-run
+    expect 'says what would be' answers "rows/events ${TOPIC}[1]: 500 -> 400, at most 100 records will be written again"
+    expect 'and that it is one' answers '1 position would be changed: this was a dry run'
+    expect 'nothing comes again after it' exits_with 0 30
+    expect 'so nothing was changed' equals "$(plain_rows)" '1000|1000'
+    expect 'set' positions 0 set --partition 1 --to 400
+    expect 'the next run ends' exits_with 0 30
+    expect 'and wrote those records again' equals "$(plain_rows)" '1100|1000'
+    plain_produce 7 1000 500
+    expect 'set to the end' positions 0 set --to latest --sink rows
+    expect 'skips' answers "rows/events ${TOPIC}[0]: 500 -> 1000, at most 500 records will be skipped"
+    expect 'the next run ends' exits_with 0 30
+    expect 'and has skipped them' equals "$(plain_rows)" '1100|1000'
+    expect 'set to a time' positions 0 set --to 2001-01-01T00:00:00Z --dry-run
+    expect 'finds its offset' answers "rows/events ${TOPIC}[0]: 1000 -> 0, at most 1000 records will be written again"
+    expect 'reset' positions 0 reset
+    expect 'forgets' answers "rows/events ${TOPIC}[0]: 1000 -> none, the next start begins by the startup mode"
+    expect 'the next run ends' exits_with 0 30
+    expect 'and begins by the startup mode' equals "$(plain_rows)" '3100|2000'
+    expect 'an offset alone names no partition' positions 64 set --to 5
+    expect 'a partition that is not there is refused' positions 78 set --to earliest --partition 7
+    expect 'a sink that is not there too' positions 78 show --sink nobody
+}
+
+case_positions_running() {
+    local TABLE_PLAIN=running_plain
+    positions_begin running
+    plain_produce 7 1000
+    pipehost_start --set events/config/bounded_mode=none
+    wait_until 20 log_says 'partitions begin anew'
+    wait_until 20 plain_has 1000
+    expect 'positions of a running pipeline are shown' positions 0 show
+    expect 'with their offset' grep -q "rows/events ${TOPIC}\[0\]: 500, moved " "$STATE/answer"
+    expect 'but not set' positions 75 set --to earliest
+    expect 'nor forgotten' positions 75 reset
+    process_stop "pipehost-$CASE"
+    expect 'nothing came of that' equals "$(plain_rows)" '1000|1000'
+}
+
+plain_has() { [ "$(psql_run "SELECT count(*) FROM $TABLE_PLAIN")" -ge "$1" ]; }
+
+case_renamed() {
+    local TABLE_PLAIN=renamed_plain
+    positions_begin renamed
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 30
+    sed -i 's/"pipeline": "renamed"/"pipeline": "new-name"/' "$STATE/plain.json"
+    expect 'under another name it is refused' exits_with 78 30
+    expect 'with both names' log_says 'under the pipeline name "renamed" and none under "new-name"'
+    expect 'and the command' log_says 'pipehost positions rename MANIFEST --from renamed goes on from them'
+    expect 'a name without positions is refused' positions 78 rename --from nobody
+    expect 'renaming works' positions 0 rename --from renamed
+    plain_produce 7 1000 500
+    expect 'the next run goes on' exits_with 0 30
+    expect 'and is exact' equals "$(plain_rows)" '2000|2000'
+}
+
+case_positions_of_the_host() {
+    local TABLE_PLAIN=host_plain
+    positions_begin host-kept
+    ARGS+=(--set /exactly_once=false)
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 30
+    expect 'positions that the host keeps are shown' positions 0 show
+    expect 'with their offset' answers "rows/events ${TOPIC}[0]: 500"
+    expect 'set' positions 0 set --partition 0 --to 100
+    expect 'the next run ends' exits_with 0 30
+    expect 'and wrote those records again' equals "$(plain_rows)" '1400|1000'
+    expect 'reset' positions 0 reset
+    expect 'the next run ends' exits_with 0 30
+    expect 'and begins by the startup mode' equals "$(plain_rows)" '2400|1000'
+    delete_topic "$TOPIC"
+    create_topic "$TOPIC" 2
+    plain_produce 8 3000
+    expect 'a topic that was made again is refused here too' exits_with 78 30
+    expect 'with what is wrong' log_says 'the record at offset 499 is not the one that was read there before'
+}
