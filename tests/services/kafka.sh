@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# A private Kafka broker (KRaft, one node) on loopback: a listener without and one with TLS and a password (PLAIN or SCRAM).
+# A private Kafka broker (KRaft, one node) on loopback: a listener without and one with TLS and a password (PLAIN or SCRAM), and
+# one at KAFKA_PROXIED_PORT that sends its clients to KAFKA_PROXY_PORT, where a test may start a proxy.
 # Needs process.sh and KAFKA_JARS (the folder with the broker's jars). Its settings are in RUN_DIR/kafka.env.
 
 KAFKA_CLUSTER_ID=cGlwZWhvc3QtdGVzdHMtMQ
@@ -13,9 +14,9 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$3
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$1,SASL_SSL://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3
-advertised.listeners=PLAINTEXT://127.0.0.1:$1,SASL_SSL://127.0.0.1:$2
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$1,SASL_SSL://127.0.0.1:$2,CONTROLLER://127.0.0.1:$3,PROXIED://127.0.0.1:$4
+advertised.listeners=PLAINTEXT://127.0.0.1:$1,SASL_SSL://127.0.0.1:$2,PROXIED://127.0.0.1:$5
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_$KAFKA_WEB_TRAFFIC_KEY="$KAFKA_WEB_TRAFFIC_SECRET";
@@ -54,10 +55,10 @@ kafka_create() {
     KAFKA_WEB_TRAFFIC_KEY=web_traffic
     KAFKA_WEB_TRAFFIC_SECRET=$(random_secret)
     kafka_make_certificate || return 1
-    local try plain ssl controller
+    local try plain ssl controller proxied proxy
     for try in 1 2 3 4 5; do
-        plain=$(free_port) ssl=$(free_port) controller=$(free_port)
-        (umask 077 && kafka_write_properties "$plain" "$ssl" "$controller")
+        plain=$(free_port) ssl=$(free_port) controller=$(free_port) proxied=$(free_port) proxy=$(free_port)
+        (umask 077 && kafka_write_properties "$plain" "$ssl" "$controller" "$proxied" "$proxy")
         if [ "$try" = 1 ]; then
             local user="[name=$KAFKA_WEB_TRAFFIC_KEY,password=$KAFKA_WEB_TRAFFIC_SECRET]"
             kafka_tool kafka.tools.StorageTool format -t "$KAFKA_CLUSTER_ID" \
@@ -67,6 +68,8 @@ kafka_create() {
             (umask 077 && cat >"$RUN_DIR/kafka.env") <<EOF
 export KAFKA_URL=127.0.0.1:$plain
 export KAFKA_SSL_URL=127.0.0.1:$ssl
+export KAFKA_PROXIED_PORT=$proxied
+export KAFKA_PROXY_PORT=$proxy
 export KAFKA_CA_FILE=$RUN_DIR/kafka/ca.pem
 export KAFKA_CERT_FILE=$RUN_DIR/kafka/ca.pem
 export KAFKA_CERT_KEY_FILE=$RUN_DIR/kafka/key.pem
