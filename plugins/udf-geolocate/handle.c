@@ -78,6 +78,7 @@ bool handle_open(struct handle *handle, const struct settings *settings, struct 
     handle->easy = curl_easy_init();
     return handle->easy != NULL &&
            curl_easy_setopt(handle->easy, CURLOPT_PRIVATE, owner) == CURLE_OK &&
+           curl_easy_setopt(handle->easy, CURLOPT_ERRORBUFFER, handle->why) == CURLE_OK &&
            set_up_sockets(handle->easy, sockets) && set_up(handle, settings, user_agent);
 }
 
@@ -95,6 +96,7 @@ bool handle_prepare(struct handle *handle, const char *url)
     handle->body_length = 0;
     handle->too_large = false;
     handle->no_memory = false;
+    handle->why[0] = '\0';
     return curl_easy_setopt(handle->easy, CURLOPT_URL, url) == CURLE_OK;
 }
 
@@ -132,6 +134,7 @@ void handle_read(const struct handle *handle, CURLcode code, struct transfer *ou
 {
     memset(out, 0, sizeof *out);
     out->code = code;
+    out->why = handle->why;
     out->too_large = handle->too_large;
     out->no_memory = handle->no_memory;
     out->body = handle->body;

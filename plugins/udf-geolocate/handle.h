@@ -15,6 +15,7 @@ struct handle {
     size_t body_limit;
     bool too_large;
     bool no_memory;
+    char why[CURL_ERROR_SIZE];
 };
 
 /** A zeroed one. owner is what handle_owner answers. False: no memory; close it all the same. */

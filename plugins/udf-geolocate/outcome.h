@@ -30,6 +30,7 @@ enum outcome {
 /** A finished transfer. */
 struct transfer {
     CURLcode code;
+    const char *why;  /**< the library's sentence about code; null or "" = none */
     long status;      /**< 0 = none came */
     bool too_large;   /**< stopped because the body was longer than allowed */
     bool no_memory;   /**< stopped because there was no room for the body */

@@ -148,13 +148,15 @@ static void distrust(struct lane *lane, struct place *place, const struct verdic
 {
     struct geolocate *op = lane->op;
     uint32_t flags = atomic_load(&op->was_answered) ? PH_ERR_RETRIABLE : PH_ERR_CONFIG;
+    const char *why = verdict->transfer.why;
+    bool is_told = why != NULL && why[0] != '\0';
     count(lane, OUTCOME_UNTRUSTED);
     if (!ph_error_is_set(&lane->error)) {
         (void)ph_error_set(
             &lane->error, flags,
             "the certificate of %s is not trusted: %s; ca_file names a file with the "
             "certificate of its authority",
-            op->settings.host, curl_easy_strerror(verdict->transfer.code));
+            op->settings.host, is_told ? why : curl_easy_strerror(verdict->transfer.code));
         ph_error_set_key(&lane->error, op->settings.ca_file != NULL ? "/ca_file" : "/endpoint");
     }
     geolocate_wake(op, places_abandon(&op->places, place));
