@@ -112,8 +112,8 @@ fault_http() {
     expect 'a certificate that has expired' http_certificate expired IP:127.0.0.1 20200101000000Z 20200201000000Z
     http_serve odd-api "$TOOLS/odd-api"
     ODD_API=http://127.0.0.1:$HTTP_PORT
-    [ -z "$POINT" ] || local HTTP_NAMES=("$POINT")
-    side_by_side 8 http_job < <(printf "$SEED %s\n" "${HTTP_NAMES[@]}")
+    [ -z "$ONLY" ] || local HTTP_NAMES=("$ONLY")
+    side_by_side 8 http_job <<<"$(printf "$SEED %s\n" "${HTTP_NAMES[@]}")"
     process_stop odd-api
     tell "${#HTTP_NAMES[@]} ways of the API to answer wrong, late, or not at all, $HTTP_COUNT records to each"
 }

@@ -80,7 +80,7 @@ tcp_jobs() {
     local i count
     count=$(runs "$2" "$3")
     for ((i = 0; i < count; i++)); do
-        printf '%s %s\n' $((SEED + i / ${#TCP_FAULTS[@]})) "${POINT:-${TCP_FAULTS[i % ${#TCP_FAULTS[@]}]}.$1}"
+        printf '%s %s\n' $((SEED + i / ${#TCP_FAULTS[@]})) "${ONLY:-${TCP_FAULTS[i % ${#TCP_FAULTS[@]}]}.$1}"
     done
 }
 
@@ -88,12 +88,12 @@ tcp_jobs() {
 fault_tcp() {
     FEED=fault-tcp FEED_FEW=fault-tcp-few
     { feed "$FEED" "$TCP_COUNT" && feed "$FEED_FEW" "$TCP_FEW"; } >/dev/null || { expect 'the feeds' false && return; }
-    case $POINT in
+    case $ONLY in
     *.kafka) side_by_side 1 tcp_job < <(tcp_jobs kafka 0 1) ;;
     ?*) side_by_side 1 tcp_job < <(tcp_jobs any 1 1) ;;
     *)
-        side_by_side 6 tcp_job < <(tcp_jobs postgres 6 30 && tcp_jobs api 0 18)
-        side_by_side 1 tcp_job < <(tcp_jobs kafka 0 12)
+        side_by_side 6 tcp_job <<<"$(tcp_jobs postgres 6 30 && tcp_jobs api 0 18)"
+        side_by_side 1 tcp_job <<<"$(tcp_jobs kafka 0 12)"
         ;;
     esac
     tell "latency, 1-byte segments, stall, reset, half close, black hole: $(notes_sum looks) looks while they passed"

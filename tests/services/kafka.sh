@@ -34,6 +34,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+transaction.abort.timed.out.transaction.cleanup.interval.ms=500
 message.max.bytes=4194304
 log.cleaner.dedupe.buffer.size=16777216
 broker.heartbeat.interval.ms=500
