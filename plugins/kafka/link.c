@@ -156,14 +156,10 @@ void link_connect(struct link *l)
     l->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-void link_close(struct link *l, int flags)
+static void part(struct link *l)
 {
-    if (l->rk == NULL) {
-        return;
-    }
     link_unwatch(l, l->events, l->events_fd);
     rd_kafka_queue_destroy(l->events);
-    rd_kafka_destroy_flags(l->rk, flags);
     l->rk = NULL;
     l->events = NULL;
     l->events_fd = -1;
@@ -171,4 +167,22 @@ void link_close(struct link *l, int flags)
     l->is_away = false;
     l->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
     l->trouble_text[0] = '\0';
+}
+
+void link_close(struct link *l, int flags)
+{
+    rd_kafka_t *rk = l->rk;
+    if (rk != NULL) {
+        part(l);
+        rd_kafka_destroy_flags(rk, flags);
+    }
+}
+
+void link_abandon(struct link *l)
+{
+    if (l->rk != NULL) {
+        /* Its threads must not come back to what is gone by then. */
+        rd_kafka_set_log_level(l->rk, LOG_EMERG);
+        part(l);
+    }
 }

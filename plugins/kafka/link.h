@@ -50,6 +50,11 @@ void link_connect(struct link *l);
  * made of the client must be gone. The counts go on over the next one. [worker] */
 void link_close(struct link *l, int flags);
 
+/** Forgets the client, which lives on with its threads: for one that read a topic which was
+ * deleted. Before 2.6.1 librdkafka waits for ever to destroy it (confluentinc/librdkafka pull
+ * request 4724). The process must be about to end. [worker] */
+void link_abandon(struct link *l);
+
 /** Takes an error that librdkafka reports. True: with it the brokers have gone away. [worker] */
 bool link_take_error(struct link *l, rd_kafka_resp_err_t code, const char *reason);
 /** The brokers that were away answer. [worker] */

@@ -2,11 +2,18 @@
 #include "client.h"
 
 #include "conf.h"
+#include "kafka/errors.h"
 #include "kafka/topic.h"
 
 #define NS_PER_MS INT64_C(1000000)
 /* How often to ask whether brokers that are away are back. */
 #define PROBE_MS 300
+
+static bool is_about_topic(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+           code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
@@ -14,6 +21,9 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     struct client *c = l->owner;
     (void)rk;
     if (!link_take_error(l, (rd_kafka_resp_err_t)code, reason)) {
+        if (l->is_connected && c->lost[0] == '\0' && is_about_topic((rd_kafka_resp_err_t)code)) {
+            (void)snprintf(c->lost, sizeof c->lost, "%s", reason);
+        }
         return;
     }
     c->probe_at_ns = l->away_since_ns + PROBE_MS * NS_PER_MS;
@@ -33,6 +43,16 @@ void client_serve(struct client *c)
 static void serve(void *owner)
 {
     client_serve(owner);
+}
+
+int32_t client_check(const struct client *c, struct ph_error *err)
+{
+    return c->lost[0] == '\0'
+               ? PH_OK
+               : errors_set(err, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, ERRORS_AT_WORK,
+                            "topic %s: it was deleted while it was read, perhaps made anew; the "
+                            "next start looks whether what is there goes on behind the positions",
+                            c->lost);
 }
 
 int64_t client_probe(struct client *c)
@@ -116,12 +136,20 @@ int32_t client_open(struct client *c, struct ph_error *err)
 
 void client_close(struct client *c)
 {
+    if (c->link.rk != NULL) {
+        client_serve(c);
+    }
+    bool is_lost = c->lost[0] != '\0';
     for (uint32_t i = 0; i < c->settings->topic_count; i++) {
         if (c->topics[i] != NULL) {
             rd_kafka_topic_destroy(c->topics[i]);
             c->topics[i] = NULL;
         }
     }
+    if (is_lost) {
+        link_abandon(&c->link);
+    }
+    c->lost[0] = '\0';
     /* Without leaving the group that nobody joined, which would wait for its coordinator. */
     link_close(&c->link, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }

@@ -18,7 +18,8 @@ struct client {
     const struct settings *settings;
     struct link link;
     rd_kafka_topic_t *topics[SETTINGS_TOPICS_MAX];
-    int64_t probe_at_ns; /**< while it is away: when to ask again whether it is back */
+    int64_t probe_at_ns;       /**< while it is away: when to ask again whether it is back */
+    char lost[LINK_TEXT_SIZE]; /**< a topic that is there no more, in librdkafka's words; or "" */
 };
 
 /** Makes c empty: client_close may be called from now on. [control] */
@@ -37,6 +38,10 @@ __attribute__((warn_unused_result)) int32_t client_topic(struct client *c, uint3
                                                          struct ph_error *err);
 /** Runs librdkafka's callbacks. Never blocks. [worker] */
 void client_serve(struct client *c);
+/** PH_ERROR: a topic is there no more, or was not for a moment. What has its name by now may be
+ * another one, whose records must not be taken for the next ones. [worker] */
+__attribute__((warn_unused_result)) int32_t client_check(const struct client *c,
+                                                         struct ph_error *err);
 /** While the brokers are away: asks at times whether they are back. Answers when to call again,
  * monotonic ns; 0 = they are there. Never blocks. [worker] */
 int64_t client_probe(struct client *c);

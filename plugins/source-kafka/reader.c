@@ -437,6 +437,9 @@ int32_t reader_poll(struct reader *r, struct ph_writer *writer, struct ph_error 
 {
     bool has_taken = false;
     bool has_more = true;
+    if (client_check(r->client, err) != PH_OK) {
+        return PH_ERROR;
+    }
     if (r->client->settings->is_bounded && r->done_count == r->slots.count) {
         return PH_END;
     }

@@ -187,7 +187,6 @@ static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *
 {
     struct task *t = self;
     (void)events;
-    (void)err;
     if (t->client.link.rk == NULL) {
         return PH_OK;
     }
@@ -196,7 +195,7 @@ static int32_t task_ready(void *self, int fd, uint32_t events, struct ph_error *
     } else {
         serve_events(t);
     }
-    return PH_OK;
+    return client_check(&t->client, err);
 }
 
 /* ---- the source */
@@ -270,10 +269,9 @@ static int32_t source_poll(void *self, struct ph_writer *writer, struct ph_error
 static int32_t source_serve(void *self, struct ph_error *err)
 {
     struct task *t = self;
-    (void)err;
     reader_ask_ends(&t->reader, now_ns(t));
     serve_events(t);
-    return PH_OK;
+    return client_check(&t->client, err);
 }
 
 static int32_t source_committed(void *self, const struct ph_position *positions, uint32_t count,

@@ -107,7 +107,7 @@ static bool fails(enum call call)
 #define NEXT(name)                                                                                 \
     static __typeof__(&name) next;                                                                 \
     if (next == NULL) {                                                                            \
-        next = (__typeof__(next))dlsym(RTLD_NEXT, #name);                                          \
+        *(void **)&next = dlsym(RTLD_NEXT, #name);                                                 \
     }
 
 /* CALL_COUNT: neither a file nor a socket, or the log. */
@@ -236,7 +236,7 @@ EXPORT int socket(int domain, int type, int protocol)
     return fails(CALL_SOCKET) ? -1 : next(domain, type, protocol);
 }
 
-EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
+EXPORT int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
     NEXT(connect)
     return fails(CALL_CONNECT) ? -1 : next(fd, address, length);

@@ -84,6 +84,19 @@ kafka_anew_running() {
     must 'and says why' log_says "error: events: .*topic \"$TOPIC\".*\(deleted\|made anew\)"
     must 'without a row of the new one' equals "$(pipeline_rows)" "$((COUNT - $(bad_count)))"
 }
+# Without a word it would look healthy for ever.
+kafka_gone() {
+    local status=0
+    own_topic "gone-$1"
+    pipeline_start
+    must 'it reads all' wait_until 30 pipeline_is_through
+    must 'the topic is deleted' topic_tool TopicCommand --delete --topic "$TOPIC"
+    pipeline_wait 20 || status=$?
+    must 'it ends by itself' equals "$status" 1
+    must 'and says why' log_says "error: events: topic $TOPIC \[[0-3]\]: .*: it was deleted while it was read"
+    must 'the rows are exact' rows_are_exact
+    must 'a start without it is refused' ends_with 78 pipeline_run 20
+}
 pipeline_is_through() { [ "$(pipeline_rows)" -ge "$((COUNT - $(bad_count)))" ]; }
 
 # ---- a broker that goes, and partitions that come
@@ -112,7 +125,6 @@ kafka_outage() {
         must 'the broker dies' kafka_kill9
     fi
     must 'the broker is there again' kafka_start
-    date -u +%T.%N >&2
     must 'further records come' more 4000 --start-offset $((before / PARTITIONS))
     runs_through
 }
@@ -155,6 +167,6 @@ kafka_jobs() {
 }
 
 fault_kafka() {
-    side_by_side 5 kafka_job <<<"$(kafka_jobs 1 6 retention anew_stopped anew_longer anew_running partitions)"
+    side_by_side 5 kafka_job <<<"$(kafka_jobs 1 6 retention anew_stopped anew_longer anew_running gone partitions)"
     side_by_side 1 kafka_job <<<"$(kafka_jobs 1 6 restart kill9)"
 }

@@ -2,6 +2,9 @@
 # Connections that go wrong on the way: to PostgreSQL, to Kafka, to the API. A pipeline reads a topic to its end through a proxy
 # that was told what shall happen when. It must end with 0, without being started again, and with every row once.
 
+# shellcheck source=proxy.sh
+. "$ROOT/tests/fault/proxy.sh"
+
 TCP_COUNT=6000
 TCP_FEW=200 # where each byte costs two system calls
 TCP_FAULTS=(latency slice stall reset close blackhole)
@@ -80,7 +83,7 @@ tcp_jobs() {
     local i count
     count=$(runs "$2" "$3")
     for ((i = 0; i < count; i++)); do
-        printf '%s %s\n' $((SEED + i / ${#TCP_FAULTS[@]})) "${ONLY:-${TCP_FAULTS[i % ${#TCP_FAULTS[@]}]}.$1}"
+        printf '%s %s\n' $((SEED + i / ${#TCP_FAULTS[@]})) "${TCP_FAULTS[i % ${#TCP_FAULTS[@]}]}.$1"
     done
 }
 
@@ -88,13 +91,11 @@ tcp_jobs() {
 fault_tcp() {
     FEED=fault-tcp FEED_FEW=fault-tcp-few
     { feed "$FEED" "$TCP_COUNT" && feed "$FEED_FEW" "$TCP_FEW"; } >/dev/null || { expect 'the feeds' false && return; }
-    case $ONLY in
-    *.kafka) side_by_side 1 tcp_job < <(tcp_jobs kafka 0 1) ;;
-    ?*) side_by_side 1 tcp_job < <(tcp_jobs any 1 1) ;;
-    *)
-        side_by_side 6 tcp_job <<<"$(tcp_jobs postgres 6 30 && tcp_jobs api 0 18)"
-        side_by_side 1 tcp_job <<<"$(tcp_jobs kafka 0 12)"
-        ;;
-    esac
+    if [ -n "$ONLY" ]; then
+        side_by_side 1 tcp_job <<<"$SEED $ONLY"
+    else
+        side_by_side 6 tcp_job < <(tcp_jobs postgres 6 30 && tcp_jobs api 0 18)
+        side_by_side 1 tcp_job < <(tcp_jobs kafka 0 12)
+    fi
     tell "latency, 1-byte segments, stall, reset, half close, black hole: $(notes_sum looks) looks while they passed"
 }
