@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # lib.sh has the variables
 # What the API may answer, or not, each to a pipeline of its own that reads the same records. Where no place comes out of it the
 # row has {} and the outcome is counted, once for each address.
 
@@ -113,7 +113,7 @@ fault_http() {
     http_serve odd-api "$TOOLS/odd-api"
     ODD_API=http://127.0.0.1:$HTTP_PORT
     [ -z "$ONLY" ] || local HTTP_NAMES=("$ONLY")
-    side_by_side 8 http_job <<<"$(printf "$SEED %s\n" "${HTTP_NAMES[@]}")"
+    WIDTH=8 side_by_side http_job < <(printf "$SEED %s\n" "${HTTP_NAMES[@]}")
     process_stop odd-api
     tell "${#HTTP_NAMES[@]} ways of the API to answer wrong, late, or not at all, $HTTP_COUNT records to each"
 }

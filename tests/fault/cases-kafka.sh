@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # lib.sh has the variables
 # Kafka that goes away, comes back, and is no longer what it was.
 
 KAFKA_COUNT=8000
@@ -81,7 +81,7 @@ kafka_anew_running() {
     must 'and made again' feed "$TOPIC" 4000
     pipeline_wait 30 || status=$?
     must 'it ends by itself' test "$status" != 124 -a "$status" != 0
-    must 'and says why' log_says "error: events: .*topic \"$TOPIC\".*\(deleted\|made anew\)"
+    must 'and says why' log_says "error: events: .*$TOPIC.*\(deleted\|made anew\)"
     must 'without a row of the new one' equals "$(pipeline_rows)" "$((COUNT - $(bad_count)))"
 }
 # Without a word it would look healthy for ever.
@@ -97,6 +97,7 @@ kafka_gone() {
     must 'the rows are exact' rows_are_exact
     must 'a start without it is refused' ends_with 78 pipeline_run 20
 }
+has_begun() { [ "$(pipeline_rows)" -gt 0 ]; }
 pipeline_is_through() { [ "$(pipeline_rows)" -ge "$((COUNT - $(bad_count)))" ]; }
 
 # ---- a broker that goes, and partitions that come
@@ -117,7 +118,7 @@ kafka_outage() {
     must 'a topic' feed "$TOPIC" "$before"
     pipeline_watch_start
     pipeline_start
-    must 'it begins' wait_until 20 pipeline_has_rows 1
+    must 'it begins' wait_until 20 has_begun
     pause_ms $((RANDOM % 300))
     if [ "$1" = restart ]; then
         must 'the broker stops' kafka_stop
@@ -136,7 +137,7 @@ kafka_partitions() {
     must 'a topic' feed "$TOPIC" "$KAFKA_COUNT"
     PARTITIONS=6 pipeline_watch_start
     pipeline_start --set events/config/discovery_interval=300ms --set "/parallelism=$((1 + RANDOM % 2))"
-    must 'it begins' wait_until 20 pipeline_has_rows 1
+    must 'it begins' wait_until 20 has_begun
     must 'partitions are added' add_partitions "$TOPIC" 6
     PARTITIONS=4 must 'and filled' more $((KAFKA_COUNT * 2)) --first-partition 2
     PARTITIONS=6
@@ -167,6 +168,7 @@ kafka_jobs() {
 }
 
 fault_kafka() {
-    side_by_side 5 kafka_job <<<"$(kafka_jobs 1 6 retention anew_stopped anew_longer anew_running gone partitions)"
-    side_by_side 1 kafka_job <<<"$(kafka_jobs 1 6 restart kill9)"
+    WIDTH=5 side_by_side kafka_job < <(kafka_jobs 1 6 retention anew_stopped anew_longer anew_running gone partitions)
+    WIDTH=1 side_by_side kafka_job < <(kafka_jobs 1 6 restart kill9)
+    tell "a broker restarted and killed, partitions added; a topic deleted, made again, cut by retention: $(notes_sum looks) looks"
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2153 # lib.sh has the variables
 # Connections that go wrong on the way: to PostgreSQL, to Kafka, to the API. A pipeline reads a topic to its end through a proxy
 # that was told what shall happen when. It must end with 0, without being started again, and with every row once.
 
@@ -92,10 +92,10 @@ fault_tcp() {
     FEED=fault-tcp FEED_FEW=fault-tcp-few
     { feed "$FEED" "$TCP_COUNT" && feed "$FEED_FEW" "$TCP_FEW"; } >/dev/null || { expect 'the feeds' false && return; }
     if [ -n "$ONLY" ]; then
-        side_by_side 1 tcp_job <<<"$SEED $ONLY"
+        WIDTH=1 side_by_side tcp_job <<<"$SEED $ONLY"
     else
-        side_by_side 6 tcp_job < <(tcp_jobs postgres 6 30 && tcp_jobs api 0 18)
-        side_by_side 1 tcp_job < <(tcp_jobs kafka 0 12)
+        WIDTH=6 side_by_side tcp_job < <(tcp_jobs postgres 6 30 && tcp_jobs api 0 18)
+        WIDTH=1 side_by_side tcp_job < <(tcp_jobs kafka 0 12)
     fi
     tell "latency, 1-byte segments, stall, reset, half close, black hole: $(notes_sum looks) looks while they passed"
 }

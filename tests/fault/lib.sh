@@ -55,6 +55,7 @@ must() {
 side_by_side() {
     local function=$1 line number=0 pids=()
     JOBS=$RUN_DIR/jobs-$CASE
+    rm -f -- "$JOBS"/*.ok
     mkdir -p "$JOBS"
     while read -r line; do
         if [ ${#pids[@]} -ge "$WIDTH" ]; then

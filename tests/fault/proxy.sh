@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the jobs read PROXY_PORT
 # The proxy between a job's pipeline and one of its services.
 
 # proxy_start PORT TARGET_PORT: this job's; PROXY_PORT is where it listens.
