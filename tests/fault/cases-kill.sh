@@ -111,27 +111,30 @@ fault_kill_points() {
     tell "$(notes_sum kills) kills at $(fail_points | wc -l) points, $(notes_sum looks) looks; ms to the next commit: $(notes_spread recovery)"
 }
 
-RANDOM_RATE=1500   # events a second
-RANDOM_COUNT=15000 # of one pipeline
-RANDOM_KILLS=5     # of one pipeline
+RANDOM_RATE=2000  # events a second
+RANDOM_PIECE=2000 # of them for each start
+RANDOM_KILLS=5    # of one pipeline
 
 # So often killed at any time while events come and both sinks write; each restart timed to its first committed row.
 kill_any_time() {
     local seed=$1 lanes=$2 i started rows topic=any-$1-$2
     job_random "$seed" "$lanes"
-    feed_slowly "$topic" "$RANDOM_COUNT" "$RANDOM_RATE"
-    pipeline_begin "any-$seed-$lanes" "$topic" "$RANDOM_COUNT" both.json
+    make_topic "$topic" "$PARTITIONS"
+    pipeline_begin "any-$seed-$lanes" "$topic" $((RANDOM_PIECE * RANDOM_KILLS)) both.json
     ARGS=(--set "/parallelism=$lanes")
     pipeline_watch_start
     for ((i = 0; i < RANDOM_KILLS; i++)); do
+        feed_more "$topic" "$RANDOM_PIECE" "$RANDOM_RATE" $((i * RANDOM_PIECE))
         rows=$(pipeline_rows)
         started=$(now_us)
+        listen_output "$started"
         pipeline_start
         # One in three while it starts, or whenever; the others after it has committed, wherever it then is.
-        [ $((RANDOM % 3)) = 0 ] || wait_until 5 more_rows_than "$rows"
+        [ $((RANDOM % 3)) = 0 ] || wait_until 20 more_rows_than "$rows"
         pause_ms $((RANDOM % 400))
         kill -KILL "$PIPELINE_PID"
         must 'it runs until it is killed' ends_with 137 pipeline_wait 10
+        listen_end
         [ "$i" = 0 ] || note_recovery "$started"
         job_note kills 1
     done
@@ -154,5 +157,5 @@ random_jobs() {
 fault_random_kills() {
     side_by_side kill_any_time < <(random_jobs)
     tell "$(notes_sum kills) kills of both sinks, $(notes_sum looks) looks; twice in Kafka: $(notes_sum duplicates) read_committed, $(notes_sum uncommitted) read_uncommitted"
-    tell "ms from restart to the next row committed to Postgres: $(notes_spread recovery)"
+    tell "ms from restart to the next row committed to Postgres: $(notes_spread recovery); in Kafka: $(notes_spread recovery_kafka)"
 }

@@ -127,10 +127,19 @@ feed() {
 
 # feed_slowly TOPIC COUNT RATE: the same, while the case goes on.
 feed_slowly() {
-    "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$1" --create --empty --partitions "$PARTITIONS"
-    process_start "feed-$1" "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$1" --partitions "$PARTITIONS" \
-        --seed "$FEED_SEED" --distinct "$DISTINCT" --bad-percent "$BAD_PERCENT" --count "$2" --rate "$3"
+    make_topic "$1" "$PARTITIONS"
+    feed_more "$@" 0
 }
+
+# feed_more TOPIC COUNT RATE FIRST: so many more, behind the FIRST that were fed already.
+feed_more() {
+    wait_until 60 process_gone "feed-$1"
+    process_start "feed-$1" "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$1" --partitions "$PARTITIONS" \
+        --seed "$FEED_SEED" --distinct "$DISTINCT" --bad-percent "$BAD_PERCENT" --count "$2" --rate "$3" \
+        --start-offset $(($4 / PARTITIONS))
+}
+
+make_topic() { "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$1" --create --empty --partitions "$2"; }
 
 # pipeline_begin NAME TOPIC COUNT [MANIFEST]: PIPELINE with its table, its output topic and its folder, to read COUNT events of
 # TOPIC. MANIFEST is rows.json (default), both.json or kafka.json of tests/fault.
@@ -147,8 +156,7 @@ pipeline_begin() {
     mkdir -p "$STATE" && : >"$LOG" || return 1
     psql_run "CREATE TABLE $TABLE (n bigserial, source_partition int, source_offset bigint, payload text, ip text,
         event_timestamp timestamp(3), url text, geodata text)"
-    [ "${4:-rows.json}" = rows.json ] ||
-        "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$OUTPUT" --create --empty --partitions 2
+    [ "${4:-rows.json}" = rows.json ] || make_topic "$OUTPUT" 2
 }
 
 # The table refuses some rows from now on: dead letters of the sink.
@@ -274,6 +282,14 @@ pipeline_rows() { psql_run "SELECT count(*) FROM $TABLE"; }
 
 more_rows_than() { [ "$(pipeline_rows)" -gt "$1" ]; }
 now_us() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }
+
+# listen_output US: in the background until listen_end: how long after this time a read_committed reader has the next record.
+listen_output() {
+    (setpriv --pdeathsig TERM -- kcat -C -q -b "$KAFKA_URL" -t "$OUTPUT" -o end -c 1 -X isolation.level=read_committed >/dev/null 2>&1 &&
+        job_note recovery_kafka $((($(now_us) - $1) / 1000))) &
+    LISTEN_PID=$!
+}
+listen_end() { kill "$LISTEN_PID" 2>/dev/null; wait "$LISTEN_PID" 2>/dev/null; }
 
 # note_recovery US: how long after this time the next rows were committed, by the server's own commit times.
 note_recovery() {
