@@ -25,14 +25,14 @@ owner_start() {
     DEAD=$PIPELINE_STATE/dead.jsonl pipeline_start
 }
 
-must_write() { must "$1 writes" wait_until 20 more_rows_than "$2"; }
+must_write() { must "$1 writes" wait_until 60 more_rows_than "$2"; }
 
 # The earlier owner, with its log, ends as one that was taken over.
 must_end_fenced() {
     local started
     started=$(now_us)
     LOG=$2
-    must 'the earlier owner ends with 77' ends_with 77 pipeline_wait 30 "$1"
+    must 'the earlier owner ends with 77' ends_with 77 pipeline_wait 60 "$1"
     job_note fenced $((($(now_us) - started) / 1000))
     must 'and says by whom' log_says 'taken over by'
 }
@@ -40,9 +40,9 @@ must_end_fenced() {
 owners_end() {
     must 'the feed ends' wait_until 60 process_gone "feed-$TOPIC"
     kill -TERM "$PIPELINE_PID"
-    must 'the last owner drains' ends_with 0 pipeline_wait 40
+    must 'the last owner drains' ends_with 0 pipeline_wait 90
     DEAD=$STATE/none.jsonl
-    must 'the last run ends with 0' ends_with 0 pipeline_run 60 --set events/config/bounded_mode=latest
+    must 'the last run ends with 0' ends_with 0 pipeline_run 90 --set events/config/bounded_mode=latest
     must 'no look saw what must not be' pipeline_watch_stop
     must 'the rows are exact' rows_are_exact
     [ "$PIPELINE_MANIFEST" = "$ROOT/tests/fault/rows.json" ] || must 'the output is exact' output_is_exact
