@@ -2,19 +2,26 @@
 # shellcheck disable=SC2034,SC2153 # what lib.sh reads, and its SEED
 # Two processes that believe to own the same pipeline: each has a state folder of its own, as on two machines.
 
-OWNERS_RATE=2000
-OWNERS_COUNT=12000
+OWNERS_PIECE=2000 # events at a time, within a second
 
+# owners_begin KIND SEED PIECES
 owners_begin() {
     local kind=$1 seed=$2 manifest=rows.json
     job_random "$seed" "$kind"
     # No dead letters here: each machine has a file of its own, and both may hold the same record.
     BAD_PERCENT=0
     ! sink_kafka_keeps_positions || manifest=both.json
-    feed_slowly "$kind-$seed" "$OWNERS_COUNT" "$OWNERS_RATE"
-    pipeline_begin "$kind-$seed" "$kind-$seed" "$OWNERS_COUNT" "$manifest"
+    make_topic "$kind-$seed" "$PARTITIONS"
+    pipeline_begin "$kind-$seed" "$kind-$seed" $((OWNERS_PIECE * $3)) "$manifest"
+    FED=0
     ARGS=(--set "/parallelism=$((1 + RANDOM % 2))")
     pipeline_watch_start
+}
+
+# The next piece of the events, from now on.
+owner_feed() {
+    feed_more "$TOPIC" "$OWNERS_PIECE" "$OWNERS_PIECE" "$FED"
+    FED=$((FED + OWNERS_PIECE))
 }
 
 # owner_start NAME: its process becomes PIPELINE_PID, its log LOG.
@@ -25,7 +32,14 @@ owner_start() {
     DEAD=$PIPELINE_STATE/dead.jsonl pipeline_start
 }
 
-must_write() { must "$1 writes" wait_until 60 more_rows_than "$2"; }
+# must_write WHO: the next piece.
+must_write() {
+    local rows
+    wait_until 60 process_gone "feed-$TOPIC"
+    rows=$(pipeline_rows)
+    owner_feed
+    must "$1 writes" wait_until 60 more_rows_than "$rows"
+}
 
 # The earlier owner, with its log, ends as one that was taken over.
 must_end_fenced() {
@@ -50,42 +64,42 @@ owners_end() {
 
 # A, then B beside it, then A again: each time the earlier one ends.
 two_owners() {
-    local first second first_log
-    owners_begin owners "$1"
+    local first first_log second_log name
+    owners_begin owners "$1" 5
     owner_start a
-    first=$PIPELINE_PID first_log=$LOG
-    must_write 'the first owner' 0
-    pause_ms $((RANDOM % 600))
-    owner_start b
-    second=$LOG
-    must_end_fenced "$first" "$first_log"
-    LOG=$second
-    must_write 'the second owner' "$(pipeline_rows)"
-    pause_ms $((RANDOM % 600))
-    first=$PIPELINE_PID first_log=$LOG
-    owner_start a
-    second=$LOG
-    must_end_fenced "$first" "$first_log"
-    LOG=$second
+    must_write 'the first owner'
+    for name in b a; do
+        first=$PIPELINE_PID first_log=$LOG
+        owner_feed
+        pause_ms $((RANDOM % 600))
+        owner_start "$name"
+        second_log=$LOG
+        # Who has nothing to commit does not notice, so that events come when both are there.
+        must 'the next owner claims' wait_until 60 log_says 'go on where their sinks stand'
+        must_write 'the next owner'
+        must_end_fenced "$first" "$first_log"
+        LOG=$second_log
+    done
     owners_end
 }
 
 # A is stopped at any moment, perhaps inside a transaction; B takes over and writes; then A wakes.
 zombie() {
-    local first first_log second
-    owners_begin zombie "$1"
+    local first first_log second_log
+    owners_begin zombie "$1" 3
     owner_start a
+    must_write 'the first owner'
     first=$PIPELINE_PID first_log=$LOG
-    must_write 'the first owner' 0
+    owner_feed
     pause_ms $((RANDOM % 900))
     kill -STOP "$first"
     owner_start b
-    second=$LOG
-    must_write 'the second owner, while the first one is stopped,' "$(pipeline_rows)"
+    second_log=$LOG
+    must_write 'the second owner, while the first one is stopped,'
     pause_ms $((RANDOM % 300))
     kill -CONT "$first"
     must_end_fenced "$first" "$first_log"
-    LOG=$second
+    LOG=$second_log
     owners_end
 }
 
