@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2153 # SEED is lib.sh's
 # A PostgreSQL in trouble under a pipeline at full load: it is waited for, or the pipeline stops with the right sentence and goes
 # on after the repair. Every time the rows are exact.
 
