@@ -266,6 +266,27 @@ START_TEST(aborted_records_are_left_out_and_a_bounded_run_passes_the_markers)
 }
 END_TEST
 
+/* Retention has taken all that was read, and nothing else. */
+START_TEST(a_position_where_the_log_begins_now_is_read_on_from)
+{
+    struct ph_position from = {.partition_id = 2, .fingerprint = 7, .next_offset = 40};
+    cluster_produce(&cluster, 2, 100);
+    cluster_delete_below(&cluster, 2, 40);
+    open_plain(from_begin_on);
+    const struct ph_source_ops *source = feed.harness->descriptor->source;
+    ck_assert_int_eq(harness_activate(feed.task), PH_OK);
+    ck_assert_int_eq(
+        source->partitions(feed.task->self, &feed.partitions.list, harness_error(feed.harness)),
+        PH_OK);
+    feed.next[2] = 40;
+    ck_assert_int_eq(source->start(feed.task->self, &feed.partitions.items[2], &from,
+                                   harness_error(feed.harness)),
+                     PH_OK);
+    ck_assert_int_eq(feed_until(&feed, 60, WAIT_MS), PH_OK);
+    ck_assert_int_eq(feed.next[2], 100);
+}
+END_TEST
+
 START_TEST(deleted_records_are_fatal_and_named)
 {
     static const int64_t offsets[PARTITIONS] = {0};
@@ -421,6 +442,7 @@ int main(void)
     tcase_add_test(tcase, startup_mode_group_begins_at_the_committed_offsets);
     tcase_add_test(tcase, a_tombstone_is_told_from_an_empty_value);
     tcase_add_test(tcase, aborted_records_are_left_out_and_a_bounded_run_passes_the_markers);
+    tcase_add_test(tcase, a_position_where_the_log_begins_now_is_read_on_from);
     tcase_add_loop_test(tcase, deleted_records_are_fatal_and_named, 0, 2);
     tcase_add_test(tcase, a_topic_that_is_not_there_is_said_at_once_with_the_nearest);
     if (getenv("KAFKA_SSL_URL") != NULL) {

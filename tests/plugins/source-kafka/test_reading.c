@@ -185,6 +185,59 @@ START_TEST(a_partition_found_later_is_read_beside_the_others)
 }
 END_TEST
 
+/* Begins partition 0 of a hundred records at a position whose last record is known. */
+static int32_t start_known(int64_t next_offset, const char *bounded)
+{
+    struct ph_position from = {.fingerprint = 7, .next_offset = next_offset};
+    mock_produce(&mock, 0, 100);
+    open_feed("earliest", bounded, NULL);
+    const struct ph_source_ops *source = feed.harness->descriptor->source;
+    ck_assert_int_eq(harness_activate(feed.task), PH_OK);
+    ck_assert_int_eq(
+        source->partitions(feed.task->self, &feed.partitions.list, harness_error(feed.harness)),
+        PH_OK);
+    feed.next[0] = next_offset > 0 ? next_offset - 1 : 0;
+    return source->start(feed.task->self, &feed.partitions.items[0], &from,
+                         harness_error(feed.harness));
+}
+
+START_TEST(the_record_before_a_known_position_comes_first_and_is_not_counted)
+{
+    ck_assert_int_eq(start_known(60, "none"), PH_OK);
+    ck_assert_int_eq(feed_until(&feed, 41, WAIT_MS), PH_OK);
+    ck_assert_int_eq(feed.next[0], 100);
+    ck_assert_int_eq(harness_counter(feed.task, "records"), 40);
+}
+END_TEST
+
+START_TEST(a_bounded_run_at_its_end_still_shows_the_record_before)
+{
+    ck_assert_int_eq(start_known(100, "latest"), PH_OK);
+    ck_assert_int_eq(feed_until(&feed, INT64_MAX, WAIT_MS), PH_END);
+    ck_assert_int_eq(feed.total, 1);
+    ck_assert_int_eq(feed.next[0], 100);
+}
+END_TEST
+
+START_TEST(a_known_position_at_the_start_of_the_log_has_no_record_before)
+{
+    ck_assert_int_eq(start_known(0, "none"), PH_OK);
+    ck_assert_int_eq(feed_until(&feed, 100, WAIT_MS), PH_OK);
+    ck_assert_int_eq(harness_counter(feed.task, "records"), 100);
+}
+END_TEST
+
+START_TEST(a_known_position_beyond_the_end_is_refused_at_once)
+{
+    ck_assert_int_eq(start_known(101, "none"), PH_ERROR);
+    ck_assert_str_eq(
+        feed_error(&feed),
+        "topic \"events\", partition 0: offset 101 is not there, Kafka has 0 to 100: the topic "
+        "was made anew or lost its end; pipehost positions set MANIFEST --partition events/0 "
+        "--to earliest (or latest, or an offset) goes on without what is missing");
+}
+END_TEST
+
 START_TEST(a_partition_is_not_started_twice)
 {
     open_feed("earliest", "none", NULL);
@@ -284,6 +337,10 @@ int main(void)
     tcase_add_test(tcase, the_lag_of_a_source_that_is_not_polled_goes_on_growing);
     tcase_add_test(tcase, a_partition_found_later_is_read_beside_the_others);
     tcase_add_test(tcase, a_partition_is_not_started_twice);
+    tcase_add_test(tcase, the_record_before_a_known_position_comes_first_and_is_not_counted);
+    tcase_add_test(tcase, a_bounded_run_at_its_end_still_shows_the_record_before);
+    tcase_add_test(tcase, a_known_position_at_the_start_of_the_log_has_no_record_before);
+    tcase_add_test(tcase, a_known_position_beyond_the_end_is_refused_at_once);
     tcase_add_test(tcase, committed_positions_become_the_group_s_offsets);
     tcase_add_test(tcase, committed_positions_are_sent_without_a_further_call);
     tcase_add_test(tcase, startup_mode_group_goes_on_where_the_group_is);
