@@ -69,3 +69,28 @@ case_kill9() {
     expect "$KILLS kill -9 lose and double nothing" rows_exact "$KILL_COUNT" --bad-percent 1
     expect 'each bad record is a dead letter' equals "$(dead_places | sort -u | wc -l)" $((KILL_COUNT - $(row_count)))
 }
+
+# Without exactly-once: what a kill leaves committed and not yet written down is at most an epoch, max_rows and the batch that passed it.
+case_at_least_once() {
+    local i distinct doubles count=$((KILL_COUNT / 3)) rounds=$((KILLS / 2))
+    case_begin at-least-once
+    ARGS+=(--set /exactly_once=false --set /commit/max_rows=2000)
+    process_start feed-at-least-once "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 \
+        --rate 20000 --count "$count"
+    for ((i = 0; i < rounds; i++)); do
+        pipehost_start --set /checkpoint/interval_ms=1000
+        pause_ms $((200 + RANDOM % 600))
+        process_kill9 "pipehost-$CASE"
+    done
+    expect 'it says what is given up and saved' log_says '"exactly_once" is false: a crash may have the rows of one commit (about 2000 at most)'
+    wait_until 60 process_gone feed-at-least-once
+    expect 'the last run ends with 0' exits_with 0 60 --set events/config/bounded_mode=latest
+    distinct=$(psql_run "SELECT count(DISTINCT url) FROM $TABLE")
+    doubles=$(($(row_count) - distinct))
+    expect "$rounds kill -9 lose nothing" equals "$distinct" "$count"
+    expect "and write twice what one commit holds, at most: $doubles rows" test "$doubles" -le $((rounds * (2000 + 4096)))
+    expect 'the only positions are in state_dir' test -s "$STATE/rows.positions"
+    expect 'the database has none' \
+        psql_run "SELECT 1 / (CASE WHEN to_regclass('pipehost_positions') IS NULL THEN 1 WHEN (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM pipehost_positions WHERE pipeline = ''at-least-once''', false, true, '')))[1]::text = '0' THEN 1 ELSE 0 END)"
+    printf '  %s: %d of %d rows twice after %d kills\n' "$CASE" "$doubles" "$count" "$rounds"
+}

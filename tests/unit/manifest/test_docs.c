@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* docs/manifest.md is true: its manifests load, its wrong ones fail with the messages it shows. */
+/* docs/manifest.md and docs/delivery.md are true: their manifests load, the wrong ones fail with
+ * the messages shown. */
 #include "manifest/file.h"
 
 #include "load.h"
@@ -8,14 +9,14 @@
 
 static struct buf page;
 
-/* Reads the page, which stands in a folder beside tests/. */
-static void read_page(void)
+/* Reads a page, which stands in a folder beside tests/. */
+static void read_page(const char *name)
 {
     char path[1024];
     char why[FILE_WHY_SIZE];
     const char *slash = strrchr(__FILE__, '/');
-    (void)snprintf(path, sizeof path, "%.*s/../../../docs/manifest.md", (int)(slash - __FILE__),
-                   __FILE__);
+    (void)snprintf(path, sizeof path, "%.*s/../../../docs/%s", (int)(slash - __FILE__), __FILE__,
+                   name);
     buf_init(&page, 1u << 20);
     ck_assert_msg(file_read(AT_FDCWD, path, &page, why), "%s: %s", path, why);
 }
@@ -33,12 +34,12 @@ static char *next_block(char **at, const char *fence)
     return start + strlen(fence);
 }
 
-START_TEST(its_manifests_load)
+static void load_all(const char *name, uint32_t expected)
 {
     static const char *const environment[] = {"HOME=/h", "KAFKA_URL=k", "POSTGRES_URL=p", NULL};
     const struct manifest_options opts = {.environment = environment};
     uint32_t count = 0;
-    read_page();
+    read_page(name);
     char *at = page.data;
     for (char *text; (text = next_block(&at, "```json\n")) != NULL; count++) {
         struct manifest_errors errs;
@@ -49,15 +50,26 @@ START_TEST(its_manifests_load)
         manifest_destroy(m);
         manifest_errors_fini(&errs);
     }
-    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(count, expected);
     buf_fini(&page);
+}
+
+START_TEST(its_manifests_load)
+{
+    load_all("manifest.md", 1);
+}
+END_TEST
+
+START_TEST(those_of_the_page_on_delivery_load)
+{
+    load_all("delivery.md", 1);
 }
 END_TEST
 
 START_TEST(its_wrong_manifests_fail_as_it_says)
 {
     uint32_t count = 0;
-    read_page();
+    read_page("manifest.md");
     char *at = page.data;
     for (char *text; (text = next_block(&at, "```json wrong\n")) != NULL; count++) {
         const char *expected = next_block(&at, "```text\n");
@@ -83,6 +95,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {its_manifests_load, its_wrong_manifests_fail_as_it_says};
+    const TTest *const tests[] = {its_manifests_load, those_of_the_page_on_delivery_load,
+                                  its_wrong_manifests_fail_as_it_says};
     return run_tests("docs", tests, sizeof tests / sizeof tests[0]);
 }
