@@ -21,15 +21,29 @@
 /* Kafka forgets offsets that nobody commits; a ledger of ours forgets nothing. */
 #define REFRESH_NS (24 * INT64_C(3600) * CLOCK_NS_PER_S)
 
+/* What the sink says of its commits, 0 = nothing. */
+static int64_t pace_ns(const struct node *n)
+{
+    const struct ph_pace *pace = n->plugin->ops.get_extension(n->op, PH_EXTENSION_PACE);
+    return pace != NULL ? pace->interval_ns(n->op) : 0;
+}
+
+static int64_t at_least(int64_t ns, int64_t least_ns)
+{
+    return ns > least_ns ? ns : least_ns;
+}
+
 static struct sink_settings settings_of(const struct node *n)
 {
     const struct manifest *m = n->job->manifest;
-    return (struct sink_settings){.keeps_positions = n->keeps_positions,
-                                  .min_delay_ns = m->commit_min_delay_ms * CLOCK_NS_PER_MS,
-                                  .interval_ns = m->checkpoint_interval_ms * CLOCK_NS_PER_MS,
-                                  .max_rows = (uint64_t)m->commit_max_rows,
-                                  .max_batches = PLAN_SINK_BATCHES,
-                                  .refresh_ns = n->ledger == NULL ? REFRESH_NS : 0};
+    int64_t pace = pace_ns(n);
+    return (struct sink_settings){
+        .keeps_positions = n->keeps_positions,
+        .min_delay_ns = at_least(m->commit_min_delay_ms * CLOCK_NS_PER_MS, pace),
+        .interval_ns = at_least(m->checkpoint_interval_ms * CLOCK_NS_PER_MS, pace),
+        .max_rows = (uint64_t)m->commit_max_rows,
+        .max_batches = PLAN_SINK_BATCHES,
+        .refresh_ns = n->ledger == NULL ? REFRESH_NS : 0};
 }
 
 static int32_t create_task(struct task *t, struct ph_error *err)

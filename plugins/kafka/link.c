@@ -25,13 +25,24 @@ void link_log(const struct link *l, int32_t level, const char *format, ...)
     l->log->write(l->task->host, level, text);
 }
 
-/* [io]: librdkafka's threads call this. Failed connections come as error events too, and those tell
- * the story once instead of at each attempt. */
+/* Of these the error events, the reports and the calls tell, once instead of at each attempt. */
+static bool is_told_elsewhere(const char *facility)
+{
+    static const char *const facilities[] = {"FAIL", "ERROR", "GETPID", "TXNERR", "TERMINATE"};
+    for (size_t i = 0; i < sizeof facilities / sizeof facilities[0]; i++) {
+        if (strcmp(facility, facilities[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* [io]: librdkafka's threads call this. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     const struct link *l = rd_kafka_opaque(rk);
     int32_t as = PH_LOG_DEBUG;
-    if (strcmp(facility, "FAIL") != 0 && strcmp(facility, "ERROR") != 0) {
+    if (!is_told_elsewhere(facility)) {
         as = level <= LOG_WARNING ? PH_LOG_WARNING
                                   : (level <= LOG_NOTICE ? PH_LOG_INFO : PH_LOG_DEBUG);
     }

@@ -25,7 +25,6 @@ static const struct preset defaults[] = {
 static const struct preset rules[] = {
     {"enable.idempotence", "true"},
     {"acks", "all"},
-    {"message.timeout.ms", "0"},
     {"delivery.report.only.error", "false"},
     {"queue.buffering.max.kbytes", "2097151"},
 };
@@ -49,20 +48,49 @@ int64_t conf_message_bytes(const struct settings *s, int64_t topic_bytes)
     return bytes < MESSAGE_BYTES_MIN ? MESSAGE_BYTES_MIN : bytes;
 }
 
-/* A batch of several records must not be larger than the topic takes either. */
-static int32_t set_sizes(rd_kafka_conf_t *conf, int64_t message_bytes, struct ph_error *err)
+static int64_t get_integer(const rd_kafka_conf_t *conf, const char *name, int64_t otherwise)
 {
     char text[24];
     size_t size = sizeof text;
-    int64_t batch_bytes = message_bytes;
-    if (rd_kafka_conf_get(conf, "batch.size", text, &size) == RD_KAFKA_CONF_OK &&
-        strtoll(text, NULL, 10) < batch_bytes) {
-        batch_bytes = strtoll(text, NULL, 10);
-    }
+    return rd_kafka_conf_get(conf, name, text, &size) == RD_KAFKA_CONF_OK ? strtoll(text, NULL, 10)
+                                                                          : otherwise;
+}
+
+/* A batch of several records must not be larger than the topic takes either. */
+static int32_t set_sizes(rd_kafka_conf_t *conf, int64_t message_bytes, struct ph_error *err)
+{
+    int64_t batch_bytes = get_integer(conf, "batch.size", message_bytes);
+    batch_bytes = message_bytes < batch_bytes ? message_bytes : batch_bytes;
     if (preset_set_integer(conf, "message.max.bytes", message_bytes, err) != PH_OK) {
         return PH_ERROR;
     }
     return preset_set_integer(conf, "batch.size", batch_bytes, err);
+}
+
+void conf_name_transactions(char id[CONF_ID_SIZE], const struct ph_host *host)
+{
+    (void)snprintf(id, CONF_ID_SIZE, "pipehost.%s.%s", host->pipeline_name, host->operator_name);
+}
+
+/* Records wait as long as their transaction may; without one for ever. */
+static int32_t set_transaction(rd_kafka_conf_t *conf, const struct settings *s,
+                               const struct ph_host *host, struct ph_error *err)
+{
+    char id[CONF_ID_SIZE];
+    int64_t timeout_ms = s->transaction_timeout_ms;
+    if (!s->is_transactional) {
+        return preset_set_integer(conf, "message.timeout.ms", 0, err);
+    }
+    conf_name_transactions(id, host);
+    if (preset_set(conf, "transactional.id", id, err) != PH_OK ||
+        preset_set_integer(conf, "transaction.timeout.ms", timeout_ms, err) != PH_OK ||
+        preset_set_integer(conf, "message.timeout.ms", timeout_ms, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    /* A request that may wait longer than that is refused by librdkafka. */
+    return get_integer(conf, "socket.timeout.ms", 0) > timeout_ms
+               ? preset_set_integer(conf, "socket.timeout.ms", timeout_ms, err)
+               : PH_OK;
 }
 
 static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struct ph_task *task,
@@ -73,6 +101,7 @@ static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struc
         preset_set_all(conf, defaults, sizeof defaults / sizeof defaults[0], err) != PH_OK ||
         properties_apply(s->properties, conf, err) != PH_OK ||
         preset_set_all(conf, rules, sizeof rules / sizeof rules[0], err) != PH_OK ||
+        set_transaction(conf, s, task->host, err) != PH_OK ||
         preset_client(conf, s->brokers, task, err) != PH_OK ||
         preset_set_key(conf, "partitioner", s->partitioner, "/partitioner", err) != PH_OK ||
         preset_set_key(conf, "compression.codec", s->compression, "/compression", err) != PH_OK ||

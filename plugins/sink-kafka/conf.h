@@ -12,6 +12,9 @@
 /** Kafka's default of a topic's max.message.bytes, until the topic's own is known. */
 #define CONF_TOPIC_BYTES 1048588
 
+/** Room for a transactional.id. */
+#define CONF_ID_SIZE 256
+
 /** How much a lane may have written without a report. */
 struct conf_queue {
     int64_t value_bytes;
@@ -24,6 +27,9 @@ struct conf_queue conf_queue(const struct settings *s, uint32_t lane_count);
 /** What a message's value and key may have together, where a topic takes batches of topic_bytes.
  * [any] */
 int64_t conf_message_bytes(const struct settings *s, int64_t topic_bytes);
+
+/** The transactional.id of a sink of a pipeline. [any] */
+void conf_name_transactions(char id[CONF_ID_SIZE], const struct ph_host *host);
 
 /** A configuration with pipehost's defaults, the manifest's properties, and what pipehost rules.
  * Null with err set. [worker] */

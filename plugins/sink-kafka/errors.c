@@ -23,7 +23,13 @@ static const struct errors_rule rules[] = {
     {RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, PH_ERR_POISON, PH_ERR_POISON, NULL},
     {RD_KAFKA_RESP_ERR__BAD_COMPRESSION, PH_ERR_FATAL, PH_ERR_FATAL, "/compression"},
 
-    /* Only a transactional producer is shut out by another. */
+    /* A transactional producer: what it may, and that it was shut out, by another one or by the
+     * broker when its transaction took too long. */
+    {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, PH_ERR_CONFIG, PH_ERR_CONFIG, NULL},
+    {RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, PH_ERR_CONFIG, PH_ERR_CONFIG, NULL},
+    {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, PH_ERR_CONFIG, PH_ERR_CONFIG,
+     "/rdkafka/transaction.timeout.ms"},
+    {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, PH_ERR_FENCED, PH_ERR_FENCED, NULL},
     {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, PH_ERR_FENCED, PH_ERR_FENCED, NULL},
     {RD_KAFKA_RESP_ERR__FENCED, PH_ERR_FENCED, PH_ERR_FENCED, NULL},
 

@@ -52,7 +52,8 @@ static void take_reports(struct producer *p, rd_kafka_event_t *event)
             written++;
             p->totals.bytes += (int64_t)(m->len + m->key_len);
         } else {
-            set_failure(p, m->err, rd_kafka_message_errstr(m));
+            /* rd_kafka_message_errstr would show the record. */
+            set_failure(p, m->err, rd_kafka_err2str(m->err));
         }
         arena_report(&p->arena, m->_private);
     }
@@ -99,6 +100,11 @@ int32_t producer_check(const struct producer *p, struct ph_error *err)
     return errors_set(err, p->failure, ERRORS_AT_WORK,
                       "topic \"%s\" of Kafka at %s did not take a record: %s", p->settings->topic,
                       p->settings->brokers, p->failure_text);
+}
+
+void producer_forgive(struct producer *p)
+{
+    p->failure = RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 bool producer_forget(struct producer *p)
@@ -174,6 +180,9 @@ void producer_init(struct producer *p, const struct settings *settings,
                                     .owner = p,
                                     .events_fd = -1},
                            .records_max = queue.records};
+    if (settings->is_transactional) {
+        conf_name_transactions(p->transactional_id, task->host);
+    }
     arena_init(&p->arena, (uint64_t)queue.value_bytes);
 }
 

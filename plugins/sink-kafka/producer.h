@@ -8,6 +8,7 @@
 #define SINK_KAFKA_PRODUCER_H
 
 #include "arena.h"
+#include "conf.h"
 #include "kafka/link.h"
 #include "settings.h"
 
@@ -24,6 +25,7 @@ struct services {
 struct producer {
     const struct settings *settings;
     struct link link;
+    char transactional_id[CONF_ID_SIZE]; /**< "" = none */
     rd_kafka_topic_t *topic;
     struct arena arena;
 
@@ -67,6 +69,8 @@ void producer_wake(struct producer *p);
 /** What was produced since the last commit is of no interest any more. False: the producer is
  * closed, as something of it is on its way or it can do no more. [worker] */
 bool producer_forget(struct producer *p);
+/** Nothing of the transaction that was aborted counts any more. [worker] */
+void producer_forgive(struct producer *p);
 /** Sets err by what became of the records so far: PH_OK, none was given up. [worker] */
 __attribute__((warn_unused_result)) int32_t producer_check(const struct producer *p,
                                                            struct ph_error *err);

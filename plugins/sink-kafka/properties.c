@@ -12,13 +12,14 @@ static const struct property_refusal refusals[] = {
     {"enable.idempotence", "the producer is always idempotent"},
     {"acks", "a record counts as written when all replicas in sync have it"},
     {"request.required.acks", "a record counts as written when all replicas in sync have it"},
-    {"message.timeout.ms", "a record waits for its broker as long as the pipeline runs"},
-    {"delivery.timeout.ms", "a record waits for its broker as long as the pipeline runs"},
+    {"message.timeout.ms",
+     "a record waits as long as its transaction may (transaction.timeout.ms)"},
+    {"delivery.timeout.ms",
+     "a record waits as long as its transaction may (transaction.timeout.ms)"},
     {"retries", "an idempotent producer tries again until it succeeds"},
     {"message.send.max.retries", "an idempotent producer tries again until it succeeds"},
     {"delivery.report.only.error", "nothing counts as written before its report"},
-    {"transactional.id", "this sink writes without transactions"},
-    {"transaction.*", "this sink writes without transactions"},
+    {"transactional.id", "it is made of the pipeline's and the sink's name"},
     {"allow.auto.create.topics", "a topic that is not there is refused"},
 };
 

@@ -18,6 +18,7 @@
     OPEN("request.timeout.ms")                                                                     \
     OPEN("max.in.flight")                                                                          \
     OPEN("max.in.flight.requests.per.connection")                                                  \
+    OPEN("transaction.timeout.ms")                                                                 \
     OPEN("compression.level")
 
 #endif

@@ -3,9 +3,18 @@
 
 #include "properties.h"
 
-#define KEY_SIZE  ((uint32_t)sizeof(struct ph_config_key))
-#define MIB       (INT64_C(1) << 20)
-#define TOPIC_MAX 249 /* Kafka's own limit for a topic's name */
+#include <stdlib.h>
+
+#define KEY_SIZE        ((uint32_t)sizeof(struct ph_config_key))
+#define MIB             (INT64_C(1) << 20)
+#define INTERVAL_MIN_MS 100
+#define INTERVAL_MAX_MS 60000
+/* librdkafka's property. The broker holds back what follows a transaction that nobody ends for so
+ * long. */
+#define TIMEOUT_MS     30000
+#define TIMEOUT_MIN_MS 5000
+#define TIMEOUT_MAX_MS 900000
+#define TOPIC_MAX      249 /* Kafka's own limit for a topic's name */
 
 const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
     {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "brokers",
@@ -38,6 +47,10 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
      "Memory for values that are written but not yet acknowledged, all lanes together; librdkafka "
      "takes up to about twice as much beside it where records are small",
      "MiB", "32", NULL, 1, 1024},
+    {KEY_SIZE, PH_CONFIG_INT, 0, 0, "transaction_interval_ms",
+     "Transactions are committed no sooner after each other; read-committed readers see records "
+     "about that late",
+     "ms", "250", NULL, INTERVAL_MIN_MS, INTERVAL_MAX_MS},
     {KEY_SIZE, PH_CONFIG_MAP, PH_CONFIG_SECRET_VALUES, 0, "rdkafka",
      "Properties of librdkafka, for the connection, TLS, SASL and batching", NULL, NULL,
      PROPERTIES_SHOWN(PROPERTIES), 0, 0},
@@ -65,6 +78,27 @@ static bool topic_is_legal(const char *topic)
                length;
 }
 
+static int64_t read_timeout_ms(const struct ph_value *properties)
+{
+    const char *text =
+        properties_find(properties, "transaction.timeout.ms", "transaction.timeout.ms");
+    return text == NULL ? TIMEOUT_MS : strtoll(text, NULL, 10);
+}
+
+/* What is written between two commits must have ended before the broker ends it. */
+static int32_t check_times(const struct settings *s, struct ph_error *err)
+{
+    if (s->transaction_timeout_ms < TIMEOUT_MIN_MS || s->transaction_timeout_ms > TIMEOUT_MAX_MS) {
+        return refuse(err, "/rdkafka/transaction.timeout.ms",
+                      "transaction.timeout.ms must be from 5000 to 900000");
+    }
+    if (s->transaction_interval_ms > s->transaction_timeout_ms / 2) {
+        return refuse(err, "/transaction_interval_ms",
+                      "transaction_interval_ms may be half of transaction.timeout.ms at most");
+    }
+    return PH_OK;
+}
+
 int32_t settings_read(struct settings *s, const struct ph_config *config, struct ph_error *err)
 {
     *s = (struct settings){.brokers = text_or_null(config, "brokers"),
@@ -75,6 +109,8 @@ int32_t settings_read(struct settings *s, const struct ph_config *config, struct
                            .partitioner = ph_config_text(config, "partitioner"),
                            .compression = ph_config_text(config, "compression"),
                            .queue_bytes = ph_config_integer(config, "queue_mib") * MIB,
+                           .transaction_interval_ms =
+                               ph_config_integer(config, "transaction_interval_ms"),
                            .columns = config->get(config, "columns"),
                            .properties = config->get(config, "rdkafka")};
     if (s->brokers == NULL) {
@@ -87,5 +123,9 @@ int32_t settings_read(struct settings *s, const struct ph_config *config, struct
         return refuse(err, "/topic",
                       "topic is no name that Kafka allows: up to 249 of a-z A-Z 0-9 . _ -");
     }
-    return properties_check(s->properties, err);
+    if (properties_check(s->properties, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    s->transaction_timeout_ms = read_timeout_ms(s->properties);
+    return check_times(s, err);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** sink-kafka: writes rows to a Kafka topic. An epoch is durable when each of its records is
- * reported by all replicas in sync. */
+/** sink-kafka: writes rows to a Kafka topic. An epoch is a transaction with its records and
+ * positions; where the pipeline gave exactly-once up it is durable when each of its records is
+ * reported by all replicas in sync, and the host keeps the positions. */
+#include "epochs.h"
 #include "kafka/errors.h"
 #include "writer.h"
 
@@ -33,8 +35,9 @@ struct task {
     struct operator_object *op;
     const struct ph_task *host_task;
     struct producer producer;
+    struct epochs epochs; /**< of a pipeline that is exactly-once */
     struct writer writer;
-    bool is_committing; /**< epoch_id waits for its last report */
+    bool is_committing; /**< without transactions: epoch_id waits for its last report */
     uint64_t epoch_id;
     int64_t *cells[COUNTER_COUNT];
 };
@@ -81,13 +84,29 @@ static void operator_destroy(void *self)
 static int32_t operator_init(void *self, const struct ph_config *config, struct ph_error *err)
 {
     struct operator_object *op = self;
-    return settings_read(&op->settings, config, err);
+    int32_t result = settings_read(&op->settings, config, err);
+    op->settings.is_transactional = op->host->delivery != PH_DELIVERY_DURABLE;
+    return result;
 }
 
 static int32_t operator_bind(void *self, struct ph_binding *binding, struct ph_error *err)
 {
     struct operator_object *op = self;
     return rows_bind(&op->rows, &op->settings, op->host, op->services.encode, binding, err);
+}
+
+static int64_t interval_ns(void *self)
+{
+    const struct operator_object *op = self;
+    return op->settings.is_transactional ? op->settings.transaction_interval_ms * 1000000 : 0;
+}
+
+static const struct ph_pace pace = {.size = sizeof pace, .interval_ns = interval_ns};
+
+static const void *get_extension(void *self, const char *id)
+{
+    (void)self;
+    return strcmp(id, PH_EXTENSION_PACE) == 0 ? &pace : NULL;
 }
 
 /* ---- the task */
@@ -106,6 +125,7 @@ static void *task_create(void *self, const struct ph_task *host_task, struct ph_
         t->cells[i] = op->services.metrics->cell(host_task, i);
     }
     producer_init(&t->producer, &op->settings, &op->services, host_task);
+    epochs_init(&t->epochs, &t->producer);
     t->writer.rows = &op->rows;
     t->writer.task = host_task;
     t->writer.producer = &t->producer;
@@ -117,7 +137,7 @@ static void task_deactivate(void *self)
 {
     struct task *t = self;
     writer_reset(&t->writer);
-    producer_close(&t->producer);
+    epochs_close(&t->epochs);
     t->is_committing = false;
 }
 
@@ -127,6 +147,7 @@ static void task_destroy(void *self)
     if (t != NULL) {
         task_deactivate(t);
         places_fini(&t->writer.places);
+        epochs_fini(&t->epochs);
         arena_fini(&t->producer.arena);
         free(t);
     }
@@ -135,6 +156,11 @@ static void task_destroy(void *self)
 static int32_t ensure_open(struct task *t, struct ph_error *err)
 {
     return t->producer.link.rk != NULL ? PH_OK : producer_open(&t->producer, err);
+}
+
+static bool is_transactional(const struct task *t)
+{
+    return t->op->settings.is_transactional;
 }
 
 static int32_t task_activate(void *self, struct ph_error *err)
@@ -154,15 +180,25 @@ static void publish(struct task *t)
     ph_gauge_set(t->cells[RECONNECTS], p->link.reconnect_count);
 }
 
+static void answer(struct task *t, int32_t result, const struct ph_error *err)
+{
+    uint64_t id = is_transactional(t) ? t->epochs.epoch_id : t->epoch_id;
+    t->op->services.epochs->done(t->host_task, id, result == PH_OK ? NULL : err);
+}
+
 /* Answers the epoch that waits, once nothing of it is on its way. */
 static void end_commit(struct task *t)
 {
     struct ph_error err;
     ph_error_clear(&err);
-    if (t->is_committing && t->producer.unreported == 0) {
+    if (t->epochs.is_committing) {
+        int32_t result = epochs_step(&t->epochs, &err);
+        if (result != PH_PENDING) {
+            answer(t, result, &err);
+        }
+    } else if (t->is_committing && t->producer.unreported == 0) {
         t->is_committing = false;
-        bool is_durable = producer_check(&t->producer, &err) == PH_OK;
-        t->op->services.epochs->done(t->host_task, t->epoch_id, is_durable ? NULL : &err);
+        answer(t, producer_check(&t->producer, &err), &err);
     }
 }
 
@@ -186,19 +222,24 @@ static int32_t sink_claim(void *self, const struct ph_partition *partitions, uin
                           struct ph_position *positions, struct ph_error *err)
 {
     struct task *t = self;
-    (void)positions; /* the host keeps them */
     if (places_set(&t->writer.places, partitions, count, err) != PH_OK) {
         return PH_ERROR;
     }
-    return ensure_open(t, err);
+    if (!is_transactional(t)) {
+        return ensure_open(t, err); /* the host keeps the positions */
+    }
+    int32_t result = epochs_claim(&t->epochs, partitions, count, positions, err);
+    publish(t);
+    return result;
 }
 
-/* A record that was given up ends the epoch. One that the broker found bad does so after the last
- * report, so that the producer can go on. */
+/* A record that was given up ends the epoch. Without transactions, one that the broker found bad
+ * does so after the last report, so that the producer can go on. */
 static int32_t check_reports(struct task *t, struct ph_error *err)
 {
     const struct producer *p = &t->producer;
-    bool can_wait = p->unreported > 0 && errors_flags(p->failure, ERRORS_AT_WORK) == PH_ERR_POISON;
+    bool can_wait = !is_transactional(t) && p->unreported > 0 &&
+                    errors_flags(p->failure, ERRORS_AT_WORK) == PH_ERR_POISON;
     if (p->failure != RD_KAFKA_RESP_ERR_NO_ERROR && can_wait) {
         return PH_MORE;
     }
@@ -208,14 +249,15 @@ static int32_t check_reports(struct task *t, struct ph_error *err)
 static int32_t sink_write(void *self, const struct ph_batch *batch, struct ph_error *err)
 {
     struct task *t = self;
-    if (ensure_open(t, err) != PH_OK) {
+    int32_t begun = is_transactional(t) ? epochs_begin(&t->epochs, err) : ensure_open(t, err);
+    if (begun != PH_OK) {
         return PH_ERROR;
     }
     producer_serve(&t->producer);
     int32_t result = check_reports(t, err);
     result = result == PH_OK ? writer_write(&t->writer, batch, err) : result;
     publish(t);
-    return result;
+    return result == PH_ERROR && is_transactional(t) ? epochs_judge(&t->epochs, err) : result;
 }
 
 static int32_t sink_commit(void *self, const struct ph_epoch *epoch, struct ph_error *err)
@@ -225,6 +267,9 @@ static int32_t sink_commit(void *self, const struct ph_epoch *epoch, struct ph_e
         producer_serve(&t->producer);
     }
     publish(t);
+    if (is_transactional(t)) {
+        return epochs_commit(&t->epochs, epoch, err);
+    }
     if (t->producer.unreported == 0) {
         return producer_check(&t->producer, err);
     }
@@ -238,7 +283,11 @@ static void sink_abort(void *self)
     struct task *t = self;
     t->is_committing = false;
     writer_reset(&t->writer);
-    (void)producer_forget(&t->producer);
+    if (is_transactional(t)) {
+        epochs_abort(&t->epochs);
+    } else {
+        (void)producer_forget(&t->producer);
+    }
     publish(t);
 }
 
@@ -253,6 +302,7 @@ static const struct ph_operator_ops operator_ops = {
     .activate = task_activate,
     .deactivate = task_deactivate,
     .ready = task_ready,
+    .get_extension = get_extension,
 };
 
 static const struct ph_sink_ops sink_ops = {
@@ -266,11 +316,11 @@ static const struct ph_sink_ops sink_ops = {
 static const struct ph_descriptor descriptor = {
     .size = sizeof descriptor,
     .kind = PH_KIND_SINK,
-    .flags = PH_PLUGIN_WAITS,
-    .delivery = PH_DELIVERY_DURABLE,
+    .flags = PH_PLUGIN_WAITS | PH_PLUGIN_SINGLE,
+    .delivery = PH_DELIVERY_TRANSACTIONAL,
     .id = "sink-kafka",
     .version = PH_SDK_VERSION,
-    .summary = "Writes rows to a Kafka topic, each acknowledged: at least once",
+    .summary = "Writes rows to a Kafka topic in transactions with their positions: exactly once",
     .config = settings_keys,
     .counters = counters,
     .config_count = SETTINGS_KEY_COUNT,

@@ -248,6 +248,10 @@ static void print_sink(void)
     MEMBER(ph_epochs, size);
     MEMBER(ph_epochs, reserved);
     MEMBER(ph_epochs, done);
+    SIZE(ph_pace);
+    MEMBER(ph_pace, size);
+    MEMBER(ph_pace, reserved);
+    MEMBER(ph_pace, interval_ns);
 }
 
 static void print_udf(void)

@@ -80,6 +80,17 @@ struct ph_epochs {
     void (*done)(const struct ph_task *task, uint64_t epoch_id, const struct ph_error *err);
 };
 
+/** "pipehost.pace/1", an extension of a sink whose commits cost the service behind it much. */
+#define PH_EXTENSION_PACE "pipehost.pace/1"
+
+struct ph_pace {
+    uint32_t size;
+    uint32_t reserved;
+    /** The least time between the end of a commit and the call of the next, in nanoseconds, as long
+     * as the epoch is not full. Asked once, after init. [control] */
+    int64_t (*interval_ns)(void *op);
+};
+
 #ifdef __cplusplus
 }
 #endif

@@ -35,6 +35,7 @@ bool rig_bind(struct rig *r, const struct harness_setting *settings)
     r->schema = harness_schema_of(fields, 2);
     r->harness = harness_open(SINK_KAFKA_SO, NULL, "pipeline", "located");
     ck_assert_ptr_nonnull(r->harness);
+    r->harness->host.delivery = r->is_exact ? PH_DELIVERY_TRANSACTIONAL : PH_DELIVERY_DURABLE;
     return harness_init(r->harness, settings, count) == PH_OK &&
            harness_bind(r->harness, (const struct ph_schema *const[]){&r->schema}, 1) == PH_OK;
 }

@@ -12,6 +12,7 @@
 #define RIG_WAIT_MS 20000
 
 struct rig {
+    bool is_exact;  /**< exactly-once; before rig_bind */
     rd_kafka_t *rk; /**< owns the cluster; null = none */
     rd_kafka_mock_cluster_t *cluster;
     const char *brokers;

@@ -24,6 +24,27 @@ static struct harness *harness_of_subject(void)
 
 const struct common_subject common_subject = {open_subject, harness_of_subject, teardown};
 
+START_TEST(a_transaction_has_time_to_be_committed)
+{
+    const struct harness_item items[] = {{"transaction.timeout.ms", "5000"}};
+    const struct harness_item short_items[] = {{"transaction.timeout.ms", "1000"}};
+    const struct harness_setting good[] = {
+        PLACE, {.key = "rdkafka", .items = items, .item_count = 1}, {0}};
+    const struct harness_setting slow[] = {PLACE,
+                                           {.key = "transaction_interval_ms", .text = "2501"},
+                                           {.key = "rdkafka", .items = items, .item_count = 1},
+                                           {0}};
+    const struct harness_setting brief[] = {
+        PLACE, {.key = "rdkafka", .items = short_items, .item_count = 1}, {0}};
+    ck_assert_msg(rig_bind(&rig, good), "%s", rig_error(&rig)->text);
+    rig_close(&rig);
+    refuses(slow, "/transaction_interval_ms",
+            "transaction_interval_ms may be half of transaction.timeout.ms at most");
+    refuses(brief, "/rdkafka/transaction.timeout.ms",
+            "transaction.timeout.ms must be from 5000 to 900000");
+}
+END_TEST
+
 START_TEST(a_key_is_a_column)
 {
     const struct harness_setting settings[] = {PLACE, {.key = "key", .text = "texd"}, {0}};
@@ -60,8 +81,8 @@ START_TEST(what_pipehost_rules_is_refused_with_the_reason)
                      "compression");
     rig_close(&rig);
     refuses_property("transactional.id", "x",
-                     "rdkafka property \"transactional.id\" cannot be set: this sink writes "
-                     "without transactions");
+                     "rdkafka property \"transactional.id\" cannot be set: it is made of the "
+                     "pipeline's and the sink's name");
 }
 END_TEST
 
@@ -124,6 +145,7 @@ int main(void)
     TCase *tcase = tcase_create("settings");
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, NULL, teardown);
+    tcase_add_test(tcase, a_transaction_has_time_to_be_committed);
     tcase_add_test(tcase, a_key_is_a_column);
     tcase_add_test(tcase, columns_are_columns);
     tcase_add_test(tcase, a_column_is_written_once);

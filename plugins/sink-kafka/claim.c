@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Becoming the one owner of partitions' positions. */
+#include "epochs.h"
+
+#include "kafka/errors.h"
+
+#include "pipehost/failpoint.h"
+
+#include <stdlib.h>
+
+#define NS_PER_MS INT64_C(1000000)
+/* Between shutting this process out and writing its name, a new owner needs a moment. */
+#define FENCED_MS  2000
+#define LOOK_MS    100
+#define CLUSTER_MS 1000
+
+static int64_t now_ns(const struct epochs *e)
+{
+    const struct producer *p = e->producer;
+    return link_now_ns(&p->link);
+}
+
+/* A position that was ours has another one's name. */
+static int32_t check_owner(const struct epochs *e, const struct held *h, const struct note *found,
+                           struct ph_error *err)
+{
+    if (!h->is_mine || found->owner[0] == '\0' || strcmp(found->owner, e->positions.owner) == 0) {
+        return PH_OK;
+    }
+    return ph_error_set(err, PH_ERR_FENCED,
+                        "%s[%d] was taken over by %s: this process may write no more", h->topic,
+                        h->partition, found->owner);
+}
+
+static int32_t check_cluster(const struct held *h, const struct note *found, struct ph_error *err)
+{
+    if (found->cluster[0] == '\0' || h->cluster[0] == '\0' ||
+        strcmp(found->cluster, h->cluster) == 0) {
+        return PH_OK;
+    }
+    return ph_error_set(err, PH_ERR_CONFIG,
+                        "the position of %s[%d] is of cluster %s, but the topic is read from "
+                        "cluster %s: give the pipeline another name",
+                        h->topic, h->partition, found->cluster, h->cluster);
+}
+
+static int32_t check_found(const struct epochs *e, const struct note *found, struct ph_error *err)
+{
+    for (uint32_t i = 0; i < e->positions.count; i++) {
+        const struct held *h = &e->positions.items[i];
+        if (check_owner(e, h, &found[i], err) != PH_OK ||
+            check_cluster(h, &found[i], err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
+static int32_t read_positions(struct epochs *e, bool is_stable, struct note *found,
+                              struct ph_error *err)
+{
+    for (uint32_t i = 0; i < e->positions.count; i++) {
+        found[i] = (struct note){.next_offset = -1};
+    }
+    if (group_offsets_read(e->producer, &e->positions, is_stable, found, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return check_found(e, found, err);
+}
+
+/* Before this process shuts anybody out again: is it still the owner? A new one that shut it out
+ * gets time to say so. */
+static int32_t look_before(struct epochs *e, struct note *found, struct ph_error *err)
+{
+    const struct producer *p = e->producer;
+    int64_t until_ns = e->is_fenced ? e->fenced_ns + FENCED_MS * NS_PER_MS : 0;
+    while (e->is_owner) {
+        if (read_positions(e, false, found, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        if (now_ns(e) >= until_ns) {
+            break;
+        }
+        if (p->link.wait->block(p->link.task, p->link.events_fd, PH_WAIT_READ,
+                                now_ns(e) + LOOK_MS * NS_PER_MS) == PH_CANCELLED) {
+            return ph_error_set(err, PH_ERR_RETRIABLE, "stopped while claiming");
+        }
+        producer_wake(e->producer);
+    }
+    if (e->is_fenced && e->is_owner) {
+        link_log(&p->link, PH_LOG_WARNING,
+                 "the broker ended this producer's transaction, but nobody else took over: "
+                 "going on with a new one");
+    }
+    e->is_fenced = false;
+    return PH_OK;
+}
+
+static int32_t check_same_cluster(struct epochs *e, struct ph_error *err)
+{
+    const struct producer *p = e->producer;
+    char *cluster = rd_kafka_clusterid(p->link.rk, CLUSTER_MS);
+    int32_t result = PH_OK;
+    for (uint32_t i = 0; i < e->positions.count && result == PH_OK; i++) {
+        const struct held *h = &e->positions.items[i];
+        if (cluster == NULL || strcmp(cluster, h->cluster) != 0) {
+            result = ph_error_set(err, PH_ERR_CONFIG,
+                                  "%s[%d] is read from cluster %s, and Kafka at %s is cluster %s",
+                                  h->topic, h->partition, h->cluster, p->settings->brokers,
+                                  cluster != NULL ? cluster : "unknown");
+        }
+    }
+    if (cluster != NULL) {
+        rd_kafka_mem_free(p->link.rk, cluster);
+    }
+    return result;
+}
+
+static int32_t become_producer(struct epochs *e, struct note *found, struct ph_error *err)
+{
+    if ((e->producer->link.rk == NULL && producer_open(e->producer, err) != PH_OK) ||
+        check_same_cluster(e, err) != PH_OK || look_before(e, found, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (transaction_run(&e->transaction, TRANSACTION_INIT, err) != PH_OK) {
+        return epochs_judge(e, err);
+    }
+    PH_FAILPOINT("kafka.claim.initialized");
+    return PH_OK;
+}
+
+/* Writes this process's name beside what is there, in a transaction of its own. */
+static int32_t sign(struct epochs *e, struct ph_error *err)
+{
+    struct transaction *t = &e->transaction;
+    if (e->offsets.count == 0) {
+        return PH_OK;
+    }
+    t->offsets = e->offsets.groups;
+    t->offset_count = e->offsets.count;
+    return transaction_begin(t, err) == PH_OK ? transaction_run(t, TRANSACTION_COMMIT, err)
+                                              : PH_ERROR;
+}
+
+/* What was found becomes ours; what says otherwise is to be signed. */
+static int32_t take_over(struct epochs *e, const struct note *found, struct ph_error *err)
+{
+    group_offsets_fini(&e->offsets);
+    for (uint32_t i = 0; i < e->positions.count; i++) {
+        struct held *h = &e->positions.items[i];
+        bool is_signed = strcmp(found[i].owner, e->positions.owner) == 0;
+        h->note = found[i];
+        (void)snprintf(h->note.owner, sizeof h->note.owner, "%s", e->positions.owner);
+        (void)snprintf(h->note.cluster, sizeof h->note.cluster, "%s", h->cluster);
+        if (h->note.next_offset >= 0 && !is_signed &&
+            group_offsets_add(&e->offsets, e->producer, h, &h->note, err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    if (sign(e, err) != PH_OK) {
+        return epochs_judge(e, err);
+    }
+    for (uint32_t i = 0; i < e->positions.count; i++) {
+        e->positions.items[i].is_mine = true;
+    }
+    e->is_owner = true;
+    return PH_OK;
+}
+
+static int32_t claim(struct epochs *e, struct note *found, struct ph_error *err)
+{
+    if (!e->transaction.is_ready && become_producer(e, found, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return read_positions(e, true, found, err) == PH_OK ? take_over(e, found, err) : PH_ERROR;
+}
+
+int32_t epochs_claim(struct epochs *e, const struct ph_partition *partitions, uint32_t count,
+                     struct ph_position *positions, struct ph_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (positions_hold(&e->positions, &partitions[i], err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    struct note *found = calloc(e->positions.count + 1u, sizeof *found);
+    int32_t result = found != NULL ? claim(e, found, err)
+                                   : ph_error_set(err, PH_ERR_FATAL, "no memory for positions");
+    free(found);
+    if (result != PH_OK) {
+        e->is_in_doubt = true;
+        epochs_close(e);
+        return PH_ERROR;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct note *note = &positions_find(&e->positions, partitions[i].id)->note;
+        positions[i] = (struct ph_position){.partition_id = partitions[i].id,
+                                            .fingerprint = note->fingerprint,
+                                            .next_offset = note->next_offset};
+    }
+    return PH_OK;
+}

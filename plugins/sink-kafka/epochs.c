@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "epochs.h"
+
+#include "pipehost/failpoint.h"
+
+void epochs_init(struct epochs *e, struct producer *producer)
+{
+    *e = (struct epochs){.producer = producer};
+    transaction_init(&e->transaction, producer);
+    positions_init(&e->positions, &producer->link);
+}
+
+void epochs_fini(struct epochs *e)
+{
+    positions_fini(&e->positions);
+    group_offsets_fini(&e->offsets);
+}
+
+void epochs_close(struct epochs *e)
+{
+    if (!e->is_in_doubt && e->producer->link.rk != NULL) {
+        transaction_give_up(&e->transaction);
+    }
+    transaction_close(&e->transaction);
+    producer_close(e->producer);
+    group_offsets_fini(&e->offsets);
+    e->is_committing = false;
+    e->is_in_doubt = false;
+}
+
+int32_t epochs_judge(struct epochs *e, struct ph_error *err)
+{
+    const struct producer *p = e->producer;
+    if ((err->flags & PH_ERR_POISON) == 0) {
+        e->is_in_doubt = true;
+    }
+    if ((err->flags & PH_ERR_FENCED) != 0) {
+        err->flags = PH_ERR_RETRIABLE;
+        if (!e->is_fenced) {
+            e->is_fenced = true;
+            e->fenced_ns = link_now_ns(&p->link);
+        }
+    }
+    return PH_ERROR;
+}
+
+int32_t epochs_begin(struct epochs *e, struct ph_error *err)
+{
+    if (e->producer->link.rk == NULL || !e->transaction.is_ready) {
+        return ph_error_set(err, PH_ERR_RETRIABLE,
+                            "the producer at %s is gone: positions are read again with a new one",
+                            e->producer->settings->brokers);
+    }
+    return transaction_begin(&e->transaction, err) == PH_OK ? PH_OK : epochs_judge(e, err);
+}
+
+/* ---- commit */
+
+static int32_t collect_offsets(struct epochs *e, const struct ph_epoch *epoch, struct ph_error *err)
+{
+    group_offsets_fini(&e->offsets);
+    for (uint32_t i = 0; i < epoch->position_count; i++) {
+        const struct ph_position *p = &epoch->positions[i];
+        struct held *h = positions_find(&e->positions, p->partition_id);
+        if (h == NULL) {
+            return ph_error_set(err, PH_ERR_FATAL, "partition %u was never claimed",
+                                p->partition_id);
+        }
+        h->note.next_offset = p->next_offset;
+        h->note.fingerprint = p->fingerprint;
+        if (group_offsets_add(&e->offsets, e->producer, h, &h->note, err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
+int32_t epochs_commit(struct epochs *e, const struct ph_epoch *epoch, struct ph_error *err)
+{
+    if (epochs_begin(e, err) != PH_OK || collect_offsets(e, epoch, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    PH_FAILPOINT("kafka.produced");
+    e->is_committing = true;
+    e->epoch_id = epoch->id;
+    return epochs_step(e, err);
+}
+
+/* All records are reported: now the offsets and the end of the transaction. */
+static int32_t end_transaction(struct epochs *e, struct ph_error *err)
+{
+    if (producer_check(e->producer, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    PH_FAILPOINT("kafka.flush");
+    e->transaction.offsets = e->offsets.groups;
+    e->transaction.offset_count = e->offsets.count;
+    return transaction_call(&e->transaction, TRANSACTION_COMMIT, err) == PH_OK ? PH_PENDING
+                                                                               : PH_ERROR;
+}
+
+int32_t epochs_step(struct epochs *e, struct ph_error *err)
+{
+    int32_t result = PH_PENDING;
+    if (!e->is_committing) {
+        return PH_PENDING;
+    }
+    if (e->transaction.call == TRANSACTION_NO_CALL) {
+        /* Behind one that was given up others may wait for the abort. */
+        bool is_reported = e->producer->unreported == 0 || e->producer->failure != 0;
+        result = is_reported ? end_transaction(e, err) : PH_PENDING;
+    } else if (transaction_is_over(&e->transaction)) {
+        result = transaction_take(&e->transaction, err);
+    }
+    if (result != PH_PENDING) {
+        e->is_committing = false;
+        group_offsets_fini(&e->offsets);
+    }
+    return result == PH_ERROR ? epochs_judge(e, err) : result;
+}
+
+/* ---- abort */
+
+void epochs_abort(struct epochs *e)
+{
+    struct ph_error ignored;
+    ph_error_clear(&ignored);
+    e->is_committing = false;
+    group_offsets_fini(&e->offsets);
+    if (e->producer->link.rk == NULL) {
+        return;
+    }
+    if (e->is_in_doubt || e->transaction.call != TRANSACTION_NO_CALL) {
+        e->is_in_doubt = true;
+        epochs_close(e);
+        return;
+    }
+    if (e->transaction.is_open &&
+        transaction_run(&e->transaction, TRANSACTION_ABORT, &ignored) != PH_OK) {
+        e->is_in_doubt = true;
+        epochs_close(e);
+        return;
+    }
+    producer_forgive(e->producer);
+}

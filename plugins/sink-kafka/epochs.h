@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Epochs as transactions: the records and the positions that they reach become visible together, or
+ * not at all.
+ *
+ * One process owns the positions: it shuts out the one before with init_transactions, then reads
+ * where that one left them, then writes its own name beside them. A producer that finds itself shut
+ * out looks at that name: another one's means that this process was taken over; its own means that
+ * the broker ended a transaction that took too long, and the work goes on with a new producer.
+ */
+#ifndef SINK_KAFKA_EPOCHS_H
+#define SINK_KAFKA_EPOCHS_H
+
+#include "group_offsets.h"
+
+#include "pipehost/sink.h"
+
+struct epochs {
+    struct producer *producer;
+    struct transaction transaction;
+    struct positions positions;
+    struct group_offset_list offsets; /**< that the running commit sends */
+    bool is_in_doubt;                 /**< only a new producer can go on */
+    bool is_owner;                    /**< a claim succeeded once */
+    bool is_fenced;                   /**< the last producer was shut out */
+    int64_t fenced_ns;                /**< when */
+    bool is_committing;
+    uint64_t epoch_id; /**< of the running commit */
+};
+
+/** [control] */
+void epochs_init(struct epochs *e, struct producer *producer);
+void epochs_fini(struct epochs *e);
+/** Ends what is under way and closes the producer. [worker] */
+void epochs_close(struct epochs *e);
+
+/** As ph_sink_ops.claim. claim.c [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_claim(struct epochs *e,
+                                                         const struct ph_partition *partitions,
+                                                         uint32_t count, struct ph_position *found,
+                                                         struct ph_error *err);
+/** Before the first row of an epoch, and of each batch. [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_begin(struct epochs *e, struct ph_error *err);
+/** As ph_sink_ops.commit. [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_commit(struct epochs *e,
+                                                          const struct ph_epoch *epoch,
+                                                          struct ph_error *err);
+/** Goes on with the running commit, once the producer has something new: PH_PENDING, or how it
+ * ended. [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_step(struct epochs *e, struct ph_error *err);
+/** As ph_sink_ops.abort. [worker] */
+void epochs_abort(struct epochs *e);
+
+/** What is known after a failure: who was shut out may try again, and only after that knows why;
+ * answers PH_ERROR. [worker] */
+int32_t epochs_judge(struct epochs *e, struct ph_error *err);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The transactions of one producer.
+ *
+ *   closed --init--> ready --begin--> open --commit or abort--> ready
+ *
+ * init, commit and abort wait for the coordinator inside librdkafka, which gives no descriptor to
+ * wait for. So each of them runs on a thread of its own for as long as it lasts (a few a second at
+ * most). That thread calls librdkafka and makes the producer's events_fd readable at its end,
+ * nothing else; the worker goes on serving delivery reports, for which commit and abort wait as
+ * well. After a call that failed the producer must be closed: a late answer of the broker could end
+ * the next transaction instead.
+ */
+#ifndef SINK_KAFKA_TRANSACTION_H
+#define SINK_KAFKA_TRANSACTION_H
+
+#include "producer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum transaction_call {
+    TRANSACTION_NO_CALL,
+    TRANSACTION_INIT,
+    TRANSACTION_COMMIT,
+    TRANSACTION_ABORT
+};
+
+/** The offsets that go into a transaction, of one group. */
+struct group_offsets {
+    char *group;
+    rd_kafka_topic_partition_list_t *list;
+};
+
+struct transaction {
+    struct producer *producer;
+    bool is_ready; /**< no producer of this transactional.id but ours has one open */
+    bool is_open;
+    enum transaction_call call; /**< under way, or over and not taken */
+    pthread_t thread;           /**< of the call */
+    atomic_bool is_over;
+    atomic_bool is_cancelled;
+    const struct group_offsets *offsets; /**< of a commit; the caller's until it is over */
+    uint32_t offset_count;
+    rd_kafka_error_t *error; /**< the thread's until is_over */
+};
+
+/** [control] */
+void transaction_init(struct transaction *t, struct producer *producer);
+/** Waits for a call under way, which sees that it is not wanted any more within a second or so.
+ * Before producer_close. [worker] */
+void transaction_close(struct transaction *t);
+
+/** Begins the next one where none is open. [worker] */
+__attribute__((warn_unused_result)) int32_t transaction_begin(struct transaction *t,
+                                                              struct ph_error *err);
+/** Starts a call. [worker] */
+__attribute__((warn_unused_result)) int32_t transaction_call(struct transaction *t,
+                                                             enum transaction_call call,
+                                                             struct ph_error *err);
+/** True where a call is over, whose result transaction_take then says. [worker] */
+bool transaction_is_over(const struct transaction *t);
+__attribute__((warn_unused_result)) int32_t transaction_take(struct transaction *t,
+                                                             struct ph_error *err);
+/** Starts a call and waits for it, serving the producer. [worker] */
+__attribute__((warn_unused_result)) int32_t transaction_run(struct transaction *t,
+                                                            enum transaction_call call,
+                                                            struct ph_error *err);
+/** Aborts what is open, for a moment at most; for the end of the process. [worker] */
+void transaction_give_up(struct transaction *t);
+
+#endif
