@@ -83,6 +83,34 @@ START_TEST(an_earlier_owner_that_stalled_in_its_first_claim_is_ended)
 }
 END_TEST
 
+/* Ending a session of the same user wants no more rights than the sink has anyway. */
+START_TEST(an_ordinary_user_ends_an_earlier_owner_too)
+{
+    struct rig r;
+    leave_positions();
+    rig_sql("DO $$ BEGIN CREATE ROLE live_guest LOGIN PASSWORD 'guest'; EXCEPTION WHEN "
+            "duplicate_object THEN NULL; END $$; GRANT SELECT, INSERT, UPDATE ON "
+            "pipehost_positions, live TO live_guest");
+    const char *const keywords[] = {"dbname", "user", "password", "application_name", NULL};
+    const char *const values[] = {getenv("POSTGRES_URL"), "live_guest", "guest", OUR_APPLICATION,
+                                  NULL};
+    PGconn *old = PQconnectdbParams(keywords, values, 1);
+    ck_assert_msg(PQstatus(old) == CONNECTION_OK, "%s", PQerrorMessage(old));
+    PQclear(PQexec(old, LOCK_ROW));
+    ck_assert_int_eq(PQtransactionStatus(old), PQTRANS_INTRANS);
+    live_settings(&r);
+    rig_set(&r, "user", "live_guest");
+    rig_set(&r, "password", "guest");
+    live_start(&r);
+    ck_assert_int_eq(live_claimed(&r), 10);
+    ck_assert_uint_eq(ended_backends(&r), 1);
+    ck_assert(!still_works(old));
+    live_write_epoch(&r, 10, 5);
+    PQfinish(old);
+    rig_close(&r);
+}
+END_TEST
+
 static void assert_named(const char *sql)
 {
     struct rig r;
@@ -228,6 +256,7 @@ TCase *blocker_tests(void)
     TCase *c = tcase_create("blocker");
     tcase_add_test(c, an_earlier_owner_that_stalled_with_the_rows_locked_is_ended);
     tcase_add_test(c, an_earlier_owner_that_stalled_in_its_first_claim_is_ended);
+    tcase_add_test(c, an_ordinary_user_ends_an_earlier_owner_too);
     tcase_add_test(c, a_stranger_that_locks_a_row_is_named_and_left_alone);
     tcase_add_test(c, a_stranger_that_locks_the_table_is_named_and_left_alone);
     tcase_add_test(c, another_lanes_transaction_is_nobodys_obstacle);

@@ -121,6 +121,20 @@ static void open_guest(struct rig *r)
     rig_open(r, fields, 2);
 }
 
+START_TEST(a_server_that_takes_no_more_connections_is_waited_for_by_its_code)
+{
+    struct rig r;
+    open_guest(&r);
+    rig_sql("ALTER ROLE live_guest CONNECTION LIMIT 0");
+    ck_assert_int_eq(harness_activate(r.task), PH_ERROR);
+    rig_sql("ALTER ROLE live_guest CONNECTION LIMIT -1");
+    assert_error(&r, PH_ERR_RETRIABLE,
+                 "too many connections for role \"live_guest\" (SQLSTATE 53300)");
+    ck_assert_str_eq(rig_error(&r)->foreign_code, "53300");
+    rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_user_without_the_right_to_insert_is_told)
 {
     struct rig r;
@@ -323,6 +337,7 @@ TCase *refusal_tests(void)
     tcase_add_test(c, columns_that_fill_themselves_need_no_value);
     tcase_add_test(c, a_wrong_password_is_refused_at_once);
     tcase_add_test(c, a_database_that_is_not_there_is_refused_at_once);
+    tcase_add_test(c, a_server_that_takes_no_more_connections_is_waited_for_by_its_code);
     tcase_add_test(c, a_user_without_the_right_to_insert_is_told);
     tcase_add_test(c, a_user_without_the_right_to_make_tables_gets_what_to_run);
     tcase_add_test(c, connecting_makes_nothing_and_claiming_makes_the_positions_table);
