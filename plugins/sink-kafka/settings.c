@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings.h"
 
+#include "kafka/place.h"
 #include "properties.h"
 
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #define TIMEOUT_MS     30000
 #define TIMEOUT_MIN_MS 5000
 #define TIMEOUT_MAX_MS 900000
-#define TOPIC_MAX      249 /* Kafka's own limit for a topic's name */
 
 const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
     {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "brokers",
@@ -56,28 +56,6 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
      PROPERTIES_SHOWN(PROPERTIES), 0, 0},
 };
 
-static int32_t refuse(struct ph_error *err, const char *pointer, const char *sentence)
-{
-    (void)ph_error_set(err, PH_ERR_CONFIG, "%s", sentence);
-    ph_error_set_key(err, pointer);
-    return PH_ERROR;
-}
-
-static const char *text_or_null(const struct ph_config *config, const char *name)
-{
-    const char *text = ph_config_text(config, name);
-    return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
-static bool topic_is_legal(const char *topic)
-{
-    size_t length = strlen(topic);
-    bool is_dots = strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0;
-    return length <= TOPIC_MAX && !is_dots &&
-           strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-               length;
-}
-
 static int64_t read_timeout_ms(const struct ph_value *properties)
 {
     const char *text =
@@ -89,21 +67,21 @@ static int64_t read_timeout_ms(const struct ph_value *properties)
 static int32_t check_times(const struct settings *s, struct ph_error *err)
 {
     if (s->transaction_timeout_ms < TIMEOUT_MIN_MS || s->transaction_timeout_ms > TIMEOUT_MAX_MS) {
-        return refuse(err, "/rdkafka/transaction.timeout.ms",
-                      "transaction.timeout.ms must be from 5000 to 900000");
+        return place_refuse(err, "/rdkafka/transaction.timeout.ms",
+                            "transaction.timeout.ms must be from 5000 to 900000");
     }
     if (s->transaction_interval_ms > s->transaction_timeout_ms / 2) {
-        return refuse(err, "/transaction_interval_ms",
-                      "transaction_interval_ms may be half of transaction.timeout.ms at most");
+        return place_refuse(
+            err, "/transaction_interval_ms",
+            "transaction_interval_ms may be half of transaction.timeout.ms at most");
     }
     return PH_OK;
 }
 
 int32_t settings_read(struct settings *s, const struct ph_config *config, struct ph_error *err)
 {
-    *s = (struct settings){.brokers = text_or_null(config, "brokers"),
-                           .topic = text_or_null(config, "topic"),
-                           .key = text_or_null(config, "key"),
+    *s = (struct settings){.topic = place_text(config, "topic"),
+                           .key = place_text(config, "key"),
                            .is_splice = ph_config_integer(config, "value") == 1,
                            .has_headers = ph_config_integer(config, "headers") != 0,
                            .partitioner = ph_config_text(config, "partitioner"),
@@ -113,15 +91,15 @@ int32_t settings_read(struct settings *s, const struct ph_config *config, struct
                                ph_config_integer(config, "transaction_interval_ms"),
                            .columns = config->get(config, "columns"),
                            .properties = config->get(config, "rdkafka")};
-    if (s->brokers == NULL) {
-        return refuse(err, "/brokers", "brokers is empty: write host:port");
+    if (place_brokers(config, &s->brokers, err) != PH_OK) {
+        return PH_ERROR;
     }
     if (s->topic == NULL) {
-        return refuse(err, "/topic", "topic is empty: write the name of the topic to write to");
+        return place_refuse(err, "/topic",
+                            "topic is empty: write the name of the topic to write to");
     }
-    if (!topic_is_legal(s->topic)) {
-        return refuse(err, "/topic",
-                      "topic is no name that Kafka allows: up to 249 of a-z A-Z 0-9 . _ -");
+    if (place_check_topic(s->topic, "/topic", err) != PH_OK) {
+        return PH_ERROR;
     }
     if (properties_check(s->properties, err) != PH_OK) {
         return PH_ERROR;

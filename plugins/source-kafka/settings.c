@@ -2,11 +2,11 @@
 #include "settings.h"
 
 #include "instant.h"
+#include "kafka/place.h"
 #include "properties.h"
 
-#define KEY_SIZE  ((uint32_t)sizeof(struct ph_config_key))
-#define MIB       (INT64_C(1) << 20)
-#define TOPIC_MAX 249 /* Kafka's own limit for a topic's name */
+#define KEY_SIZE ((uint32_t)sizeof(struct ph_config_key))
+#define MIB      (INT64_C(1) << 20)
 
 const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
     {KEY_SIZE, PH_CONFIG_STRING, PH_CONFIG_REQUIRED, 0, "brokers",
@@ -43,41 +43,18 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
      NULL, NULL, PROPERTIES_SHOWN(PROPERTIES), 0, 0},
 };
 
-static int32_t refuse(struct ph_error *err, const char *pointer, const char *sentence)
-{
-    (void)ph_error_set(err, PH_ERR_CONFIG, "%s", sentence);
-    ph_error_set_key(err, pointer);
-    return PH_ERROR;
-}
-
-static const char *text_or_null(const struct ph_config *config, const char *name)
-{
-    const char *text = ph_config_text(config, name);
-    return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
-static bool topic_is_legal(const char *topic)
-{
-    size_t length = strlen(topic);
-    bool is_dots = strcmp(topic, ".") == 0 || strcmp(topic, "..") == 0;
-    return length <= TOPIC_MAX && !is_dots &&
-           strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-               length;
-}
-
 static int32_t add_topic(struct settings *s, const char *topic, const char *pointer,
                          struct ph_error *err)
 {
     if (topic == NULL || topic[0] == '\0') {
-        return refuse(err, pointer, "the name of a topic is empty: write the topic to read");
+        return place_refuse(err, pointer, "the name of a topic is empty: write the topic to read");
     }
-    if (!topic_is_legal(topic)) {
-        return refuse(err, pointer,
-                      "topic is no name that Kafka allows: up to 249 of a-z A-Z 0-9 . _ -");
+    if (place_check_topic(topic, pointer, err) != PH_OK) {
+        return PH_ERROR;
     }
     for (uint32_t i = 0; i < s->topic_count; i++) {
         if (strcmp(s->topics[i], topic) == 0) {
-            return refuse(err, pointer, "the topic is named twice");
+            return place_refuse(err, pointer, "the topic is named twice");
         }
     }
     s->topics[s->topic_count++] = topic;
@@ -91,16 +68,17 @@ static int32_t read_topics(struct settings *s, const struct ph_config *config, s
     bool is_list = list->is_set;
     s->topic_key = is_list ? "/topics" : "/topic";
     if (one->is_set == is_list) {
-        return refuse(err, s->topic_key,
-                      is_list ? "there is a topic and a list of topics: keep one of both"
-                              : "topic is missing: write the topic to read, or a list of them as "
-                                "topics");
+        return place_refuse(err, s->topic_key,
+                            is_list
+                                ? "there is a topic and a list of topics: keep one of both"
+                                : "topic is missing: write the topic to read, or a list of them as "
+                                  "topics");
     }
     if (!is_list) {
         return add_topic(s, one->text, "/topic", err);
     }
     if (list->item_count == 0 || list->item_count > SETTINGS_TOPICS_MAX) {
-        return refuse(err, "/topics", "topics must name 1 to 64 topics");
+        return place_refuse(err, "/topics", "topics must name 1 to 64 topics");
     }
     for (uint32_t i = 0; i < list->item_count; i++) {
         char pointer[24];
@@ -114,10 +92,9 @@ static int32_t read_topics(struct settings *s, const struct ph_config *config, s
 
 static int32_t read_place(struct settings *s, const struct ph_config *config, struct ph_error *err)
 {
-    s->brokers = text_or_null(config, "brokers");
-    s->group = text_or_null(config, "group");
-    if (s->brokers == NULL) {
-        return refuse(err, "/brokers", "brokers is empty: write host:port");
+    s->group = place_text(config, "group");
+    if (place_brokers(config, &s->brokers, err) != PH_OK) {
+        return PH_ERROR;
     }
     return read_topics(s, config, err);
 }
@@ -125,23 +102,24 @@ static int32_t read_place(struct settings *s, const struct ph_config *config, st
 static int32_t read_startup(struct settings *s, const struct ph_config *config,
                             struct ph_error *err)
 {
-    const char *timestamp = text_or_null(config, "startup_timestamp");
+    const char *timestamp = place_text(config, "startup_timestamp");
     /* The alternative spellings stand in the same order behind the four modes. */
     s->startup_mode = (enum startup_mode)(ph_config_integer(config, "startup_mode") % 4);
     s->is_bounded = ph_config_integer(config, "bounded_mode") % 2 == 1;
     if (s->startup_mode == STARTUP_GROUP && s->group == NULL) {
-        return refuse(err, "/group", "startup_mode group needs the group whose offsets to use");
+        return place_refuse(err, "/group",
+                            "startup_mode group needs the group whose offsets to use");
     }
     if ((s->startup_mode == STARTUP_TIMESTAMP) != (timestamp != NULL)) {
-        return refuse(err, "/startup_timestamp",
-                      timestamp == NULL
-                          ? "startup_mode timestamp needs startup_timestamp"
-                          : "startup_timestamp is only used with startup_mode timestamp");
+        return place_refuse(err, "/startup_timestamp",
+                            timestamp == NULL
+                                ? "startup_mode timestamp needs startup_timestamp"
+                                : "startup_timestamp is only used with startup_mode timestamp");
     }
     if (timestamp != NULL && !instant_parse(timestamp, &s->startup_timestamp_ms)) {
-        return refuse(err, "/startup_timestamp",
-                      "startup_timestamp is neither ISO 8601 (2024-05-01T00:00:00Z) nor "
-                      "milliseconds since 1970");
+        return place_refuse(err, "/startup_timestamp",
+                            "startup_timestamp is neither ISO 8601 (2024-05-01T00:00:00Z) nor "
+                            "milliseconds since 1970");
     }
     return PH_OK;
 }
