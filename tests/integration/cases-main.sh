@@ -94,3 +94,30 @@ case_at_least_once() {
         psql_run "SELECT 1 / (CASE WHEN to_regclass('pipehost_positions') IS NULL THEN 1 WHEN (xpath('/row/n/text()', query_to_xml('SELECT count(*) AS n FROM pipehost_positions WHERE pipeline = ''at-least-once''', false, true, '')))[1]::text = '0' THEN 1 ELSE 0 END)"
     printf '  %s: %d of %d rows twice after %d kills\n' "$CASE" "$doubles" "$count" "$rounds"
 }
+
+# moved_to EXACTLY_ONCE: `positions set` gives the sink's positions of the other way to the new one; $POSITIONS has "PARTITION OFFSET" lines.
+moved_to() {
+    local partition offset
+    set_environment
+    while read -r partition offset; do
+        "${ENVIRONMENT[@]}" "$BIN/pipehost" positions set "${ARGS[@]}" --set "/exactly_once=$1" --sink rows --partition "$TOPIC/$partition" --to "$offset" ||
+            return 1
+    done <<<"$POSITIONS"
+}
+
+# As docs/delivery.md has it: to the other way and back, with the positions set by hand.
+case_other_way() {
+    case_begin other-way
+    produce --count 20000
+    expect 'exactly once to the end' exits_with 0 60 --set events/config/bounded_mode=latest
+    POSITIONS=$(psql_run "SELECT partition || ' ' || next_offset FROM pipehost_positions WHERE pipeline = 'other-way'")
+    expect 'the positions go into state_dir' moved_to false
+    produce --count 20000 --start-offset 5000
+    expect 'at least once from there' exits_with 0 60 --set events/config/bounded_mode=latest --set /exactly_once=false
+    expect 'nothing twice, nothing lost' rows_exact 40000
+    POSITIONS=$(awk '{ sub(/:.*/, "", $1); at[$2] = $1 } END { for (p in at) print p, at[p] }' "$STATE/rows.positions")
+    expect 'the positions go back into the database' moved_to true
+    produce --count 20000 --start-offset 10000
+    expect 'exactly once from there' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'nothing twice, nothing lost in all' rows_exact 60000
+}
