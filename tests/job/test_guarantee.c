@@ -89,6 +89,46 @@ START_TEST(positions_of_a_durable_sink_are_kept_for_it)
 }
 END_TEST
 
+/* What the ledger knows of the last record is that of another topic. */
+static void forge_positions(const char *line)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/state/k.positions", r.dir);
+    FILE *f = fopen(path, "a");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_gt(fputs(line, f), 0);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(a_topic_whose_last_record_is_another_one_is_refused)
+{
+    atomic_store(&r.stage->limit[0], 900);
+    run_write_manifest(&r, DURABLE(""));
+    run_start(&r, NULL);
+    int64_t all = 900;
+    run_until(&r, has_read, &all, "records");
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
+    uint64_t rows = run_rows(&r, 1);
+    forge_positions("100:0000beef 1 s0 topic\n");
+    atomic_store(&r.stage->limit[0], INT64_MAX);
+    run_start(&r, NULL);
+    run_ends(&r, 78);
+    expect_logged("s0: topic/1: the record at offset 99 is not the one that was read there before: "
+                  "the topic was deleted and made again, or is another one; pipehost positions "
+                  "set ");
+    expect_logged(" --partition topic/1 --to earliest reads what is there now from its beginning, "
+                  "--to 100 goes on from there");
+    ck_assert_uint_eq(run_count(&r, 1, 0, 1, 100), 1);
+    ck_assert_uint_ge(run_rows(&r, 1), rows);
+    forge_positions("100 1 s0 topic\n");
+    run_start(&r, NULL);
+    run_ends(&r, 0);
+    ck_assert_uint_eq(run_count(&r, 1, 0, 1, 99), 1);
+    ck_assert_uint_ge(run_count(&r, 1, 0, 1, 100), 2);
+}
+END_TEST
+
 START_TEST(a_durable_sink_gets_every_row_at_least_once_whatever_kills_the_process)
 {
     run_with_kills(DURABLE(""), 20);
@@ -190,6 +230,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, positions_of_a_durable_sink_are_kept_for_it);
+    tcase_add_test(tc, a_topic_whose_last_record_is_another_one_is_refused);
     tcase_add_test(tc, a_durable_sink_gets_every_row_at_least_once_whatever_kills_the_process);
     tcase_add_test(tc, what_is_given_up_and_saved_is_said);
     tcase_add_loop_test(tc, every_row_comes_at_least_once_whatever_kills_the_process, 0, 2);
