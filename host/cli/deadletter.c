@@ -37,10 +37,13 @@ static int end_output(const struct letters_reading *r)
 
 /* ---- list ---- */
 
+#define PATTERN_SIZE 160
+
 struct group {
     char *operator_name;
     char *code;
-    char *reason;
+    char *reason;               /* of its first letter */
+    char pattern[PATTERN_SIZE]; /* what the reasons of a group have in common */
     uint64_t count;
     int64_t first;
     int64_t last;
@@ -53,11 +56,48 @@ struct groups {
     bool out_of_memory;
 };
 
+/* With its quotes. */
+static size_t quoted_length(const char *quote)
+{
+    size_t length = 1 + strcspn(quote + 1, "\"");
+    return length + (quote[length] == '"');
+}
+
+/* Of a column, a table, a constraint: the same for many records. */
+static bool is_name(const char *quoted, size_t length)
+{
+    static const char of_names[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.";
+    return length > 2 && strspn(quoted + 1, of_names) == length - 2;
+}
+
+/* A reason without what is of one record only: numbers, values, and what follows a semicolon. */
+static void make_pattern(const char *reason, char out[PATTERN_SIZE])
+{
+    size_t length = 0;
+    const char *at = reason;
+    while (*at != '\0' && *at != ';') {
+        bool is_quoted = *at == '"';
+        size_t digits = strspn(at, "0123456789");
+        size_t run = is_quoted ? quoted_length(at) : digits > 0 ? digits : 1;
+        bool stays = is_quoted ? is_name(at, run) : digits == 0;
+        size_t size = stays ? run : 1;
+        if (length + size >= PATTERN_SIZE) {
+            break;
+        }
+        memcpy(out + length, stays ? at : "#", size);
+        length += size;
+        at += run;
+    }
+    out[length] = '\0';
+}
+
 static struct group *find_group(struct groups *g, const struct letter_view *l)
 {
     uint32_t i = 0;
+    char pattern[PATTERN_SIZE];
+    make_pattern(l->reason, pattern);
     while (i < g->count &&
-           (strcmp(g->items[i].reason, l->reason) != 0 || strcmp(g->items[i].code, l->code) != 0 ||
+           (strcmp(g->items[i].pattern, pattern) != 0 || strcmp(g->items[i].code, l->code) != 0 ||
             strcmp(g->items[i].operator_name, l->operator_name) != 0)) {
         i++;
     }
@@ -73,6 +113,7 @@ static struct group *find_group(struct groups *g, const struct letter_view *l)
                           .code = strdup(is_rest ? "" : l->code),
                           .reason = strdup(is_rest ? "other reasons" : l->reason),
                           .first = l->place};
+    memcpy(own->pattern, pattern, sizeof pattern);
     g->out_of_memory = own->operator_name == NULL || own->code == NULL || own->reason == NULL;
     g->count += !is_rest;
     return own;
@@ -117,7 +158,7 @@ static void print_group(const struct group *g)
     letter_time_print(g->last, last);
     (void)printf("%8llu  %-16s %-16s %s  %s  ", (unsigned long long)g->count, g->operator_name,
                  g->code, first, last);
-    print_text(g->reason, strlen(g->reason));
+    print_text(g->reason, strcspn(g->reason, ";"));
     (void)printf("\n");
 }
 

@@ -100,7 +100,7 @@ int command_validate(const struct options *o)
         status = print_manifest(job) ? EXIT_STATUS_OK : EXIT_STATUS_FAILURE;
     } else if (job != NULL) {
         (void)printf("%s: %s is valid: %u operators\n", o->path, manifest->pipeline,
-                     manifest->operator_count);
+                     manifest->operator_count - (manifest->dead_letter_operator != NULL));
         status = EXIT_STATUS_OK;
     }
     job_destroy(job);

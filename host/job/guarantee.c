@@ -31,12 +31,12 @@ static void check_state(struct node *n, struct manifest_errors *errs)
     bool is_stateful = (n->plugin->descriptor.flags & PH_PLUGIN_STATEFUL) != 0;
     char pointer[48];
     if (!is_stateful && n->manifest->is_state_volatile) {
-        (void)snprintf(pointer, sizeof pointer, "/operators/%u/state", n->index);
+        (void)snprintf(pointer, sizeof pointer, "/operators/%u/state", n->manifest->place);
         manifest_errors_add(errs, m, pointer, "%s keeps no state: take \"state\" out",
                             n->manifest->name);
     } else if (is_stateful && !n->manifest->is_state_volatile &&
                m->exactly_once != MANIFEST_ONCE_GIVEN_UP && feeds_exactly_once(n)) {
-        (void)snprintf(pointer, sizeof pointer, "/operators/%u", n->index);
+        (void)snprintf(pointer, sizeof pointer, "/operators/%u", n->manifest->place);
         manifest_errors_add(errs, m, pointer,
                             "%s keeps state that a restart loses, and this pipeline delivers "
                             "exactly once: say \"state\": \"volatile\" here if what it gives may "
@@ -54,7 +54,7 @@ void guarantee_check(struct node *n, struct manifest_errors *errs)
         return; /* nothing is delivered */
     }
     if (m->exactly_once == MANIFEST_ONCE_REQUIRED && is_sink && !is_transactional(n)) {
-        (void)snprintf(pointer, sizeof pointer, "/operators/%u", n->index);
+        (void)snprintf(pointer, sizeof pointer, "/operators/%u", n->manifest->place);
         manifest_errors_add(errs, m, pointer,
                             "\"exactly_once\" is true, but %s keeps no positions with its rows",
                             n->manifest->name);

@@ -121,3 +121,14 @@ int32_t letters_flush(struct task *t, struct letters *l, struct ph_error *err)
     trouble_end(t, &l->trouble);
     return PH_OK;
 }
+
+bool letters_have_ended(const struct job *job)
+{
+    for (uint32_t i = 0; i < job->worker_count; i++) {
+        const struct worker *w = job->workers[i];
+        if (!w->tasks[0]->node->manifest->is_of_letters && !atomic_load(&w->finished)) {
+            return false;
+        }
+    }
+    return true;
+}

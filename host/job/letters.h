@@ -11,6 +11,7 @@
 #include "pipehost/batch.h"
 #include "pipehost/error.h"
 
+struct job;
 struct task;
 struct task_row;
 struct waiting_letter;
@@ -45,5 +46,8 @@ static inline bool letters_are_waiting(const struct letters *l)
  * l->trouble.retry_ns; PH_ERROR: the pipeline must stop. */
 __attribute__((warn_unused_result)) int32_t letters_flush(struct task *t, struct letters *l,
                                                           struct ph_error *err);
+/** Everything has ended but what carries letters to the sink for them: no more are written. [any]
+ */
+bool letters_have_ended(const struct job *job);
 
 #endif

@@ -62,7 +62,7 @@ static int32_t find_needs(const struct node *n, struct batch_writer_options *opt
 static int32_t source_bytes(const struct node *n, uint64_t *bytes, struct ph_error *err)
 {
     struct batch_writer_options options = {.schema = n->outputs[0].schema,
-                                           .record_max_bytes = n->job->manifest->record_max_bytes};
+                                           .record_max_bytes = plan_record_max_bytes(n)};
     if (find_needs(n, &options, err) != PH_OK) {
         return PH_ERROR;
     }

@@ -148,7 +148,10 @@ static int32_t add_task(struct node *n, uint32_t lane, struct ph_error *err)
     t->node = n;
     t->job = n->job;
     services_init_task(t, lane);
-    breaker_init(&t->breaker, n->job->manifest->dead_letter_stop_above_percent);
+    /* Letters that a sink refuses are no worse off for it. */
+    breaker_init(&t->breaker, n->manifest->is_of_letters
+                                  ? 100
+                                  : n->job->manifest->dead_letter_stop_above_percent);
     t->cells = calloc(n->plugin->descriptor.counter_count + 1u, sizeof *t->cells);
     if (t->cells == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for counters");

@@ -19,5 +19,12 @@ __attribute__((warn_unused_result)) int32_t plan_memory(struct job *job, struct 
 __attribute__((warn_unused_result)) int32_t plan_tasks(struct job *job, struct ph_error *err);
 /** Frees what the above made; plugins' task objects are gone already. */
 void plan_fini(struct job *job);
+/** The longest record of a source. A letter may hold a whole record, each byte of it escaped. */
+static inline uint32_t plan_record_max_bytes(const struct node *n)
+{
+    uint64_t bytes = n->job->manifest->record_max_bytes;
+    bytes = n->manifest->is_of_letters ? 6 * bytes + (64u << 10) : bytes;
+    return bytes > (64u << 20) ? 64u << 20 : (uint32_t)bytes;
+}
 
 #endif

@@ -12,7 +12,9 @@ int32_t preview_replace(struct node *sink, struct ph_error *err)
     if (registry_find(&sink->job->registry, TERMINAL, NULL, &sink->plugin, err) != PH_OK) {
         return PH_ERROR;
     }
-    atomic_fetch_add(&sink->job->sinks_to_fill, 1);
+    if (!sink->manifest->is_of_letters) {
+        atomic_fetch_add(&sink->job->sinks_to_fill, 1);
+    }
     return PH_OK;
 }
 
@@ -65,7 +67,8 @@ bool preview_take(struct task *sink, struct preview_sink *p, const struct ph_bat
 void preview_written(struct task *sink, struct preview_sink *p)
 {
     struct job *job = sink->job;
-    bool has_all = job->row_limit > 0 && count_read(&sink->counts.rows_out) >= job->row_limit;
+    bool has_all = job->row_limit > 0 && !sink->node->manifest->is_of_letters &&
+                   count_read(&sink->counts.rows_out) >= job->row_limit;
     if (has_all && !p->is_full) {
         p->is_full = true;
         if (atomic_fetch_sub(&job->sinks_to_fill, 1) == 1) {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "job/bind.h"
 #include "job/letters.h"
+#include "job/plan.h"
 #include "job/reach.h"
 #include "job/resumption.h"
 #include "job/tasks.h"
@@ -75,11 +76,10 @@ static const struct ph_partition *partition_of(void *arg, uint32_t id)
 
 static struct batch_writer_options writer_options(struct task *t)
 {
-    const struct manifest *m = t->job->manifest;
     struct batch_writer_options options = {.reserve = t->node->reserve,
                                            .schema = t->node->outputs[0].schema,
                                            .max_rows = first_rows(t->job),
-                                           .record_max_bytes = m->record_max_bytes,
+                                           .record_max_bytes = plan_record_max_bytes(t->node),
                                            .wanted = t->node->wanted,
                                            .bad_record = bad_record,
                                            .partition_of = partition_of,
@@ -287,11 +287,20 @@ static enum task_step refuse_other(struct task *t)
     return failed(t, &err);
 }
 
+/* Letters are read until all of them are there; a preview writes none, and shows no old ones. */
+static bool has_to_end(const struct task *t)
+{
+    return t->node->manifest->is_of_letters
+               ? t->job->is_preview
+               : atomic_load_explicit(&t->job->draining, memory_order_relaxed);
+}
+
 static enum task_step poll_source(struct task *t)
 {
     struct source_part *s = t->source;
     struct ph_error err;
     ph_error_clear(&err);
+    bool is_last = t->node->manifest->is_of_letters && letters_have_ended(t->job);
     s->bad = 0;
     s->rows_before = batch_writer_row_count(s->writer);
     int32_t rc = t->node->plugin->source.poll(t->object, resumption_writer(&s->resumption), &err);
@@ -316,7 +325,8 @@ static enum task_step poll_source(struct task *t)
     case PH_MORE:
         return TASK_PROGRESS;
     case PH_IDLE:
-        return on_idle(t);
+        s->at_end = is_last;
+        return is_last ? TASK_PROGRESS : on_idle(t);
     case PH_END:
         s->at_end = true;
         return breaker_end(&t->breaker, 0, &err) == PH_OK ? TASK_PROGRESS : failed(t, &err);
@@ -391,7 +401,7 @@ static enum task_step flush_letters(struct task *t)
 static enum task_step read_more(struct task *t)
 {
     struct source_part *s = t->source;
-    if (s->at_end || atomic_load_explicit(&t->job->draining, memory_order_relaxed)) {
+    if (s->at_end || has_to_end(t)) {
         s->at_end = true;
         return end_of_input(t);
     }

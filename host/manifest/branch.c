@@ -95,6 +95,7 @@ static bool replace_source(struct manifest *m, struct manifest_operator *source,
 {
     char name[BRANCH_NAME_MAX + 1];
     (void)snprintf(name, sizeof name, "%s:%s", b->source, b->operator_name);
+    json_decref(m->added); /* of what is taken out */
     m->added = json_pack("{s:s, s:s, s:s, s:s}", "path", b->file, "source", b->source, "operator",
                          b->operator_name, "pipeline", m->pipeline);
     source->config = m->added;

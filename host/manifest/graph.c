@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manifest/graph.h"
 
+#include "manifest/letters_way.h"
 #include "manifest/memory.h"
 #include "manifest/nearest.h"
 
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int32_t find_input(struct reader *r, const char *key, const char *name)
+int32_t graph_find(struct reader *r, const char *key, const char *name)
 {
     const struct manifest *m = r->m;
     struct nearest n;
@@ -33,7 +34,7 @@ static void add_input(struct reader *r, struct manifest_operator *op, const char
         reader_fail(r, key, "\"input\" must be an operator's name or a list of names");
         return;
     }
-    int32_t index = find_input(r, key, name);
+    int32_t index = graph_find(r, key, name);
     for (uint32_t i = 0; index >= 0 && i < op->input_count; i++) {
         if (op->inputs[i] == (uint32_t)index) {
             reader_fail(r, key, "\"%s\" is an input already", name);
@@ -163,6 +164,7 @@ void graph_read(struct reader *r, json_t *operators)
         read_inputs(r, &r->m->operators[i], json_array_get(operators, i));
         pointer_pop(&r->at);
     }
+    letters_way_add(r);
     if (r->m->operator_count > 0) {
         sort_operators(r);
     }

@@ -251,12 +251,7 @@ static void read_dead_letter(struct reader *r)
     if (object != NULL) {
         pointer_push_text(&r->at, "dead_letter");
         reader_check_keys(r, object, keys, COUNT(keys));
-        if (reader_get(r, object, "operator") != NULL) {
-            reader_fail_key(
-                r, "operator",
-                "dead letters go to a file, not to an operator: give \"file\", and read "
-                "that with source-file in a pipeline of its own");
-        }
+        reader_text(r, object, "operator", 1024, &r->m->dead_letter_operator);
         reader_path(r, object, "file", &r->m->dead_letter_file);
         reader_integer(r, object, "max_mib", 1, 1 << 20, &r->m->dead_letter_max_mib);
         reader_integer(r, object, "files", 1, 1000, &files);

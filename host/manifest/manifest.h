@@ -33,7 +33,8 @@ struct manifest_operator {
     uint32_t *inputs;        /**< indices into operators, in the manifest's order */
     uint32_t input_count;    /**< 0 for a source */
     enum manifest_on_error on_error;
-    bool is_state_volatile;         /**< "state": its loss by a restart is meant */
+    bool is_state_volatile; /**< "state": its loss by a restart is meant */
+    bool is_of_letters; /**< dead_letter.operator, or the source of it, which is not in the text */
     const struct json_t *config;    /**< opaque: for config_create; null where absent */
     struct manifest_format *format; /**< null where absent */
 };
@@ -56,9 +57,10 @@ struct manifest {
     int64_t commit_max_rows;
     int64_t drain_timeout_ms;
     enum manifest_on_error on_error;
-    const char *dead_letter_file; /**< absolute; default: dead.jsonl in state_dir */
-    int64_t dead_letter_max_mib;  /**< of that file and each older one */
-    uint32_t dead_letter_files;   /**< with the older ones */
+    const char *dead_letter_operator; /**< the sink that gets them too; null = none */
+    const char *dead_letter_file;     /**< absolute; default: dead.jsonl in state_dir */
+    int64_t dead_letter_max_mib;      /**< of that file and each older one */
+    uint32_t dead_letter_files;       /**< with the older ones */
     uint32_t dead_letter_stop_above_percent;
     enum manifest_exactly_once exactly_once;
     const char *state_dir; /**< absolute; it may not exist yet */

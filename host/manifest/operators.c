@@ -128,7 +128,7 @@ void operators_read(struct reader *r)
         reader_fail(r, "operators", "there are more than %d operators", MANIFEST_OPERATORS_MAX);
         return;
     }
-    r->m->operators = memory_alloc(&r->m->memory, count, sizeof *r->m->operators);
+    r->m->operators = memory_alloc(&r->m->memory, count + 1, sizeof *r->m->operators);
     if (r->m->operators == NULL) {
         (void)reader_no_memory(r);
         return;

@@ -115,7 +115,7 @@ static bool fill(json_t *root, const struct manifest *m, const struct config *co
 {
     json_t *operators = json_object_get(root, "operators");
     bool ok = set_numbers(root, m) && set_words(root, m);
-    for (uint32_t i = 0; ok && i < m->operator_count; i++) {
+    for (uint32_t i = 0; ok && i < json_array_size(operators); i++) {
         ok = set_operator(json_array_get(operators, i), &m->operators[i], configs[i]);
     }
     return ok && redact(root);

@@ -241,6 +241,101 @@ START_TEST(discarded_letters_are_not_written_once_more_when_their_records_are_re
 }
 END_TEST
 
+/* ---- dead_letter.operator ---- */
+
+#define TO_SINK "'dead_letter':{'stop_above_percent':100,'operator':'d'},"
+#define OWN_SINK(CONFIG)                                                                           \
+    "{'name':'d','plugin':'stage:sink','config':{'stage':'stage.bin','slot':5" CONFIG "}}"
+#define WITH_SINK(TOP_MORE, SOURCE_CONFIG, CONFIG)                                                 \
+    PIPELINE(TOP_MORE TO_SINK,                                                                     \
+             FEED(SOURCE_CONFIG) "," UDF("u", 2, "s0", ",'mode':'reject','every':5") "," SINK(     \
+                 "k", 1, "u", "") "," OWN_SINK(CONFIG))
+
+START_TEST(a_run_ends_when_every_letter_is_in_the_sink_for_letters)
+{
+    run_expect(&r, WITH_SINK("", "", ""), 0);
+    ck_assert_uint_eq(run_letters(&r, ""), 400);
+    ck_assert_uint_eq(run_rows(&r, 5), 400);
+    ck_assert_uint_eq(run_rows(&r, 1), 1600);
+    run_expect(&r, WITH_SINK("", "", ""), 0);
+    ck_assert_uint_eq(run_rows(&r, 5), 400);
+}
+END_TEST
+
+START_TEST(letters_that_their_sink_refuses_stay_in_the_file_and_make_no_more)
+{
+    run_expect(&r, WITH_SINK("'on_error':'dead_letter',", "", ",'mode':'write','every':1"), 0);
+    ck_assert_uint_eq(run_letters(&r, ""), 400);
+    ck_assert_uint_eq(run_rows(&r, 5), 0);
+    ck_assert(run_has_logged(&r, "d: 1 record skipped (stage): refused by write"));
+}
+END_TEST
+
+static bool has_letter_rows(struct run *run, void *arg)
+{
+    return run_rows(run, 5) >= *(uint64_t *)arg;
+}
+
+/* The first letters while the pipeline runs, the others when it is told to end. */
+START_TEST(letters_come_while_it_runs_and_all_of_them_before_it_ends)
+{
+    uint64_t rows = 200;
+    run_write_manifest(&r, WITH_SINK("", ",'limit':true", ""));
+    atomic_store(&r.stage->limit[0], 1000);
+    run_start(&r, NULL);
+    run_until(&r, has_letter_rows, &rows, "rows of letters");
+    atomic_store(&r.stage->gate[5], true);
+    atomic_store(&r.stage->limit[0], 1999);
+    run_until(&r, has_last_letter, NULL, "the last letter");
+    run_signal(&r, SIGTERM);
+    run_until_logged(&r, "stopping, what is on its way is committed first");
+    atomic_store(&r.stage->gate[5], false);
+    run_ends(&r, 0);
+    ck_assert_uint_eq(run_letters(&r, ""), 400);
+    ck_assert_uint_eq(run_rows(&r, 5), 400);
+}
+END_TEST
+
+/* A kill within a write leaves a part of a line. */
+START_TEST(killed_anywhere_each_letter_is_in_its_sink_once)
+{
+    run_write_manifest(&r, WITH_SINK("'commit':{'max_rows':40,'min_delay_ms':0},", ",'pad':30000",
+                                     ",'commit_ms':20"));
+    for (uint64_t rows = 40; rows < 330; rows += 70) {
+        run_start(&r, NULL);
+        run_until(&r, has_letter_rows, &rows, "rows of letters");
+        run_signal(&r, SIGKILL);
+        ck_assert_int_eq(run_wait(&r), 128 + SIGKILL);
+    }
+    run_start(&r, NULL);
+    run_ends(&r, 0);
+    ck_assert_uint_eq(run_letters(&r, "\"}\n"), 400);
+    ck_assert_uint_eq(run_rows(&r, 5), 400);
+    ck_assert_uint_eq(run_rows(&r, 1), 1600);
+}
+END_TEST
+
+START_TEST(a_preview_shows_no_letters_and_ends)
+{
+    static const char *const args[] = {"--to-terminal", "--limit", "5", NULL};
+    run_expect(&r, WITH_SINK("", "", ""), 0);
+    run_start(&r, args);
+    run_ends(&r, 0);
+    ck_assert_uint_eq(run_rows(&r, 5), 400);
+}
+END_TEST
+
+START_TEST(a_replay_beside_a_sink_for_letters_goes_its_way)
+{
+    run_expect(&r, WITH_SINK("", "", ""), 0);
+    run_write_manifest(&r, PIPELINE(TO_SINK, FEED("") "," UDF("u", 2, "s0", "") "," SINK(
+                                                 "k", 1, "u", "") "," OWN_SINK("")));
+    replay("400 letters replayed, 0 of them dead again");
+    expect_each(1, RECORDS, 1);
+    ck_assert_uint_eq(run_rows(&r, 5), 400);
+}
+END_TEST
+
 START_TEST(list_and_show_tell_what_the_file_has)
 {
     run_expect(&r, FAN(",'mode':'write','every':5"), 0);
@@ -273,6 +368,12 @@ int main(void)
     tcase_add_test(tc, beside_the_running_pipeline_neither_replay_nor_discard_does_anything);
     tcase_add_test(tc,
                    discarded_letters_are_not_written_once_more_when_their_records_are_read_again);
+    tcase_add_test(tc, a_run_ends_when_every_letter_is_in_the_sink_for_letters);
+    tcase_add_test(tc, letters_that_their_sink_refuses_stay_in_the_file_and_make_no_more);
+    tcase_add_test(tc, letters_come_while_it_runs_and_all_of_them_before_it_ends);
+    tcase_add_test(tc, killed_anywhere_each_letter_is_in_its_sink_once);
+    tcase_add_test(tc, a_preview_shows_no_letters_and_ends);
+    tcase_add_test(tc, a_replay_beside_a_sink_for_letters_goes_its_way);
     tcase_add_test(tc, list_and_show_tell_what_the_file_has);
     suite_add_tcase(s, tc);
     SRunner *runner = srunner_create(s);

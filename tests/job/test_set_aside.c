@@ -314,14 +314,15 @@ START_TEST(the_folder_of_the_dead_letters_is_made)
 }
 END_TEST
 
-START_TEST(dead_letters_to_an_operator_are_refused_with_what_to_do)
+START_TEST(dead_letters_to_a_sink_of_the_records_are_refused)
 {
     run_expect(
         &r,
         PIPELINE("'dead_letter':{'operator':'k'},", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")),
         78);
-    expect_logged(": /dead_letter/operator: dead letters go to a file, not to an operator: give "
-                  "\"file\", and read that with source-file in a pipeline of its own");
+    expect_logged(
+        ": /dead_letter/operator: \"k\" reads another operator: letters need a sink for them "
+        "alone, without an \"input\"");
 }
 END_TEST
 
@@ -363,7 +364,7 @@ int main(void)
                         (int)(sizeof full_disk / sizeof full_disk[0]));
     tcase_add_test(tc, a_source_that_waits_for_its_dead_letter_is_served);
     tcase_add_test(tc, the_folder_of_the_dead_letters_is_made);
-    tcase_add_test(tc, dead_letters_to_an_operator_are_refused_with_what_to_do);
+    tcase_add_test(tc, dead_letters_to_a_sink_of_the_records_are_refused);
     tcase_add_test(tc, a_dead_letter_file_that_cannot_be_is_refused_at_start);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
