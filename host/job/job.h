@@ -128,7 +128,8 @@ struct task {
     _Atomic bool woken;
     /** Of a source or sink: a partition that was found while running, until the task has it. */
     const struct ph_partition *_Atomic offered;
-    int64_t *cells; /**< pipehost.metrics/1 */
+    uint32_t started_count; /* source: partitions that the start has begun with, in their order */
+    int64_t *cells;         /**< pipehost.metrics/1 */
     struct task_counts counts;
     struct task_waiting waiting;
     bool is_backpressured;  /**< its last step found no room behind it */

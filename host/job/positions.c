@@ -272,18 +272,25 @@ int32_t positions_seed(struct task *sink, uint32_t *count, struct ph_error *err)
     return PH_OK;
 }
 
+/* Again after a failure: it goes on behind the partitions that were started, always in one order.
+ */
 int32_t positions_start(struct task *source, struct ph_error *err)
 {
     struct job *job = source->job;
+    uint32_t nth = 0;
     for (uint32_t id = 0; id < job->partitions.count; id++) {
         const struct ph_partition *p = job->partitions.items[id];
         if (source_of(job, p) != source->node || lane_of(source->node, p) != source->pub.lane) {
+            continue;
+        }
+        if (nth++ < source->started_count) {
             continue;
         }
         int32_t rc = source_task_start(source, p, err);
         if (rc != PH_OK) {
             return rc;
         }
+        source->started_count++;
         log_write(PH_LOG_DEBUG, source->node->manifest->name, "%s/%d begins at offset %lld",
                   p->topic, p->partition, (long long)job->starts[id].next_offset);
     }

@@ -157,6 +157,16 @@ START_TEST(a_retriable_failure_is_tried_again_until_it_passes)
 }
 END_TEST
 
+START_TEST(a_start_that_fails_half_way_goes_on_with_the_next_partition)
+{
+    write_failing(0, AT_START, "retriable", ":2:1");
+    run_start(&r, NULL);
+    run_ends(&r, 0);
+    run_check(&r, 1, 0, 2, 1000, run_once);
+    expect_logged("stage start failed");
+}
+END_TEST
+
 START_TEST(a_plugin_that_makes_no_operator_is_told)
 {
     write_failing(7, AT_INIT, "fatal", "");
@@ -380,6 +390,7 @@ int main(void)
     tcase_add_loop_test(
         tc, a_failing_call_ends_the_pipeline_with_its_sentence_and_everything_is_destroyed, 0,
         (int)(sizeof failures / sizeof failures[0]));
+    tcase_add_test(tc, a_start_that_fails_half_way_goes_on_with_the_next_partition);
     tcase_add_loop_test(tc, a_retriable_failure_is_tried_again_until_it_passes, 0,
                         (int)(sizeof retried / sizeof retried[0]));
     tcase_add_test(tc, a_plugin_that_makes_no_operator_is_told);

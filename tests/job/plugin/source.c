@@ -28,6 +28,7 @@ struct lane {
     const struct ph_task *task;
     int64_t next[STAGE_PARTITIONS]; /* -1 = not of this lane */
     uint32_t ids[STAGE_PARTITIONS];
+    bool is_started[STAGE_PARTITIONS];
     uint32_t turn;
     int64_t known; /* of lane 0: partitions that the host was told of */
     int noise_fd;
@@ -181,6 +182,10 @@ static int32_t start(void *self, const struct ph_partition *p, const struct ph_p
         return PH_ERROR;
     }
     if (p->partition < (int32_t)STAGE_PARTITIONS) {
+        if (l->is_started[p->partition]) {
+            return ph_error_set(err, PH_ERR_FATAL, "partition %d is started twice", p->partition);
+        }
+        l->is_started[p->partition] = true;
         l->next[p->partition] = from->next_offset - (from->fingerprint != 0 ? 1 : 0);
         l->ids[p->partition] = p->id;
     }
