@@ -144,6 +144,37 @@ kafka_partitions() {
     runs_through
 }
 
+# ---- transactions
+
+# It writes to Kafka while records come, so that a transaction is open at any moment.
+transactions_begin() {
+    pipeline_begin "kafka-$1" "fault-kafka-$1" "$KAFKA_COUNT" kafka.json
+    must 'a feed' feed_slowly "fault-kafka-$1" "$KAFKA_COUNT" 1500
+    pipeline_start --set located/config/rdkafka/transaction.timeout.ms=5000 --set located/config/rdkafka/socket.timeout.ms=4000
+    must 'it begins' wait_until 30 output_begins
+}
+output_begins() { [ "$(output_count)" -gt 0 ]; }
+output_is_through() { [ "$(output_count)" -ge "$((COUNT - $(bad_count)))" ]; }
+output_count() { output_check | sed -n 's/^\([0-9]*\) records for.*/\1/p'; }
+
+transactions_end() {
+    must 'all records come' wait_until 60 output_is_through
+    kill -TERM "$PIPELINE_PID"
+    must 'it ends with 0' ends_with 0 pipeline_wait 40
+    must 'the output is exact' output_is_exact
+    must 'and so are the dead letters' letters_are_exact
+}
+
+# It wakes up to a transaction that the broker has aborted, and to a producer that is fenced for it: by nobody.
+kafka_timed_out() {
+    transactions_begin "timed-out-$1"
+    pause_ms $((RANDOM % 400))
+    kill -STOP "$PIPELINE_PID"
+    pause_ms 7000
+    kill -CONT "$PIPELINE_PID"
+    transactions_end
+}
+
 # ---- cases
 
 # kafka_job SEED NAME
@@ -168,7 +199,7 @@ kafka_jobs() {
 }
 
 fault_kafka() {
-    WIDTH=5 side_by_side kafka_job < <(kafka_jobs 1 6 retention anew_stopped anew_longer anew_running gone partitions)
+    WIDTH=4 side_by_side kafka_job < <(kafka_jobs 1 6 retention anew_stopped anew_longer anew_running gone partitions timed_out)
     WIDTH=1 side_by_side kafka_job < <(kafka_jobs 1 6 restart kill9)
     tell "a broker restarted and killed, partitions added; a topic deleted, made again, cut by retention: $(notes_sum looks) looks"
 }
