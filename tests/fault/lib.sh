@@ -125,12 +125,6 @@ feed() {
         --distinct "$DISTINCT" --bad-percent "$BAD_PERCENT" --count "$count" -X batch.num.messages=60 "$@"
 }
 
-# feed_slowly TOPIC COUNT RATE: the same, while the case goes on.
-feed_slowly() {
-    make_topic "$1" "$PARTITIONS"
-    feed_more "$@" 0
-}
-
 # feed_more TOPIC COUNT RATE FIRST: so many more, behind the FIRST that were fed already.
 feed_more() {
     wait_until 60 process_gone "feed-$1"
