@@ -22,7 +22,6 @@ replay_and_kill() {
 
 # Both sinks of one record: Postgres refuses some rows, and its table is mended.
 case_letters() {
-    local round
     kafka_case letters both.json
     produce --count 20000
     psql_run "ALTER TABLE $TABLE ADD CONSTRAINT odd CHECK (url NOT LIKE '%77')"
@@ -38,9 +37,7 @@ case_letters() {
     expect 'and says what became of it' has_said '^200 letters replayed, 200 of them dead again$'
     expect 'each of them is a letter once more' equals "$(dead_count) $(row_count)" '400 19800'
     psql_run "ALTER TABLE $TABLE DROP CONSTRAINT odd"
-    for round in 1 2 3 4; do
-        replay_and_kill
-    done
+    replay_and_kill && replay_and_kill && replay_and_kill && replay_and_kill
     expect 'once the table is mended, a replay that was killed goes on' deadletter 0 replay "${ARGS[@]}"
     expect 'nothing is dead again' has_said ' 0 of them dead again'
     expect 'every row is there once and right' rows_exact 20000

@@ -113,6 +113,7 @@ case_kafka_takeover() {
     expect 'the first ends with exit code 77' equals "$status" 77
     expect 'and says who took over' log_says 'was taken over by .* pid [0-9]*'
     wait_until 60 process_gone feed-takeover
+    # shellcheck disable=SC2034 # log_says and the report of a failure read it
     LOG=$(process_log pipehost-second)
     expect 'the second writes the rest' wait_until 30 output_has 50000
     process_stop pipehost-second 30
