@@ -25,10 +25,12 @@ void link_log(const struct link *l, int32_t level, const char *format, ...)
     l->log->write(l->task->host, level, text);
 }
 
-/* Of these the error events, the reports and the calls tell, once instead of at each attempt. */
+/* Of these the error events, the reports and the calls tell, once instead of at each attempt;
+ * CONFWARN says of a consumer's properties what is the producer's. */
 static bool is_told_elsewhere(const char *facility)
 {
-    static const char *const facilities[] = {"FAIL", "ERROR", "GETPID", "TXNERR", "TERMINATE"};
+    static const char *const facilities[] = {"FAIL",   "ERROR",     "GETPID",
+                                             "TXNERR", "TERMINATE", "CONFWARN"};
     for (size_t i = 0; i < sizeof facilities / sizeof facilities[0]; i++) {
         if (strcmp(facility, facilities[i]) == 0) {
             return true;

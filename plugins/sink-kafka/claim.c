@@ -62,7 +62,8 @@ static int32_t read_positions(struct epochs *e, bool is_stable, struct note *fou
     for (uint32_t i = 0; i < e->positions.count; i++) {
         found[i] = (struct note){.next_offset = -1};
     }
-    if (group_offsets_read(e->producer, &e->positions, is_stable, found, err) != PH_OK) {
+    if (group_offsets_read(e->producer, &e->positions, is_stable, found, err) != PH_OK ||
+        positions_topic_read(e->producer, &e->positions, is_stable, found, err) != PH_OK) {
         return PH_ERROR;
     }
     return check_found(e, found, err);
@@ -96,30 +97,28 @@ static int32_t look_before(struct epochs *e, struct note *found, struct ph_error
     return PH_OK;
 }
 
-static int32_t check_same_cluster(struct epochs *e, struct ph_error *err)
+/* A topic of another cluster can have no offsets in this one. */
+static int32_t choose_places(struct epochs *e, struct ph_error *err)
 {
     const struct producer *p = e->producer;
     char *cluster = rd_kafka_clusterid(p->link.rk, CLUSTER_MS);
-    int32_t result = PH_OK;
-    for (uint32_t i = 0; i < e->positions.count && result == PH_OK; i++) {
-        const struct held *h = &e->positions.items[i];
-        if (cluster == NULL || strcmp(cluster, h->cluster) != 0) {
-            result = ph_error_set(err, PH_ERR_CONFIG,
-                                  "%s[%d] is read from cluster %s, and Kafka at %s is cluster %s",
-                                  h->topic, h->partition, h->cluster, p->settings->brokers,
-                                  cluster != NULL ? cluster : "unknown");
-        }
+    bool any = false;
+    for (uint32_t i = 0; i < e->positions.count; i++) {
+        struct held *h = &e->positions.items[i];
+        h->in_topic =
+            p->settings->is_always_topic || cluster == NULL || strcmp(cluster, h->cluster) != 0;
+        any = any || h->in_topic;
     }
     if (cluster != NULL) {
         rd_kafka_mem_free(p->link.rk, cluster);
     }
-    return result;
+    return any ? positions_topic_ensure(e->producer, err) : PH_OK;
 }
 
 static int32_t become_producer(struct epochs *e, struct note *found, struct ph_error *err)
 {
     if ((e->producer->link.rk == NULL && producer_open(e->producer, err) != PH_OK) ||
-        check_same_cluster(e, err) != PH_OK || look_before(e, found, err) != PH_OK) {
+        choose_places(e, err) != PH_OK || look_before(e, found, err) != PH_OK) {
         return PH_ERROR;
     }
     if (transaction_run(&e->transaction, TRANSACTION_INIT, err) != PH_OK) {
@@ -129,35 +128,43 @@ static int32_t become_producer(struct epochs *e, struct note *found, struct ph_e
     return PH_OK;
 }
 
+static void adopt(const struct epochs *e, struct held *h, const struct note *found)
+{
+    h->note = *found;
+    (void)snprintf(h->note.owner, sizeof h->note.owner, "%s", e->positions.owner);
+    (void)snprintf(h->note.cluster, sizeof h->note.cluster, "%s", h->cluster);
+}
+
 /* Writes this process's name beside what is there, in a transaction of its own. */
-static int32_t sign(struct epochs *e, struct ph_error *err)
+static int32_t sign(struct epochs *e, const struct note *found, struct ph_error *err)
 {
     struct transaction *t = &e->transaction;
-    if (e->offsets.count == 0) {
+    group_offsets_fini(&e->offsets);
+    for (uint32_t i = 0; i < e->positions.count; i++) {
+        const struct held *h = &e->positions.items[i];
+        bool is_signed = strcmp(found[i].owner, e->positions.owner) == 0;
+        if (h->note.next_offset < 0 || is_signed) {
+            continue;
+        }
+        if (transaction_begin(t, err) != PH_OK || epochs_add_position(e, h, err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    if (!t->is_open) {
         return PH_OK;
     }
     t->offsets = e->offsets.groups;
     t->offset_count = e->offsets.count;
-    return transaction_begin(t, err) == PH_OK ? transaction_run(t, TRANSACTION_COMMIT, err)
-                                              : PH_ERROR;
+    return transaction_run(t, TRANSACTION_COMMIT, err);
 }
 
-/* What was found becomes ours; what says otherwise is to be signed. */
+/* What was found becomes ours. */
 static int32_t take_over(struct epochs *e, const struct note *found, struct ph_error *err)
 {
-    group_offsets_fini(&e->offsets);
     for (uint32_t i = 0; i < e->positions.count; i++) {
-        struct held *h = &e->positions.items[i];
-        bool is_signed = strcmp(found[i].owner, e->positions.owner) == 0;
-        h->note = found[i];
-        (void)snprintf(h->note.owner, sizeof h->note.owner, "%s", e->positions.owner);
-        (void)snprintf(h->note.cluster, sizeof h->note.cluster, "%s", h->cluster);
-        if (h->note.next_offset >= 0 && !is_signed &&
-            group_offsets_add(&e->offsets, e->producer, h, &h->note, err) != PH_OK) {
-            return PH_ERROR;
-        }
+        adopt(e, &e->positions.items[i], &found[i]);
     }
-    if (sign(e, err) != PH_OK) {
+    if (sign(e, found, err) != PH_OK) {
         return epochs_judge(e, err);
     }
     for (uint32_t i = 0; i < e->positions.count; i++) {
@@ -169,7 +176,9 @@ static int32_t take_over(struct epochs *e, const struct note *found, struct ph_e
 
 static int32_t claim(struct epochs *e, struct note *found, struct ph_error *err)
 {
-    if (!e->transaction.is_ready && become_producer(e, found, err) != PH_OK) {
+    int32_t result =
+        e->transaction.is_ready ? choose_places(e, err) : become_producer(e, found, err);
+    if (result != PH_OK) {
         return PH_ERROR;
     }
     return read_positions(e, true, found, err) == PH_OK ? take_over(e, found, err) : PH_ERROR;

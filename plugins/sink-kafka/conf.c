@@ -12,6 +12,8 @@
  * headers their names, a topic of up to 249 bytes, two numbers. */
 #define BATCH_HEAD_BYTES   128
 #define BATCH_HEADER_BYTES 512
+/* Records of positions, which go behind a full queue. */
+#define POSITIONS_MAX 100000
 /* The least that librdkafka takes for message.max.bytes. */
 #define MESSAGE_BYTES_MIN 1000
 
@@ -108,7 +110,8 @@ static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struc
         set_sizes(conf, message_bytes, err) != PH_OK) {
         return PH_ERROR;
     }
-    return preset_set_integer(conf, "queue.buffering.max.messages", queue.records, err);
+    return preset_set_integer(conf, "queue.buffering.max.messages", queue.records + POSITIONS_MAX,
+                              err);
 }
 
 rd_kafka_conf_t *conf_create(const struct settings *s, const struct ph_task *task,

@@ -56,6 +56,12 @@ int32_t epochs_begin(struct epochs *e, struct ph_error *err)
 
 /* ---- commit */
 
+int32_t epochs_add_position(struct epochs *e, const struct held *h, struct ph_error *err)
+{
+    return h->in_topic ? positions_topic_add(e->producer, h, err)
+                       : group_offsets_add(&e->offsets, e->producer, h, &h->note, err);
+}
+
 static int32_t collect_offsets(struct epochs *e, const struct ph_epoch *epoch, struct ph_error *err)
 {
     group_offsets_fini(&e->offsets);
@@ -68,7 +74,7 @@ static int32_t collect_offsets(struct epochs *e, const struct ph_epoch *epoch, s
         }
         h->note.next_offset = p->next_offset;
         h->note.fingerprint = p->fingerprint;
-        if (group_offsets_add(&e->offsets, e->producer, h, &h->note, err) != PH_OK) {
+        if (epochs_add_position(e, h, err) != PH_OK) {
             return PH_ERROR;
         }
     }

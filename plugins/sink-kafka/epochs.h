@@ -12,6 +12,7 @@
 #define SINK_KAFKA_EPOCHS_H
 
 #include "group_offsets.h"
+#include "positions_topic.h"
 
 #include "pipehost/sink.h"
 
@@ -51,6 +52,10 @@ __attribute__((warn_unused_result)) int32_t epochs_step(struct epochs *e, struct
 /** As ph_sink_ops.abort. [worker] */
 void epochs_abort(struct epochs *e);
 
+/** Puts a position into the open transaction. [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_add_position(struct epochs *e,
+                                                                const struct held *h,
+                                                                struct ph_error *err);
 /** What is known after a failure: who was shut out may try again, and only after that knows why;
  * answers PH_ERROR. [worker] */
 int32_t epochs_judge(struct epochs *e, struct ph_error *err);

@@ -197,7 +197,7 @@ static void take(const rd_kafka_topic_partition_list_t *list, const struct posit
     for (uint32_t i = 0; i < positions->count; i++) {
         const struct held *h = &positions->items[i];
         const rd_kafka_topic_partition_t *o =
-            strcmp(h->source, source) == 0
+            !h->in_topic && strcmp(h->source, source) == 0
                 ? rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)list,
                                                      h->topic, h->partition)
                 : NULL;
@@ -248,7 +248,7 @@ static int32_t read_source(struct producer *p, const struct positions *positions
     name_group(r.group, p->link.task->host, source);
     for (uint32_t i = 0; i < positions->count; i++) {
         const struct held *h = &positions->items[i];
-        if (strcmp(h->source, source) == 0) {
+        if (!h->in_topic && strcmp(h->source, source) == 0) {
             rd_kafka_topic_partition_list_add(r.wanted, h->topic, h->partition);
         }
     }

@@ -88,11 +88,11 @@ int32_t positions_hold(struct positions *p, const struct ph_partition *partition
 static bool is_first_of_source(const struct positions *p, uint32_t index)
 {
     for (uint32_t i = 0; i < index; i++) {
-        if (strcmp(p->items[i].source, p->items[index].source) == 0) {
+        if (!p->items[i].in_topic && strcmp(p->items[i].source, p->items[index].source) == 0) {
             return false;
         }
     }
-    return true;
+    return !p->items[index].in_topic;
 }
 
 const struct held *positions_next_source(const struct positions *p, uint32_t *at)

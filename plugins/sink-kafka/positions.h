@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Where the partitions of this task stand, and where Kafka keeps that: of a topic in the sink's own
- * cluster as an offset of the group pipehost.PIPELINE.SINK.SOURCE, which goes into the transaction
- * of the records.
+ * cluster as an offset of the group pipehost.PIPELINE.SINK.SOURCE, of any other as a record of a
+ * compacted topic. Either goes into the transaction of the records.
  */
 #ifndef SINK_KAFKA_POSITIONS_H
 #define SINK_KAFKA_POSITIONS_H
@@ -17,8 +17,9 @@ struct held {
     char *source;
     char *topic;
     char cluster[NOTE_CLUSTER_SIZE]; /**< of the topic */
-    bool is_mine;                    /**< its position was read or written as ours */
-    struct note note;                /**< as it was read or written last */
+    bool in_topic;    /**< its position is kept in the positions topic, not in a group */
+    bool is_mine;     /**< its position was read or written as ours */
+    struct note note; /**< as it was read or written last */
 };
 
 struct positions {
@@ -38,7 +39,8 @@ __attribute__((warn_unused_result)) int32_t positions_hold(struct positions *p,
 /** Null: it is not held. [worker] */
 struct held *positions_find(const struct positions *p, uint32_t id);
 
-/** The next one that is the first of its source, from *at on; null: there is no other. [worker] */
+/** The next one in a group that is the first of its source, from *at on; null: there is no other.
+ * [worker] */
 const struct held *positions_next_source(const struct positions *p, uint32_t *at);
 
 #endif

@@ -42,23 +42,31 @@ static void take_error(struct producer *p, rd_kafka_event_t *event)
     }
 }
 
+/* A position's record has no chunk, and is none of the rows. */
+static void take_report(struct producer *p, const rd_kafka_message_t *m)
+{
+    p->unreported--;
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        /* rd_kafka_message_errstr would show the record. */
+        set_failure(p, m->err, rd_kafka_err2str(m->err));
+    }
+    if (m->_private != NULL) {
+        p->totals.records += m->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        p->totals.bytes +=
+            m->err == RD_KAFKA_RESP_ERR_NO_ERROR ? (int64_t)(m->len + m->key_len) : 0;
+        arena_report(&p->arena, m->_private);
+    }
+}
+
 static void take_reports(struct producer *p, rd_kafka_event_t *event)
 {
     const rd_kafka_message_t *m;
-    int64_t written = 0;
+    bool is_written = false;
     while ((m = rd_kafka_event_message_next(event)) != NULL) {
-        p->unreported--;
-        if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            written++;
-            p->totals.bytes += (int64_t)(m->len + m->key_len);
-        } else {
-            /* rd_kafka_message_errstr would show the record. */
-            set_failure(p, m->err, rd_kafka_err2str(m->err));
-        }
-        arena_report(&p->arena, m->_private);
+        is_written = is_written || m->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        take_report(p, m);
     }
-    p->totals.records += written;
-    if (written > 0 && p->link.is_away) {
+    if (is_written && p->link.is_away) {
         link_set_back(&p->link);
     }
 }

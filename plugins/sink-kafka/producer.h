@@ -27,6 +27,7 @@ struct producer {
     struct link link;
     char transactional_id[CONF_ID_SIZE]; /**< "" = none */
     rd_kafka_topic_t *topic;
+    bool has_positions_topic; /**< it was looked after once */
     struct arena arena;
 
     int64_t records_max;         /**< that may be unreported */

@@ -51,6 +51,14 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
      "Transactions are committed no sooner after each other; read-committed readers see records "
      "about that late",
      "ms", "250", NULL, INTERVAL_MIN_MS, INTERVAL_MAX_MS},
+    {KEY_SIZE, PH_CONFIG_ENUM, 0, 0, "positions",
+     "Where positions are kept. auto: as offsets of a consumer group where source and sink are one "
+     "cluster, else in positions_topic; topic: always there",
+     NULL, "auto", "auto|topic", 0, 0},
+    {KEY_SIZE, PH_CONFIG_STRING, 0, 0, "positions_topic",
+     "The compacted topic for positions, on the sink's cluster; pipelines may share it. Made where "
+     "it is missing",
+     NULL, "pipehost-positions", NULL, 0, 0},
     {KEY_SIZE, PH_CONFIG_MAP, PH_CONFIG_SECRET_VALUES, 0, "rdkafka",
      "Properties of librdkafka, for the connection, TLS, SASL and batching", NULL, NULL,
      PROPERTIES_SHOWN(PROPERTIES), 0, 0},
@@ -89,6 +97,8 @@ int32_t settings_read(struct settings *s, const struct ph_config *config, struct
                            .queue_bytes = ph_config_integer(config, "queue_mib") * MIB,
                            .transaction_interval_ms =
                                ph_config_integer(config, "transaction_interval_ms"),
+                           .is_always_topic = ph_config_integer(config, "positions") == 1,
+                           .positions_topic = place_text(config, "positions_topic"),
                            .columns = config->get(config, "columns"),
                            .properties = config->get(config, "rdkafka")};
     if (place_brokers(config, &s->brokers, err) != PH_OK) {
@@ -99,6 +109,13 @@ int32_t settings_read(struct settings *s, const struct ph_config *config, struct
                             "topic is empty: write the name of the topic to write to");
     }
     if (place_check_topic(s->topic, "/topic", err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (s->positions_topic == NULL || strcmp(s->positions_topic, s->topic) == 0) {
+        return place_refuse(err, "/positions_topic",
+                            "positions_topic must be the name of a topic for positions alone");
+    }
+    if (place_check_topic(s->positions_topic, "/positions_topic", err) != PH_OK) {
         return PH_ERROR;
     }
     if (properties_check(s->properties, err) != PH_OK) {

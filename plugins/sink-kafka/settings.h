@@ -15,15 +15,17 @@ struct settings {
     bool has_headers; /**< where each record came from */
     const char *partitioner;
     const char *compression;
-    bool is_transactional;             /**< by what the pipeline asks of its sinks */
-    int64_t transaction_interval_ms;   /**< from the end of one to that of the next, at least */
-    int64_t transaction_timeout_ms;    /**< then the broker aborts it */
+    bool is_transactional;           /**< by what the pipeline asks of its sinks */
+    int64_t transaction_interval_ms; /**< from the end of one to that of the next, at least */
+    int64_t transaction_timeout_ms;  /**< then the broker aborts it */
+    bool is_always_topic;            /**< positions go to the topic, wherever the source reads */
+    const char *positions_topic;
     int64_t queue_bytes;               /**< of all lanes together */
     const struct ph_value *columns;    /**< a list; not set = all */
     const struct ph_value *properties; /**< the rdkafka map */
 };
 
-#define SETTINGS_KEY_COUNT 11u
+#define SETTINGS_KEY_COUNT 13u
 extern const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT];
 
 /** [control] */

@@ -99,6 +99,27 @@ case_kafka_kill9() {
     uncommitted "$KILL_COUNT"
 }
 
+# As if the source were another cluster's: positions are records of a compacted topic.
+case_kafka_positions_topic() {
+    local i
+    kafka_case kafka-positions to-kafka.json
+    ARGS+=(--set located/config/positions=topic --set located/config/positions_topic=it-kafka-positions-kept)
+    process_start feed-kept "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 20000 --count 100000
+    for ((i = 0; i < BOTH_KILLS; i++)); do
+        pipehost_start --set located/config/transaction_interval_ms=100
+        pause_ms $((500 + RANDOM % 900))
+        process_kill9 "pipehost-$CASE"
+    done
+    wait_until 60 process_gone feed-kept
+    expect 'the last run ends with 0' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect "$BOTH_KILLS kill -9: nothing is lost, and nothing doubled" topic_has 100000 --keys
+    kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error kafka.admin.ConfigCommand --bootstrap-server "$KAFKA_URL" \
+        --describe --entity-type topics --entity-name it-kafka-positions-kept >"$RUN_DIR/kept.txt"
+    expect 'the topic was made, and is compacted' grep -q 'cleanup.policy=compact' "$RUN_DIR/kept.txt"
+    expect 'a topic that is not compacted is refused' exits_with 78 30 --set located/config/positions_topic="$TOPIC"
+    expect 'with what to do' log_says 'has cleanup.policy delete, which would lose them: kafka-configs.sh'
+}
+
 # A second process of the same pipeline on another machine (another state_dir).
 case_kafka_takeover() {
     local first status=0

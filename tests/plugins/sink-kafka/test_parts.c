@@ -4,6 +4,7 @@
 #include "conf.h"
 #include "error_table.h"
 #include "kafka/errors.h"
+#include "position_note.h"
 #include "properties.h"
 
 #include <check.h>
@@ -81,6 +82,52 @@ static const struct error_class classes[] = {
 START_TEST(each_code_of_the_library_has_its_class)
 {
     error_table_check(classes, sizeof classes / sizeof classes[0]);
+}
+END_TEST
+
+START_TEST(a_note_is_read_as_it_was_written)
+{
+    char text[NOTE_TEXT_SIZE];
+    struct note read;
+    struct note n = {.next_offset = INT64_MAX, .fingerprint = UINT32_MAX};
+    note_copy_text(n.cluster, sizeof n.cluster, "abc-_12");
+    note_copy_text(n.owner, sizeof n.owner, "a \"host\" pid 1\\2");
+    note_read(&read, text, note_write(&n, text));
+    ck_assert_int_eq(read.next_offset, INT64_MAX);
+    ck_assert_uint_eq(read.fingerprint, UINT32_MAX);
+    ck_assert_str_eq(read.cluster, "abc-_12");
+    ck_assert_str_eq(read.owner, "a ?host? pid 1?2");
+}
+END_TEST
+
+START_TEST(the_longest_note_has_room)
+{
+    char text[NOTE_TEXT_SIZE];
+    char longest[2 * NOTE_OWNER_SIZE];
+    struct note read;
+    struct note n = {.next_offset = INT64_MIN, .fingerprint = UINT32_MAX};
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    note_copy_text(n.cluster, sizeof n.cluster, longest);
+    note_copy_text(n.owner, sizeof n.owner, longest);
+    uint32_t length = note_write(&n, text);
+    ck_assert_uint_lt(length, NOTE_TEXT_SIZE);
+    note_read(&read, text, length);
+    ck_assert_str_eq(read.cluster, n.cluster);
+    ck_assert_str_eq(read.owner, n.owner);
+}
+END_TEST
+
+START_TEST(what_is_no_note_says_nothing)
+{
+    static const char *const texts[] = {"", "{}", "x", "{\"owner\":\"a", "{\"owner\":1}"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct note n;
+        note_read(&n, texts[i], strlen(texts[i]));
+        ck_assert_int_eq(n.next_offset, -1);
+        ck_assert_uint_eq(n.fingerprint, 0);
+        ck_assert_str_eq(n.owner, "");
+    }
 }
 END_TEST
 
@@ -250,6 +297,9 @@ int main(void)
     tcase_add_loop_test(plain, an_error_has_the_class_that_says_what_to_do, 0, (int)ERRORS);
     tcase_add_test(plain, every_error_of_librdkafka_has_exactly_one_class);
     tcase_add_test(plain, each_code_of_the_library_has_its_class);
+    tcase_add_test(plain, a_note_is_read_as_it_was_written);
+    tcase_add_test(plain, the_longest_note_has_room);
+    tcase_add_test(plain, what_is_no_note_says_nothing);
     tcase_add_test(plain, an_error_names_code_key_and_text);
     tcase_add_test(plain, lanes_share_the_queue);
     tcase_add_test(plain, a_message_is_as_large_as_the_topic_allows);

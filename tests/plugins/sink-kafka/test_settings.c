@@ -45,6 +45,15 @@ START_TEST(a_transaction_has_time_to_be_committed)
 }
 END_TEST
 
+START_TEST(positions_have_a_topic_of_their_own)
+{
+    const struct harness_setting same[] = {
+        PLACE, {.key = "positions_topic", .text = "events"}, {0}};
+    refuses(same, "/positions_topic",
+            "positions_topic must be the name of a topic for positions alone");
+}
+END_TEST
+
 START_TEST(a_key_is_a_column)
 {
     const struct harness_setting settings[] = {PLACE, {.key = "key", .text = "texd"}, {0}};
@@ -146,6 +155,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, NULL, teardown);
     tcase_add_test(tcase, a_transaction_has_time_to_be_committed);
+    tcase_add_test(tcase, positions_have_a_topic_of_their_own);
     tcase_add_test(tcase, a_key_is_a_column);
     tcase_add_test(tcase, columns_are_columns);
     tcase_add_test(tcase, a_column_is_written_once);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Positions as records of a compacted topic of the sink's cluster, for sources of another one. All
+ * stand in its partition 0, whose order says which is the last; pipelines share it. A record's key
+ * is PIPELINE/SINK/SOURCE/TOPIC/PARTITION, its value a note.
+ */
+#ifndef SINK_KAFKA_POSITIONS_TOPIC_H
+#define SINK_KAFKA_POSITIONS_TOPIC_H
+
+#include "positions.h"
+
+/** Room for a key: names of 64 bytes, a topic of 249, a number. */
+#define POSITIONS_KEY_SIZE 640
+
+/** Sees to it that the topic is there, and compacted. [worker] */
+__attribute__((warn_unused_result)) int32_t positions_topic_ensure(struct producer *p,
+                                                                   struct ph_error *err);
+/** Puts h's note into the open transaction. [worker] */
+__attribute__((warn_unused_result)) int32_t positions_topic_add(struct producer *p,
+                                                                const struct held *h,
+                                                                struct ph_error *err);
+/** Writes the key; answers its length. [any] */
+uint32_t positions_topic_key(char key[POSITIONS_KEY_SIZE], const struct ph_host *host,
+                             const struct held *h);
+/** As group_offsets_read. positions_reader.c [worker] */
+__attribute__((warn_unused_result)) int32_t positions_topic_read(struct producer *p,
+                                                                 const struct positions *positions,
+                                                                 bool is_stable, struct note *found,
+                                                                 struct ph_error *err);
+
+#endif
