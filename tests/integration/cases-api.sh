@@ -25,7 +25,7 @@ case_quota() {
 
 api_is_refused() {
     api_stop && api_start --quota 0
-    ARGS+=(--set /pipeline=quota-fail --set "/state_dir=$STATE/fail" --set "locate/config/endpoint=http://127.0.0.1:$API_PORT/")
+    ARGS+=(--set /pipeline=quota-fail --set rows/config/positions_table=fail_positions --set "/state_dir=$STATE/fail" --set "locate/config/endpoint=http://127.0.0.1:$API_PORT/")
     exits_with 1 30 --set locate/config/on_quota=fail && log_says 'locate: .*(on_quota: fail); correct the key'
 }
 
@@ -45,7 +45,7 @@ case_cache_file() {
     psql_run "TRUNCATE $TABLE"
     mkdir -p "$STATE/again"
     expect 'another run ends with 0' exits_with 0 60 --set events/config/bounded_mode=latest --set /pipeline=cache-file-again \
-        --set "/state_dir=$STATE/again"
+        --set rows/config/positions_table=again_positions --set "/state_dir=$STATE/again"
     expect 'its rows have the same places' rows_exact 20000 --distinct 1000
     expect 'and no address was asked for again' equals "$(api_stat requests)" "$asked"
     expect 'only the owner may read the file' equals "$(stat -c %a "$STATE/places")" 600

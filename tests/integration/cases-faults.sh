@@ -11,7 +11,7 @@ case_bad_records() {
     expect 'bad records do not stop it' exits_with 0 60 --set events/config/bounded_mode=latest
     expect 'the good neighbours are exact' rows_exact 20000 --bad-percent 3
     expect 'every bad record is a dead letter' equals "$(dead_count)" $((20000 - $(row_count)))
-    expect 'a dead letter names operator, topic and offset' grep -q '"operator":"events".*"topic":"it-bad-records","partition":[0-3],"offset":[0-9]*,"code":"[a-z]*"' "$DEAD"
+    expect 'a dead letter names operator, topic and offset' grep -q '"operator":"events".*"topic":"it-bad-records","partition":[0-3],"offset":[0-9]*,"timestamp_ms":[0-9]*,"code":"[a-z]*"' "$DEAD"
     expect 'only the owner may read it' equals "$(stat -c %a "$DEAD")" 600
 }
 

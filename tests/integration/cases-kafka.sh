@@ -37,7 +37,8 @@ read_metadata() {
           "h": { "type": "json", "from": "\$headers" }, "topic": { "type": "string", "from": "\$topic" },
           "v": { "type": "json", "from": "\$value" } } } } },
     { "name": "rows", "plugin": "sink-postgres", "input": "events",
-      "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "metadata_rows" } }
+      "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "metadata_rows",
+                  "positions_table": "metadata_$1" } }
   ] }
 EOF
     # shellcheck disable=SC2034 # exits_with runs it
