@@ -94,7 +94,9 @@ static void show_line(const struct node *n, const struct kept_position *k)
     if (k->moved_ms >= 0) {
         (void)printf(", moved %s", moved);
     }
-    if (k->owner[0] != '\0') {
+    if (k->owner[0] != '\0' && k->fence < 0) {
+        (void)printf(", last by %s", k->owner);
+    } else if (k->owner[0] != '\0') {
         (void)printf(", taken %lld time%s, last by %s", (long long)k->fence,
                      k->fence == 1 ? "" : "s", k->owner);
     }

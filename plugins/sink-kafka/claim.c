@@ -97,20 +97,28 @@ static int32_t look_before(struct epochs *e, struct note *found, struct ph_error
     return PH_OK;
 }
 
-/* A topic of another cluster can have no offsets in this one. */
-static int32_t choose_places(struct epochs *e, struct ph_error *err)
+void epochs_name_cluster(const struct epochs *e, char cluster[NOTE_CLUSTER_SIZE])
 {
     const struct producer *p = e->producer;
-    char *cluster = rd_kafka_clusterid(p->link.rk, CLUSTER_MS);
+    char *name = rd_kafka_clusterid(p->link.rk, CLUSTER_MS);
+    note_copy_text(cluster, NOTE_CLUSTER_SIZE, name);
+    if (name != NULL) {
+        rd_kafka_mem_free(p->link.rk, name);
+    }
+}
+
+/* A topic of another cluster can have no offsets in this one. */
+int32_t epochs_choose_places(struct epochs *e, struct ph_error *err)
+{
+    const struct producer *p = e->producer;
+    char cluster[NOTE_CLUSTER_SIZE];
     bool any = false;
+    epochs_name_cluster(e, cluster);
     for (uint32_t i = 0; i < e->positions.count; i++) {
         struct held *h = &e->positions.items[i];
         h->in_topic =
-            p->settings->is_always_topic || cluster == NULL || strcmp(cluster, h->cluster) != 0;
+            p->settings->is_always_topic || cluster[0] == '\0' || strcmp(cluster, h->cluster) != 0;
         any = any || h->in_topic;
-    }
-    if (cluster != NULL) {
-        rd_kafka_mem_free(p->link.rk, cluster);
     }
     return any ? positions_topic_ensure(e->producer, err) : PH_OK;
 }
@@ -118,7 +126,7 @@ static int32_t choose_places(struct epochs *e, struct ph_error *err)
 static int32_t become_producer(struct epochs *e, struct note *found, struct ph_error *err)
 {
     if ((e->producer->link.rk == NULL && producer_open(e->producer, err) != PH_OK) ||
-        choose_places(e, err) != PH_OK || look_before(e, found, err) != PH_OK) {
+        epochs_choose_places(e, err) != PH_OK || look_before(e, found, err) != PH_OK) {
         return PH_ERROR;
     }
     if (transaction_run(&e->transaction, TRANSACTION_INIT, err) != PH_OK) {
@@ -135,27 +143,34 @@ static void adopt(const struct epochs *e, struct held *h, const struct note *fou
     (void)snprintf(h->note.cluster, sizeof h->note.cluster, "%s", h->cluster);
 }
 
-/* Writes this process's name beside what is there, in a transaction of its own. */
-static int32_t sign(struct epochs *e, const struct note *found, struct ph_error *err)
+int32_t epochs_commit_positions(struct epochs *e, struct ph_error *err)
 {
     struct transaction *t = &e->transaction;
-    group_offsets_fini(&e->offsets);
-    for (uint32_t i = 0; i < e->positions.count; i++) {
-        const struct held *h = &e->positions.items[i];
-        bool is_signed = strcmp(found[i].owner, e->positions.owner) == 0;
-        if (h->note.next_offset < 0 || is_signed) {
-            continue;
-        }
-        if (transaction_begin(t, err) != PH_OK || epochs_add_position(e, h, err) != PH_OK) {
-            return PH_ERROR;
-        }
-    }
     if (!t->is_open) {
         return PH_OK;
     }
     t->offsets = e->offsets.groups;
     t->offset_count = e->offsets.count;
     return transaction_run(t, TRANSACTION_COMMIT, err);
+}
+
+/* Writes this process's name beside what is there, in a transaction of its own. */
+static int32_t sign(struct epochs *e, const struct note *found, struct ph_error *err)
+{
+    group_offsets_fini(&e->offsets);
+    for (uint32_t i = 0; i < e->positions.count; i++) {
+        const struct held *h = &e->positions.items[i];
+        bool is_signed = strcmp(found[i].owner, e->positions.owner) == 0;
+        bool is_there = found[i].next_offset >= 0 || note_is_reset(&found[i]);
+        if (!is_there || is_signed) {
+            continue;
+        }
+        if (transaction_begin(&e->transaction, err) != PH_OK ||
+            epochs_add_position(e, h, err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    return epochs_commit_positions(e, err);
 }
 
 /* What was found becomes ours. */
@@ -177,7 +192,7 @@ static int32_t take_over(struct epochs *e, const struct note *found, struct ph_e
 static int32_t claim(struct epochs *e, struct note *found, struct ph_error *err)
 {
     int32_t result =
-        e->transaction.is_ready ? choose_places(e, err) : become_producer(e, found, err);
+        e->transaction.is_ready ? epochs_choose_places(e, err) : become_producer(e, found, err);
     if (result != PH_OK) {
         return PH_ERROR;
     }

@@ -69,22 +69,20 @@ static int32_t set_sizes(rd_kafka_conf_t *conf, int64_t message_bytes, struct ph
     return preset_set_integer(conf, "batch.size", batch_bytes, err);
 }
 
-void conf_name_transactions(char id[CONF_ID_SIZE], const struct ph_host *host)
+void conf_name_transactions(char id[CONF_ID_SIZE], const struct ph_host *host, const char *pipeline)
 {
-    (void)snprintf(id, CONF_ID_SIZE, "pipehost.%s.%s", host->pipeline_name, host->operator_name);
+    (void)snprintf(id, CONF_ID_SIZE, "pipehost.%s.%s", pipeline, host->operator_name);
 }
 
 /* Records wait as long as their transaction may; without one for ever. */
 static int32_t set_transaction(rd_kafka_conf_t *conf, const struct settings *s,
-                               const struct ph_host *host, struct ph_error *err)
+                               const char *transactional_id, struct ph_error *err)
 {
-    char id[CONF_ID_SIZE];
     int64_t timeout_ms = s->transaction_timeout_ms;
     if (!s->is_transactional) {
         return preset_set_integer(conf, "message.timeout.ms", 0, err);
     }
-    conf_name_transactions(id, host);
-    if (preset_set(conf, "transactional.id", id, err) != PH_OK ||
+    if (preset_set(conf, "transactional.id", transactional_id, err) != PH_OK ||
         preset_set_integer(conf, "transaction.timeout.ms", timeout_ms, err) != PH_OK ||
         preset_set_integer(conf, "message.timeout.ms", timeout_ms, err) != PH_OK) {
         return PH_ERROR;
@@ -96,14 +94,14 @@ static int32_t set_transaction(rd_kafka_conf_t *conf, const struct settings *s,
 }
 
 static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struct ph_task *task,
-                    int64_t message_bytes, struct ph_error *err)
+                    const char *transactional_id, int64_t message_bytes, struct ph_error *err)
 {
     struct conf_queue queue = conf_queue(s, task->host->lane_count);
     if (preset_connection(conf, err) != PH_OK ||
         preset_set_all(conf, defaults, sizeof defaults / sizeof defaults[0], err) != PH_OK ||
         properties_apply(s->properties, conf, err) != PH_OK ||
         preset_set_all(conf, rules, sizeof rules / sizeof rules[0], err) != PH_OK ||
-        set_transaction(conf, s, task->host, err) != PH_OK ||
+        set_transaction(conf, s, transactional_id, err) != PH_OK ||
         preset_client(conf, s->brokers, task, err) != PH_OK ||
         preset_set_key(conf, "partitioner", s->partitioner, "/partitioner", err) != PH_OK ||
         preset_set_key(conf, "compression.codec", s->compression, "/compression", err) != PH_OK ||
@@ -115,10 +113,11 @@ static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struc
 }
 
 rd_kafka_conf_t *conf_create(const struct settings *s, const struct ph_task *task,
-                             int64_t message_bytes, struct ph_error *err)
+                             const char *transactional_id, int64_t message_bytes,
+                             struct ph_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    if (fill(conf, s, task, message_bytes, err) != PH_OK) {
+    if (fill(conf, s, task, transactional_id, message_bytes, err) != PH_OK) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }

@@ -29,11 +29,13 @@ struct conf_queue conf_queue(const struct settings *s, uint32_t lane_count);
 int64_t conf_message_bytes(const struct settings *s, int64_t topic_bytes);
 
 /** The transactional.id of a sink of a pipeline. [any] */
-void conf_name_transactions(char id[CONF_ID_SIZE], const struct ph_host *host);
+void conf_name_transactions(char id[CONF_ID_SIZE], const struct ph_host *host,
+                            const char *pipeline);
 
-/** A configuration with pipehost's defaults, the manifest's properties, and what pipehost rules.
- * Null with err set. [worker] */
+/** A configuration with pipehost's defaults, the manifest's properties, and what pipehost rules;
+ * of the transactional.id where the sink is transactional. Null with err set. [worker] */
 rd_kafka_conf_t *conf_create(const struct settings *s, const struct ph_task *task,
-                             int64_t message_bytes, struct ph_error *err);
+                             const char *transactional_id, int64_t message_bytes,
+                             struct ph_error *err);
 
 #endif

@@ -14,6 +14,7 @@
 #include "group_offsets.h"
 #include "positions_topic.h"
 
+#include "pipehost/positions.h"
 #include "pipehost/sink.h"
 
 struct epochs {
@@ -40,6 +41,24 @@ __attribute__((warn_unused_result)) int32_t epochs_claim(struct epochs *e,
                                                          const struct ph_partition *partitions,
                                                          uint32_t count, struct ph_position *found,
                                                          struct ph_error *err);
+/** As ph_positions_ops: what is kept, shown and set from outside. kept.c [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_list_kept(struct epochs *e, const char *pipeline,
+                                                             struct ph_kept_positions *list,
+                                                             struct ph_error *err);
+__attribute__((warn_unused_result)) int32_t epochs_set_kept(struct epochs *e,
+                                                            const struct ph_partition *partitions,
+                                                            const struct ph_position *positions,
+                                                            uint32_t count, struct ph_error *err);
+__attribute__((warn_unused_result)) int32_t epochs_rename_kept(struct epochs *e, const char *from,
+                                                               struct ph_error *err);
+/** Decides where each position is kept, and that there is such a place. claim.c [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_choose_places(struct epochs *e,
+                                                                 struct ph_error *err);
+/** The cluster's id; "" = it does not say. claim.c [worker] */
+void epochs_name_cluster(const struct epochs *e, char cluster[NOTE_CLUSTER_SIZE]);
+/** Commits what is in the open transaction, and waits for that. claim.c [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_commit_positions(struct epochs *e,
+                                                                    struct ph_error *err);
 /** Before the first row of an epoch, and of each batch. [worker] */
 __attribute__((warn_unused_result)) int32_t epochs_begin(struct epochs *e, struct ph_error *err);
 /** As ph_sink_ops.commit. [worker] */

@@ -26,5 +26,10 @@ __attribute__((warn_unused_result)) int32_t group_offsets_read(struct producer *
                                                                const struct positions *positions,
                                                                bool is_stable, struct note *found,
                                                                struct ph_error *err);
+/** Adds all that groups have of found->pipeline, which are of the cluster itself. [worker] */
+__attribute__((warn_unused_result)) int32_t group_offsets_list(struct producer *p,
+                                                               const char *cluster, bool is_stable,
+                                                               struct positions *found,
+                                                               struct ph_error *err);
 
 #endif

@@ -59,3 +59,8 @@ void note_read(struct note *n, const char *text, size_t length)
     read_text(copy, "cluster", n->cluster, sizeof n->cluster);
     read_text(copy, "owner", n->owner, sizeof n->owner);
 }
+
+bool note_is_reset(const struct note *n)
+{
+    return n->next_offset < 0 && n->owner[0] != '\0';
+}

@@ -10,6 +10,7 @@
 
 #include "pipehost/abi.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define NOTE_CLUSTER_SIZE 80u
@@ -31,5 +32,7 @@ uint32_t note_write(const struct note *n, char text[NOTE_TEXT_SIZE]);
 /** Reads what note_write wrote. What is missing or of somebody else's making stays unknown. [any]
  */
 void note_read(struct note *n, const char *text, size_t length);
+/** Somebody of ours took the position away: that is said by -1 beside a name. [any] */
+bool note_is_reset(const struct note *n);
 
 #endif

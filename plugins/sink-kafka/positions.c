@@ -8,7 +8,7 @@ void positions_init(struct positions *p, const struct link *l)
 {
     char machine[64] = "";
     char owner[NOTE_OWNER_SIZE];
-    *p = (struct positions){0};
+    *p = (struct positions){.pipeline = l->task->host->pipeline_name};
     (void)gethostname(machine, sizeof machine - 1);
     (void)snprintf(owner, sizeof owner, "%s pid %ld (%016llx)", machine, (long)getpid(),
                    (unsigned long long)l->clock->random(l->task->host));
@@ -70,6 +70,7 @@ int32_t positions_hold(struct positions *p, const struct ph_partition *partition
     }
     struct held h = {.id = partition->id,
                      .partition = partition->partition,
+                     .pipeline = p->pipeline,
                      .source = strdup(partition->source),
                      .topic = strdup(partition->topic),
                      .note = {.next_offset = -1}};

@@ -14,6 +14,7 @@
 struct held {
     uint32_t id;
     int32_t partition;
+    const char *pipeline; /**< that it is kept for, borrowed */
     char *source;
     char *topic;
     char cluster[NOTE_CLUSTER_SIZE]; /**< of the topic */
@@ -26,6 +27,7 @@ struct positions {
     struct held *items; /**< ascending by id */
     uint32_t count;
     uint32_t capacity;
+    const char *pipeline;        /**< of the partitions to come, borrowed */
     char owner[NOTE_OWNER_SIZE]; /**< this task of this process, and no other */
 };
 

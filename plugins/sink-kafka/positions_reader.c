@@ -13,13 +13,14 @@
 #define READ_MS   90000
 #define PARTITION 0
 
+typedef int32_t (*take_record)(void *taker, const rd_kafka_message_t *m, struct ph_error *err);
+
 struct reader {
     struct link link;
     rd_kafka_queue_t *queue;
     const struct producer *producer;
-    const struct positions *positions;
-    struct note *found;
-    char (*keys)[POSITIONS_KEY_SIZE]; /**< of each position; "" = it is in a group */
+    take_record take;
+    void *taker;
     bool is_stable;
     int64_t end_offset; /**< what must be read; -1 = not known yet */
     bool is_done;
@@ -62,17 +63,6 @@ static void serve(void *owner)
     }
 }
 
-static void take_record(struct reader *r, const rd_kafka_message_t *m)
-{
-    for (uint32_t i = 0; i < r->positions->count; i++) {
-        if (m->key_len > 0 && strlen(r->keys[i]) == m->key_len &&
-            memcmp(m->key, r->keys[i], m->key_len) == 0) {
-            note_read(&r->found[i], m->payload, m->payload == NULL ? 0 : m->len);
-            return;
-        }
-    }
-}
-
 /* The end is that of the log, not that of the finished transactions. */
 static void take_end(struct reader *r, const rd_kafka_message_t *m)
 {
@@ -85,15 +75,17 @@ static void take_end(struct reader *r, const rd_kafka_message_t *m)
     r->is_done = !r->is_stable || (r->end_offset >= 0 && m->offset >= r->end_offset);
 }
 
-static void take(struct reader *r, const rd_kafka_message_t *m)
+static int32_t take(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
 {
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        take_record(r, m);
-    } else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        return m->key_len > 0 ? r->take(r->taker, m, err) : PH_OK;
+    }
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         take_end(r, m);
     } else if (errors_flags(m->err, ERRORS_AT_START) != PH_ERR_RETRIABLE) {
         r->failure = m->err;
     }
+    return PH_OK;
 }
 
 static int32_t read_on(struct reader *r, struct ph_error *err)
@@ -103,8 +95,11 @@ static int32_t read_on(struct reader *r, struct ph_error *err)
     while (!r->is_done) {
         rd_kafka_message_t *m = rd_kafka_consume_queue(r->queue, 0);
         if (m != NULL) {
-            take(r, m);
+            int32_t result = take(r, m, err);
             rd_kafka_message_destroy(m);
+            if (result != PH_OK) {
+                return PH_ERROR;
+            }
         } else if (link_pause_until(&r->link, until_ns, err) != PH_OK) {
             return PH_ERROR;
         } else {
@@ -125,27 +120,9 @@ static int32_t read_on(struct reader *r, struct ph_error *err)
     return PH_OK;
 }
 
-static int32_t write_keys(struct reader *r, struct ph_error *err)
-{
-    r->keys = calloc(r->positions->count, sizeof *r->keys);
-    if (r->keys == NULL) {
-        return ph_error_set(err, PH_ERR_FATAL, "no memory for positions");
-    }
-    for (uint32_t i = 0; i < r->positions->count; i++) {
-        const struct held *h = &r->positions->items[i];
-        if (h->in_topic) {
-            (void)positions_topic_key(r->keys[i], r->producer->link.task->host, h);
-        }
-    }
-    return PH_OK;
-}
-
 static int32_t open_reader(struct reader *r, struct ph_error *err)
 {
     uint64_t one = 1;
-    if (write_keys(r, err) != PH_OK) {
-        return PH_ERROR;
-    }
     rd_kafka_conf_t *conf = create_conf(r->producer, err);
     if (conf == NULL || link_create(&r->link, RD_KAFKA_CONSUMER, conf, err) != PH_OK) {
         return PH_ERROR;
@@ -167,7 +144,6 @@ static int32_t open_reader(struct reader *r, struct ph_error *err)
 
 static void close_reader(struct reader *r)
 {
-    free(r->keys);
     if (r->queue != NULL) {
         rd_kafka_queue_io_event_enable(r->queue, -1, NULL, 0);
         rd_kafka_queue_destroy(r->queue);
@@ -175,28 +151,16 @@ static void close_reader(struct reader *r)
     link_close(&r->link, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
-static bool is_needed(const struct positions *positions)
-{
-    for (uint32_t i = 0; i < positions->count; i++) {
-        if (positions->items[i].in_topic) {
-            return true;
-        }
-    }
-    return false;
-}
-
-int32_t positions_topic_read(struct producer *p, const struct positions *positions, bool is_stable,
-                             struct note *found, struct ph_error *err)
+/* Gives take each record of the topic that has a key, in their order. */
+static int32_t read_all(const struct producer *p, bool is_stable, take_record take_one, void *taker,
+                        struct ph_error *err)
 {
     struct reader r = {.link = p->link,
                        .producer = p,
-                       .positions = positions,
-                       .found = found,
+                       .take = take_one,
+                       .taker = taker,
                        .is_stable = is_stable,
                        .end_offset = -1};
-    if (!is_needed(positions)) {
-        return PH_OK;
-    }
     r.link.rk = NULL;
     r.link.events = NULL;
     r.link.events_fd = -1;
@@ -206,4 +170,116 @@ int32_t positions_topic_read(struct producer *p, const struct positions *positio
     int32_t result = open_reader(&r, err) == PH_OK ? read_on(&r, err) : PH_ERROR;
     close_reader(&r);
     return result;
+}
+
+/* ---- what is held */
+
+struct lookup {
+    const struct positions *positions;
+    struct note *found;
+    char (*keys)[POSITIONS_KEY_SIZE]; /**< of each position; "" = it is in a group */
+};
+
+static int32_t take_held(void *taker, const rd_kafka_message_t *m, struct ph_error *err)
+{
+    const struct lookup *l = taker;
+    (void)err;
+    for (uint32_t i = 0; i < l->positions->count; i++) {
+        if (strlen(l->keys[i]) == m->key_len && memcmp(m->key, l->keys[i], m->key_len) == 0) {
+            note_read(&l->found[i], m->payload, m->payload == NULL ? 0 : m->len);
+            break;
+        }
+    }
+    return PH_OK;
+}
+
+/* False: none of them is in the topic. */
+static bool write_keys(struct lookup *l, const struct ph_host *host)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < l->positions->count; i++) {
+        const struct held *h = &l->positions->items[i];
+        if (h->in_topic) {
+            (void)positions_topic_key(l->keys[i], host, h);
+            any = true;
+        }
+    }
+    return any;
+}
+
+int32_t positions_topic_read(struct producer *p, const struct positions *positions, bool is_stable,
+                             struct note *found, struct ph_error *err)
+{
+    struct lookup l = {positions, found, calloc(positions->count + 1u, sizeof *l.keys)};
+    int32_t result = PH_OK;
+    if (l.keys == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "no memory for positions");
+    }
+    if (write_keys(&l, p->link.task->host)) {
+        result = read_all(p, is_stable, take_held, &l, err);
+    }
+    free(l.keys);
+    return result;
+}
+
+/* ---- all that is there */
+
+struct listing {
+    const struct ph_host *host;
+    const char *except;
+    struct positions *found;
+};
+
+static struct held *find(const struct positions *found, const struct ph_partition *p)
+{
+    for (uint32_t i = 0; i < found->count; i++) {
+        struct held *h = &found->items[i];
+        if (h->in_topic && h->partition == p->partition && strcmp(h->source, p->source) == 0 &&
+            strcmp(h->topic, p->topic) == 0) {
+            return h;
+        }
+    }
+    return NULL;
+}
+
+/* The last record of a key counts; one without a value is of no position at all. */
+static int32_t take_any(void *taker, const rd_kafka_message_t *m, struct ph_error *err)
+{
+    const struct listing *l = taker;
+    char key[POSITIONS_KEY_SIZE] = "";
+    struct note note;
+    struct ph_partition partition = {.size = (uint32_t)sizeof partition, .id = l->found->count};
+    if (m->key_len >= sizeof key) {
+        return PH_OK;
+    }
+    memcpy(key, m->key, m->key_len);
+    if (!positions_topic_split_key(key, l->host, l->found->pipeline, &partition)) {
+        return PH_OK;
+    }
+    note_read(&note, m->payload, m->payload == NULL ? 0 : m->len);
+    struct held *h = find(l->found, &partition);
+    if (h == NULL && note.cluster[0] != '\0' && strcmp(note.cluster, l->except) == 0) {
+        return PH_OK;
+    }
+    if (h == NULL) {
+        if (positions_hold(l->found, &partition, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        h = positions_find(l->found, partition.id);
+        h->in_topic = true;
+    }
+    h->note = note;
+    (void)snprintf(h->cluster, sizeof h->cluster, "%s", note.cluster);
+    return PH_OK;
+}
+
+int32_t positions_topic_list(struct producer *p, const char *except, bool is_stable,
+                             struct positions *found, struct ph_error *err)
+{
+    struct listing l = {p->link.task->host, except, found};
+    bool is_there;
+    if (positions_topic_find(p, &is_there, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return is_there ? read_all(p, is_stable, take_any, &l, err) : PH_OK;
 }

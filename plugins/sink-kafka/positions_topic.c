@@ -4,6 +4,8 @@
 #include "kafka/errors.h"
 #include "topic_setting.h"
 
+#include <stdlib.h>
+
 #define NS_PER_MS INT64_C(1000000)
 #define CREATE_MS 10000
 #define LOOK_MS   2000
@@ -106,6 +108,24 @@ static bool is_there(const struct producer *p)
     return found;
 }
 
+/* To ask for the topic by its name could make it. */
+int32_t positions_topic_find(const struct producer *p, bool *is_there, struct ph_error *err)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(p->link.rk, 1, NULL, &metadata, CREATE_MS);
+    *is_there = false;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return errors_set(err, code, ERRORS_AT_START, "Kafka at %s does not list its topics: %s",
+                          p->settings->brokers, rd_kafka_err2str(code));
+    }
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        *is_there =
+            *is_there || strcmp(metadata->topics[i].topic, p->settings->positions_topic) == 0;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return PH_OK;
+}
+
 /* It stays away: who runs the cluster has to make it. */
 static int32_t refuse_missing(const struct producer *p, rd_kafka_resp_err_t code,
                               struct ph_error *err)
@@ -166,9 +186,32 @@ int32_t positions_topic_ensure(struct producer *p, struct ph_error *err)
 uint32_t positions_topic_key(char key[POSITIONS_KEY_SIZE], const struct ph_host *host,
                              const struct held *h)
 {
-    int length = snprintf(key, POSITIONS_KEY_SIZE, "%s/%s/%s/%s/%d", host->pipeline_name,
+    int length = snprintf(key, POSITIONS_KEY_SIZE, "%s/%s/%s/%s/%d", h->pipeline,
                           host->operator_name, h->source, h->topic, h->partition);
     return length < POSITIONS_KEY_SIZE ? (uint32_t)length : POSITIONS_KEY_SIZE - 1u;
+}
+
+/* No name has a slash but that of a file, which may stand for the topic. */
+bool positions_topic_split_key(char *key, const struct ph_host *host, const char *pipeline,
+                               struct ph_partition *partition)
+{
+    char prefix[POSITIONS_KEY_SIZE];
+    int length = snprintf(prefix, sizeof prefix, "%s/%s/", pipeline, host->operator_name);
+    if (length >= POSITIONS_KEY_SIZE || strncmp(key, prefix, (size_t)length) != 0) {
+        return false;
+    }
+    char *source = key + length;
+    char *topic = strchr(source, '/');
+    char *number = strrchr(source, '/');
+    if (topic == NULL || number == topic || number[1] < '0' || number[1] > '9') {
+        return false;
+    }
+    *topic++ = '\0';
+    *number++ = '\0';
+    partition->source = source;
+    partition->topic = topic;
+    partition->partition = (int32_t)strtol(number, NULL, 10);
+    return true;
 }
 
 int32_t positions_topic_add(struct producer *p, const struct held *h, struct ph_error *err)

@@ -22,10 +22,25 @@ __attribute__((warn_unused_result)) int32_t positions_topic_add(struct producer 
 /** Writes the key; answers its length. [any] */
 uint32_t positions_topic_key(char key[POSITIONS_KEY_SIZE], const struct ph_host *host,
                              const struct held *h);
+/** The other way: what a key says of a pipeline, into key itself, which source and topic then point
+ * into. False: it is another pipeline's, or none of ours. [any] */
+bool positions_topic_split_key(char *key, const struct ph_host *host, const char *pipeline,
+                               struct ph_partition *partition);
+/** True where the topic is there; never makes it. [worker] */
+__attribute__((warn_unused_result)) int32_t positions_topic_find(const struct producer *p,
+                                                                 bool *is_there,
+                                                                 struct ph_error *err);
 /** As group_offsets_read. positions_reader.c [worker] */
 __attribute__((warn_unused_result)) int32_t positions_topic_read(struct producer *p,
                                                                  const struct positions *positions,
                                                                  bool is_stable, struct note *found,
+                                                                 struct ph_error *err);
+/** Adds all that the topic has of found->pipeline, but what is of the cluster `except`, which
+ * groups have; "" = nothing is. A topic that is not there has nothing. positions_reader.c [worker]
+ */
+__attribute__((warn_unused_result)) int32_t positions_topic_list(struct producer *p,
+                                                                 const char *except, bool is_stable,
+                                                                 struct positions *found,
                                                                  struct ph_error *err);
 
 #endif

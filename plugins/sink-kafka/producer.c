@@ -189,14 +189,15 @@ void producer_init(struct producer *p, const struct settings *settings,
                                     .events_fd = -1},
                            .records_max = queue.records};
     if (settings->is_transactional) {
-        conf_name_transactions(p->transactional_id, task->host);
+        conf_name_transactions(p->transactional_id, task->host, task->host->pipeline_name);
     }
     arena_init(&p->arena, (uint64_t)queue.value_bytes);
 }
 
 static int32_t create(struct producer *p, int64_t message_bytes, struct ph_error *err)
 {
-    rd_kafka_conf_t *conf = conf_create(p->settings, p->link.task, message_bytes, err);
+    rd_kafka_conf_t *conf =
+        conf_create(p->settings, p->link.task, p->transactional_id, message_bytes, err);
     if (conf == NULL) {
         return PH_ERROR;
     }

@@ -103,12 +103,6 @@ static int64_t interval_ns(void *self)
 
 static const struct ph_pace pace = {.size = sizeof pace, .interval_ns = interval_ns};
 
-static const void *get_extension(void *self, const char *id)
-{
-    (void)self;
-    return strcmp(id, PH_EXTENSION_PACE) == 0 ? &pace : NULL;
-}
-
 /* ---- the task */
 
 static void *task_create(void *self, const struct ph_task *host_task, struct ph_error *err)
@@ -289,6 +283,40 @@ static void sink_abort(void *self)
         (void)producer_forget(&t->producer);
     }
     publish(t);
+}
+
+/* ---- its positions, from outside */
+
+static int32_t list_kept(void *self, const char *pipeline, struct ph_kept_positions *list,
+                         struct ph_error *err)
+{
+    struct task *t = self;
+    return epochs_list_kept(&t->epochs, pipeline, list, err);
+}
+
+static int32_t set_kept(void *self, const struct ph_partition *partitions,
+                        const struct ph_position *positions, uint32_t count, struct ph_error *err)
+{
+    struct task *t = self;
+    return epochs_set_kept(&t->epochs, partitions, positions, count, err);
+}
+
+static int32_t rename_kept(void *self, const char *from, struct ph_error *err)
+{
+    struct task *t = self;
+    return epochs_rename_kept(&t->epochs, from, err);
+}
+
+static const struct ph_positions_ops positions_ops = {
+    .size = sizeof positions_ops, .list = list_kept, .set = set_kept, .rename = rename_kept};
+
+static const void *get_extension(void *self, const char *id)
+{
+    (void)self;
+    if (strcmp(id, PH_EXTENSION_POSITIONS) == 0) {
+        return &positions_ops;
+    }
+    return strcmp(id, PH_EXTENSION_PACE) == 0 ? &pace : NULL;
 }
 
 static const struct ph_operator_ops operator_ops = {

@@ -79,7 +79,6 @@ case_letters_to_postgres() {
 case_letters_to_kafka() {
     case_begin letters-to-kafka
     create_topic "$TOPIC-dead" 1
-    ARGS+=(--set /exactly_once=false) # a file is in no cluster of the sink's
     with_sink "\"plugin\": \"sink-kafka\", \"config\": { \"brokers\": \"\${KAFKA_URL}\", \"topic\": \"$TOPIC-dead\", \"rdkafka\": { \"security.protocol\": \"SASL_SSL\", \"sasl.mechanism\": \"PLAIN\", \"ssl.ca.location\": \"$KAFKA_CA_FILE\", \"sasl.username\": \"\${KAFKA_WEB_TRAFFIC_KEY}\", \"sasl.password\": \"\${KAFKA_WEB_TRAFFIC_SECRET}\" } }, \"format\": { \"json\": { \"timestamps\": \"iso8601\" } }"
     produce --count 20000
     psql_run "ALTER TABLE $TABLE ADD CHECK (url NOT LIKE '%77')"

@@ -149,3 +149,105 @@ case_positions_of_the_host() {
     expect 'a topic that was made again is refused here too' exits_with 78 30
     expect 'with what is wrong' log_says 'the record at offset 499 is not the one that was read there before'
 }
+
+# kafka_positions_begin NAME: the same pipeline, with Kafka as a second sink; "only" as $2: as the one sink.
+kafka_positions_begin() {
+    TABLE_PLAIN=${1//-/_}_plain
+    positions_begin "$1"
+    OUTPUT=$TOPIC-out
+    create_topic "$OUTPUT" 1
+    jq --arg topic "$OUTPUT" --arg only "${2:-}" '.operators[0] as $source | .operators[1] as $rows |
+        { name: "copies", plugin: "sink-kafka", input: "events", config: ($source.config | { brokers, topic: $topic } + (if .rdkafka then { rdkafka } else {} end)),
+          format: { json: {} } } as $copies |
+        .operators = if $only != "" then [$source, $copies] else [$source, $rows, $copies] end' "$STATE/plain.json" >"$STATE/with-kafka.json"
+    mv "$STATE/with-kafka.json" "$STATE/plain.json"
+}
+
+# "RECORDS DISTINCT" of the output topic, as a reader sees them that waits for commits.
+copies() {
+    kcat -C -q -e -o beginning -b "$KAFKA_URL" -t "$OUTPUT" -X isolation.level=read_committed >"$STATE/copies"
+    printf '%s|%s\n' "$(grep -c . "$STATE/copies")" "$(sort -u "$STATE/copies" | grep -c .)"
+}
+
+# positions_in_kafka NAME [ARG...]: show, set, reset and rename, wherever the cluster keeps them.
+positions_in_kafka() {
+    local TABLE_PLAIN
+    kafka_positions_begin "$1" only
+    shift
+    ARGS+=("$@")
+    expect 'nothing is shown before the first run' positions 0 show
+    expect 'and said so' answers 'copies: no position'
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 30
+    expect 'positions are shown' positions 0 show --json
+    expect 'as JSON' equals "$(jq -c '[.[] | [.sink, .source, .topic, .partition, .next_offset, .fence]] | sort' "$STATE/answer")" \
+        "[[\"copies\",\"events\",\"$TOPIC\",0,500,null],[\"copies\",\"events\",\"$TOPIC\",1,500,null]]"
+    expect 'a dry run' positions 0 set --partition "$TOPIC/1" --to 400 --dry-run
+    expect 'says what would be' answers "copies/events ${TOPIC}[1]: 500 -> 400, at most 100 records will be written again"
+    expect 'nothing comes again after it' exits_with 0 30
+    expect 'so nothing was changed' equals "$(copies)" '1000|1000'
+    expect 'set back' positions 0 set --partition 1 --to 400
+    expect 'the next run ends' exits_with 0 30
+    expect 'and wrote those records again' equals "$(copies)" '1100|1000'
+    plain_produce 7 1000 500
+    expect 'set to the end' positions 0 set --to latest --sink copies
+    expect 'skips' answers "copies/events ${TOPIC}[0]: 500 -> 1000, at most 500 records will be skipped"
+    expect 'the next run ends' exits_with 0 30
+    expect 'and has skipped them' equals "$(copies)" '1100|1000'
+    expect 'reset' positions 0 reset
+    expect 'forgets' answers "copies/events ${TOPIC}[0]: 1000 -> none, the next start begins by the startup mode"
+    expect 'none is shown' positions 0 show
+    expect 'any more' grep -q "^copies/events ${TOPIC}\[0\]: none" "$STATE/answer"
+    expect 'the next run ends' exits_with 0 30
+    expect 'and begins by the startup mode' equals "$(copies)" '3100|2000'
+    positions_renamed_in_kafka
+}
+
+positions_renamed_in_kafka() {
+    sed -i 's/"pipeline": "[^"]*"/"pipeline": "'"$CASE"'-renamed"/' "$STATE/plain.json"
+    expect 'a name without positions is refused' positions 78 rename --from nobody
+    expect 'another name'\''s are taken' positions 0 rename --from "$CASE"
+    expect 'and shown' grep -q "^copies/events ${TOPIC}\[1\]: 1000" "$STATE/answer"
+    expect 'once' positions 78 rename --from "$CASE"
+    plain_produce 7 1000 1000
+    expect 'the next run goes on' exits_with 0 30
+    expect 'from there' equals "$(copies)" '4100|3000'
+    sed -i 's/"pipeline": "[^"]*"/"pipeline": "'"$CASE"'"/' "$STATE/plain.json"
+    expect 'the other name has none any more' positions 0 show
+    expect 'to go on from' equals "$(grep -vc ': none' "$STATE/answer")" 0
+}
+
+case_positions_group() { positions_in_kafka positions-group; }
+case_positions_topic() { positions_in_kafka positions-topic --set copies/config/positions=topic --set copies/config/positions_topic=it-positions-topic-kept; }
+
+# Both sinks at once, and a process that is shut out.
+case_positions_of_both() {
+    local status=0 first TABLE_PLAIN
+    kafka_positions_begin positions-both
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 30
+    expect 'positions of both sinks are shown' positions 0 show
+    expect 'four' equals "$(grep -c ': 500' "$STATE/answer")" 4
+    expect 'one sink is set back' positions 0 set --sink copies --partition 0 --to 300
+    expect 'the next run ends' exits_with 0 30
+    expect 'Kafka got those again' equals "$(copies)" '1200|1000'
+    expect 'and Postgres nothing' equals "$(plain_rows)" '1000|1000'
+    expect 'both are set back' positions 0 set --partition 1 --to 450
+    expect 'the next run ends' exits_with 0 30
+    expect 'Kafka got them again' equals "$(copies)" '1250|1000'
+    expect 'and so did Postgres' equals "$(plain_rows)" '1050|1000'
+    expect 'both are reset' positions 0 reset
+    expect 'the next run ends' exits_with 0 30
+    expect 'Kafka has all of it twice' equals "$(copies)" '2250|1000'
+    expect 'and so has Postgres' equals "$(plain_rows)" '2050|1000'
+    pipehost_run 60 --set events/config/bounded_mode=none --set "/state_dir=$STATE-elsewhere" &
+    first=$!
+    plain_produce 7 100 500
+    wait_until 20 copies_are 2350
+    expect 'while it runs elsewhere they are shown' positions 0 show --sink copies
+    expect 'set' positions 0 set --sink copies --to earliest
+    plain_produce 7 100 550
+    wait "$first" || status=$?
+    expect 'shuts that one out' equals "$status" 77
+}
+copies_are() { [ "$(copies | cut -d'|' -f1)" -ge "$1" ]; }

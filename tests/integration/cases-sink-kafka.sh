@@ -178,6 +178,7 @@ case_output_away() {
 }
 
 case_too_large() {
+    local i
     OUTPUT_CONFIG=(max.message.bytes=4000)
     kafka_case too-large to-kafka.json
     OUTPUT_CONFIG=()
@@ -187,6 +188,17 @@ case_too_large() {
     expect 'each of them is a dead letter' equals "$(dead_count)" 3
     expect 'the reason is told' grep -q '"operator":"located".*"code":"MSG_SIZE_TOO_LARGE"' "$DEAD"
     expect 'all others are there once and right' topic_has 20000 --keys
+    kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error kafka.admin.ConfigCommand --bootstrap-server "$KAFKA_URL" \
+        --alter --entity-type topics --entity-name "$OUTPUT" --delete-config max.message.bytes >/dev/null
+    for i in 1 2 3; do
+        replay_and_kill
+    done
+    expect 'once the topic takes them, a replay that was killed goes on' deadletter 0 replay "${ARGS[@]}"
+    expect 'nothing is dead again' has_said ' 0 of them dead again'
+    expect 'they are there' output_has 20003
+    expect 'a second replay' deadletter 0 replay "${ARGS[@]}"
+    expect 'finds nothing to do' has_said '^0 letters replayed, 0 of them dead again; 3 were replayed before$'
+    expect 'so each is there once' equals "$(output_count)" 20003
 }
 
 # The limit is lowered behind the back of a running pipeline: the broker refuses whole batches for one record.

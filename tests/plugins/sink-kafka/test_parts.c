@@ -5,6 +5,7 @@
 #include "error_table.h"
 #include "kafka/errors.h"
 #include "position_note.h"
+#include "positions_topic.h"
 #include "properties.h"
 
 #include <check.h>
@@ -127,6 +128,59 @@ START_TEST(what_is_no_note_says_nothing)
         ck_assert_int_eq(n.next_offset, -1);
         ck_assert_uint_eq(n.fingerprint, 0);
         ck_assert_str_eq(n.owner, "");
+        ck_assert(!note_is_reset(&n));
+    }
+}
+END_TEST
+
+START_TEST(a_position_taken_away_is_none_and_says_by_whom)
+{
+    char text[NOTE_TEXT_SIZE];
+    struct note read;
+    struct note n = {.next_offset = -1, .owner = "somebody"};
+    note_read(&read, text, note_write(&n, text));
+    ck_assert(note_is_reset(&read));
+    n.next_offset = 0;
+    note_read(&read, text, note_write(&n, text));
+    ck_assert(!note_is_reset(&read));
+}
+END_TEST
+
+/* ---- keys of the positions topic */
+
+START_TEST(a_key_says_whose_position_it_is)
+{
+    const struct ph_host host = {.operator_name = "sink"};
+    struct held h = {.pipeline = "pipe", .source = "events", .topic = "a/b.c", .partition = 12};
+    struct ph_partition p = {.partition = -1};
+    char key[POSITIONS_KEY_SIZE];
+    ck_assert_uint_eq(positions_topic_key(key, &host, &h), strlen("pipe/sink/events/a/b.c/12"));
+    ck_assert_str_eq(key, "pipe/sink/events/a/b.c/12");
+    ck_assert(positions_topic_split_key(key, &host, "pipe", &p));
+    ck_assert_str_eq(p.source, "events");
+    ck_assert_str_eq(p.topic, "a/b.c");
+    ck_assert_int_eq(p.partition, 12);
+}
+END_TEST
+
+START_TEST(a_key_of_somebody_else_is_not_ours)
+{
+    static const char *const keys[] = {
+        "",
+        "pipe/sink/",
+        "pipe/sink/events/1",
+        "pipe/sink/events/topic/x",
+        "pipe/sink2",
+        "pipe2/sink/events/t/1",
+        "pipe/sink2/events/t/1",
+        "pipe/sink/events/topic/",
+    };
+    const struct ph_host host = {.operator_name = "sink"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        struct ph_partition p;
+        char key[POSITIONS_KEY_SIZE];
+        (void)snprintf(key, sizeof key, "%s", keys[i]);
+        ck_assert_msg(!positions_topic_split_key(key, &host, "pipe", &p), "%s", keys[i]);
     }
 }
 END_TEST
@@ -300,6 +354,9 @@ int main(void)
     tcase_add_test(plain, a_note_is_read_as_it_was_written);
     tcase_add_test(plain, the_longest_note_has_room);
     tcase_add_test(plain, what_is_no_note_says_nothing);
+    tcase_add_test(plain, a_position_taken_away_is_none_and_says_by_whom);
+    tcase_add_test(plain, a_key_says_whose_position_it_is);
+    tcase_add_test(plain, a_key_of_somebody_else_is_not_ours);
     tcase_add_test(plain, an_error_names_code_key_and_text);
     tcase_add_test(plain, lanes_share_the_queue);
     tcase_add_test(plain, a_message_is_as_large_as_the_topic_allows);
