@@ -255,6 +255,9 @@ static uint32_t rows_done(const struct udf_part *u, const struct gathered *next)
         u->emitted < DRAFTS_WITH_POSITIONS) {
         return 0;
     }
+    if (letters_are_waiting(&u->letters)) {
+        return 0; /* a record in front may be set aside only in memory: a commit must not pass it */
+    }
     uint32_t row = next->first_row;
     while (row > 0 && same_record(in, row - 1, next->first_row)) {
         row--;

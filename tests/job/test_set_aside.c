@@ -284,6 +284,26 @@ START_TEST(a_full_disk_pauses_and_loses_nothing)
 }
 END_TEST
 
+START_TEST(no_position_passes_a_letter_that_waits)
+{
+    run_write_manifest(
+        &r, PIPELINE("'drain':{'timeout_ms':500},",
+                     SOURCE(0, ",'records':1000") "," UDF(
+                         "u", 2, "s0", ",'mode':'reject-each'") "," SINK("k", 1, "u", "")));
+    start_with_full_disk();
+    run_until_logged(&r, "u: waiting: the dead-letter file ");
+    run_signal(&r, SIGTERM);
+    (void)run_wait(&r); /* what is covered by now is committed */
+    int64_t position = run_position(&r, 1, 0, 0);
+    ck_assert_int_gt(position, 0);
+    ck_assert_int_le(position, 10 * (int64_t)run_letters(&r, "}\n"));
+    run_start(&r, NULL);
+    run_ends(&r, 0);
+    run_check(&r, 1, 0, 1, 1000, not_tenths);
+    ck_assert_uint_eq(run_letters(&r, "}\n"), 100);
+}
+END_TEST
+
 static bool has_served(struct run *run, void *arg)
 {
     (void)run;
@@ -362,6 +382,7 @@ int main(void)
     tcase_add_test(tc, most_of_the_records_set_aside_stop_the_pipeline);
     tcase_add_loop_test(tc, a_full_disk_pauses_and_loses_nothing, 0,
                         (int)(sizeof full_disk / sizeof full_disk[0]));
+    tcase_add_test(tc, no_position_passes_a_letter_that_waits);
     tcase_add_test(tc, a_source_that_waits_for_its_dead_letter_is_served);
     tcase_add_test(tc, the_folder_of_the_dead_letters_is_made);
     tcase_add_test(tc, dead_letters_to_a_sink_of_the_records_are_refused);

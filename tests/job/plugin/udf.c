@@ -220,6 +220,21 @@ static int32_t crawl(struct lane *l, const struct ph_batch *b, struct ph_out *ou
     return PH_OK;
 }
 
+/* A draft of each row; those that are rejected lie between them. */
+static int32_t reject_each(struct lane *l, const struct ph_batch *b, struct ph_out *out)
+{
+    for (; l->next_sub < b->row_count; l->next_sub++) {
+        l->rows[0] = (uint32_t)l->next_sub;
+        if (n_of(b, l->rows[0]) % l->op->part.every == 0) {
+            l->task->reject(l->task, b, l->rows[0], "stage", "rejected by the UDF");
+        } else if (send(out, out->gather(out, 0, b, l->rows, 1, true)) != PH_OK) {
+            return PH_MORE;
+        }
+    }
+    l->next_sub = 0;
+    return PH_OK;
+}
+
 /* What the batch before was; the last one comes with finish. */
 static int32_t stash(struct lane *l, const struct ph_batch *b, struct ph_out *out)
 {
@@ -294,6 +309,7 @@ static int32_t process(void *self, uint32_t input, const struct ph_batch *b, str
            : part_is_mode(p, "reject")       ? reject(l, b, out, false)
            : part_is_mode(p, "reject-keep")  ? reject(l, b, out, true)
            : part_is_mode(p, "reject-sub")   ? reject_sub(l, b, out)
+           : part_is_mode(p, "reject-each")  ? reject_each(l, b, out)
            : part_is_mode(p, "flat")         ? flat(l, b, out)
            : part_is_mode(p, "split")        ? split(l, b, out)
            : part_is_mode(p, "crawl")        ? crawl(l, b, out)
