@@ -26,7 +26,7 @@ uint32_t positions_topic_key(char key[POSITIONS_KEY_SIZE], const struct ph_host 
  * into. False: it is another pipeline's, or none of ours. [any] */
 bool positions_topic_split_key(char *key, const struct ph_host *host, const char *pipeline,
                                struct ph_partition *partition);
-/** True where the topic is there; never makes it. [worker] */
+/** Says whether the topic is there; never makes it. [worker] */
 __attribute__((warn_unused_result)) int32_t positions_topic_find(const struct producer *p,
                                                                  bool *is_there,
                                                                  struct ph_error *err);
