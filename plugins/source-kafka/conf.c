@@ -25,6 +25,8 @@ static const struct preset rules[] = {
     {"auto.offset.reset", "error"},
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
+    /* The end of a bounded run, and the only word about a hole that no record follows. */
+    {"enable.partition.eof", "true"},
 };
 
 struct conf_prefetch conf_prefetch(const struct settings *s, uint32_t lane_count)
@@ -61,9 +63,8 @@ static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struc
         set_group(conf, s, task, err) != PH_OK) {
         return PH_ERROR;
     }
-    if (preset_set(conf, "enable.partition.eof", s->is_bounded ? "true" : "false", err) != PH_OK ||
-        preset_set_integer(conf, "queued.max.messages.kbytes", prefetch.value_bytes / 1024, err) !=
-            PH_OK) {
+    if (preset_set_integer(conf, "queued.max.messages.kbytes", prefetch.value_bytes / 1024, err) !=
+        PH_OK) {
         return PH_ERROR;
     }
     return preset_set_integer(conf, "queued.min.messages", prefetch.records, err);

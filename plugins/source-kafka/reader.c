@@ -4,8 +4,6 @@
 #include "kafka/errors.h"
 #include "offsets.h"
 
-#include <stdlib.h>
-
 /* Messages from the one at hand, and bytes. */
 #define PREFETCH_FRAMES 12u
 #define PREFETCH_BYTES  5u
@@ -15,6 +13,11 @@
 #define ASK_MS          200
 #define ASK_INTERVAL_NS INT64_C(1000000000)
 #define ASK_AGAIN_NS    (5 * ASK_INTERVAL_NS)
+
+/* So long a position may stand before a hole: a topic of transactions has one after each of them,
+ * and what is read next mostly passes it. */
+#define HOLES_INTERVAL_NS INT64_C(1000000000)
+#define HOLES_AT_ONCE     256u
 
 void reader_init(struct reader *r, struct client *client)
 {
@@ -44,7 +47,7 @@ void reader_close(struct reader *r)
         rd_kafka_queue_destroy(r->queue);
     }
     slots_fini(&r->slots);
-    free(r->headers);
+    headers_fini(&r->headers);
     /* The totals go on counting over the next connection. */
     struct reader_totals totals = r->totals;
     reader_init(r, r->client);
@@ -69,6 +72,17 @@ static int32_t assign(struct reader *r, const struct slot *slot, struct ph_error
                      slot->partition, (long long)slot->next_offset, rd_kafka_error_string(failure));
     rd_kafka_error_destroy(failure);
     return PH_ERROR;
+}
+
+/* Once more, from the slot's next offset on. */
+static int32_t assign_again(struct reader *r, const struct slot *slot, struct ph_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition);
+    rd_kafka_error_t *failure = rd_kafka_incremental_unassign(r->client->link.rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_error_destroy(failure); /* assign says the same */
+    return assign(r, slot, err);
 }
 
 static int32_t out_of_range(const char *topic, int32_t partition, int64_t wanted,
@@ -213,12 +227,53 @@ static void pass_hole(struct reader *r, struct slot *slot, int64_t next_offset,
     }
 }
 
-/* The fetch that Kafka refused. */
+/* No record is below next_offset, and none above it yet. A bounded run may end with that. Else the
+ * position need not move at once, but before retention makes the hole's end the log's start: from
+ * there a start could not tell the hole from records that were lost. */
+static void note_end(struct reader *r, struct slot *slot, int64_t next_offset,
+                     struct ph_writer *writer)
+{
+    if (r->client->settings->is_bounded) {
+        pass_hole(r, slot, next_offset, writer);
+    } else if (next_offset > slot->next_offset) {
+        slot->hole_end = next_offset;
+        r->holes_ns =
+            r->holes_ns != 0 ? r->holes_ns : link_now_ns(&r->client->link) + HOLES_INTERVAL_NS;
+    }
+}
+
+/* Some at a time: what a batch of the host has no place for would be lost. */
+static void pass_holes(struct reader *r, struct ph_writer *writer)
+{
+    uint32_t left = HOLES_AT_ONCE;
+    int64_t now_ns = r->holes_ns != 0 ? link_now_ns(&r->client->link) : 0;
+    if (r->holes_ns == 0 || now_ns < r->holes_ns) {
+        return;
+    }
+    r->holes_ns = 0;
+    for (uint32_t i = 0; r->holes_ns == 0 && i < r->slots.count; i++) {
+        struct slot *slot = &r->slots.items[i];
+        if (slot->hole_end > slot->next_offset && left == 0) {
+            r->holes_ns = now_ns + HOLES_INTERVAL_NS;
+        } else if (slot->hole_end > slot->next_offset) {
+            pass_hole(r, slot, slot->hole_end, writer);
+            left--;
+        }
+    }
+}
+
+/* Kafka does not have the offset. Retention may take the record before a known position between
+ * the question for it and the fetch: the position itself is then tried. */
 static int32_t refuse_fetch(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
 {
-    const struct slot *slot = slots_of_message(&r->slots, m);
+    struct slot *slot = slots_of_message(&r->slots, m);
     const char *topic = rd_kafka_topic_name(m->rkt);
     struct offsets_range range;
+    if (slot != NULL && slot->next_offset < slot->first_offset) {
+        slot->next_offset = slot->first_offset;
+        reach_end(r, slot);
+        return slot->is_done ? PH_OK : assign_again(r, slot, err);
+    }
     if (offsets_query(r->client, topic, m->partition, &range, NULL) != PH_OK) {
         range = (struct offsets_range){-1, -1};
     }
@@ -269,66 +324,11 @@ static int32_t take_event(struct reader *r, const rd_kafka_message_t *m, struct 
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         struct slot *slot = slots_of_message(&r->slots, m);
         if (slot != NULL) {
-            pass_hole(r, slot, m->offset, writer);
+            note_end(r, slot, m->offset, writer);
         }
         return PH_OK;
     }
     return partition_error(r, m, err);
-}
-
-/* ---- headers: only for a host that wants them */
-
-static int32_t reserve_headers(struct reader *r, size_t more, size_t used, struct ph_error *err)
-{
-    if (used + more > r->headers_capacity) {
-        size_t capacity = (used + more) * 2;
-        uint8_t *headers = realloc(r->headers, capacity);
-        if (headers == NULL) {
-            return ph_error_set(err, PH_ERR_FATAL, "out of memory for a record's headers");
-        }
-        r->headers = headers;
-        r->headers_capacity = capacity;
-    }
-    return PH_OK;
-}
-
-static size_t put_piece(uint8_t *to, const void *text, size_t length)
-{
-    uint32_t size = text != NULL ? (uint32_t)length : UINT32_MAX;
-    memcpy(to, &size, sizeof size);
-    if (text == NULL) {
-        return sizeof size;
-    }
-    memcpy(to + sizeof size, text, length);
-    return sizeof size + length;
-}
-
-static int32_t take_headers(struct reader *r, const rd_kafka_message_t *m, struct ph_record *record,
-                            struct ph_error *err)
-{
-    rd_kafka_headers_t *headers;
-    const char *name;
-    const void *value;
-    size_t length;
-    size_t used = 0;
-    record->headers = NULL;
-    record->headers_length = 0;
-    if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return PH_OK;
-    }
-    for (size_t i = 0;
-         rd_kafka_header_get_all(headers, i, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR;
-         i++) {
-        size_t name_length = strlen(name);
-        if (reserve_headers(r, 2 * sizeof(uint32_t) + name_length + length, used, err) != PH_OK) {
-            return PH_ERROR;
-        }
-        used += put_piece(r->headers + used, name, name_length);
-        used += put_piece(r->headers + used, value, length);
-    }
-    record->headers = r->headers;
-    record->headers_length = (uint32_t)used;
-    return PH_OK;
 }
 
 /* PH_MORE: the writer is full. */
@@ -351,7 +351,8 @@ static int32_t take_record(struct reader *r, rd_kafka_message_t *m, struct ph_wr
     record->key_length = (uint32_t)m->key_len;
     record->value = m->payload;
     record->value_length = (uint32_t)m->len;
-    if ((writer->wants & PH_WANTS_HEADERS) != 0 && take_headers(r, m, record, err) != PH_OK) {
+    if ((writer->wants & PH_WANTS_HEADERS) != 0 &&
+        headers_take(&r->headers, m, record, err) != PH_OK) {
         return PH_ERROR;
     }
     if (writer->append(writer, record) != PH_OK) {
@@ -443,6 +444,7 @@ int32_t reader_poll(struct reader *r, struct ph_writer *writer, struct ph_error 
     if (r->client->settings->is_bounded && r->done_count == r->slots.count) {
         return PH_END;
     }
+    pass_holes(r, writer);
     while (has_more || r->at < r->count) {
         if (r->at == r->count) {
             has_more = refill(r);

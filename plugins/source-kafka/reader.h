@@ -15,6 +15,7 @@
 
 #include "client.h"
 #include "conf.h"
+#include "headers.h"
 #include "slots.h"
 
 #include "pipehost/source.h"
@@ -38,13 +39,13 @@ struct reader {
     struct slots slots;
     uint32_t done_count; /**< of the slots */
 
-    uint8_t *headers; /**< of the record at hand, as ph_record has them */
-    size_t headers_capacity;
+    struct headers headers; /**< of the record at hand */
 
     struct conf_prefetch prefetch;
     struct reader_totals totals;
     struct reader_totals nudged; /**< totals at the last nudge */
     int64_t ask_ns;              /**< when reader_ask_ends may ask again */
+    int64_t holes_ns;            /**< when a poll is due to pass the slots' holes; 0 = none */
 };
 
 /** [control] */

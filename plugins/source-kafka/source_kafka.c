@@ -166,12 +166,15 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /* The host keeps one deadline for a task: the next commit, the next look whether Kafka is back or
- * has more partitions. */
+ * has more partitions, the poll that passes holes. One that is late already waits for the poll. */
 static void step_timers(struct task *t)
 {
     int64_t at_ns = client_probe(&t->client);
     at_ns = earlier(at_ns, commits_step(&t->commits));
     at_ns = earlier(at_ns, finder_step(&t->finder));
+    if (t->reader.holes_ns > now_ns(t)) {
+        at_ns = earlier(at_ns, t->reader.holes_ns);
+    }
     t->op->services.wait->deadline(t->host_task, at_ns);
 }
 
@@ -254,8 +257,12 @@ static int32_t source_start(void *self, const struct ph_partition *partition,
 static int32_t source_poll(void *self, struct ph_writer *writer, struct ph_error *err)
 {
     struct task *t = self;
+    int64_t holes_ns = t->reader.holes_ns;
     int32_t result = reader_poll(&t->reader, writer, err);
     publish(t);
+    if (t->reader.holes_ns > holes_ns) {
+        step_timers(t);
+    }
     if (result != PH_OK) {
         /* Nobody may call for long: do not leave an old lag behind. */
         t->next_lag_ns = 0;

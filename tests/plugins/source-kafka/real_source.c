@@ -243,26 +243,62 @@ static bool is_not_aborted(int32_t partition, const struct ph_record *record, vo
            memcmp(record->value, ABORTED_EVENT, record->value_length) != 0;
 }
 
-START_TEST(aborted_records_are_left_out_and_a_bounded_run_passes_the_markers)
+static void commit_records(int64_t first, int64_t count)
+{
+    ck_assert_ptr_null(rd_kafka_begin_transaction(cluster.rk));
+    cluster_produce(&cluster, first, count);
+    ck_assert_ptr_null(rd_kafka_commit_transaction(cluster.rk, -1));
+}
+
+/* A topic of one partition: 100 records, a commit marker, 50 aborted records, an abort marker. */
+#define TRANSACTIONS_END 152
+static void make_transactions(void)
 {
     cluster_close(&cluster);
     cluster_open(&cluster, env("KAFKA_URL"), "real", 1, "source-kafka-test");
     ck_assert_ptr_null(rd_kafka_init_transactions(cluster.rk, 30000));
-    ck_assert_ptr_null(rd_kafka_begin_transaction(cluster.rk));
-    cluster_produce(&cluster, 0, 100);
-    ck_assert_ptr_null(rd_kafka_commit_transaction(cluster.rk, -1));
+    commit_records(0, 100);
     ck_assert_ptr_null(rd_kafka_begin_transaction(cluster.rk));
     for (int i = 0; i < 50; i++) {
         cluster_produce_one(&cluster, 0, ABORTED_EVENT, strlen(ABORTED_EVENT));
     }
     ck_assert_ptr_null(rd_kafka_abort_transaction(cluster.rk, -1));
+}
+
+START_TEST(aborted_records_are_left_out_and_a_bounded_run_passes_the_markers)
+{
+    make_transactions();
     open_plain(from_begin_to_end);
     feed.check = is_not_aborted;
     start_feed();
     ends();
     ck_assert_int_eq(feed.total, 100);
-    /* 100 records, a commit marker, 50 aborted records, an abort marker. */
-    ck_assert_int_eq(feed.next[0], 152);
+    ck_assert_int_eq(feed.next[0], TRANSACTIONS_END);
+}
+END_TEST
+
+/* Then retention may take them, and the next run begins where the log does. */
+START_TEST(a_run_without_an_end_passes_the_markers_when_nothing_comes)
+{
+    static const int64_t offsets[] = {TRANSACTIONS_END};
+    make_transactions();
+    open_plain(from_begin_on);
+    feed.check = is_not_aborted;
+    start_feed();
+    int64_t until_ns = harness_now_ns() + 20000 * NS_PER_MS;
+    while (feed.next[0] < TRANSACTIONS_END) {
+        ck_assert_msg(harness_now_ns() < until_ns, "the position stays at %lld",
+                      (long long)feed.next[0]);
+        ck_assert_int_ge(feed_poll(&feed), 0);
+        ck_assert_int_ge(harness_pump(feed.task, 2000), 0);
+    }
+    ck_assert_int_eq(feed.total, 100);
+    feed_close(&feed);
+    cluster_delete_below(&cluster, 0, TRANSACTIONS_END);
+    open_plain(from_begin_on);
+    ck_assert_int_eq(feed_start_at(&feed, offsets), PH_OK);
+    commit_records(0, 10);
+    ck_assert_msg(feed_until(&feed, 10, WAIT_MS) == PH_OK, "%s", feed_error(&feed));
 }
 END_TEST
 
@@ -442,6 +478,7 @@ int main(void)
     tcase_add_test(tcase, startup_mode_group_begins_at_the_committed_offsets);
     tcase_add_test(tcase, a_tombstone_is_told_from_an_empty_value);
     tcase_add_test(tcase, aborted_records_are_left_out_and_a_bounded_run_passes_the_markers);
+    tcase_add_test(tcase, a_run_without_an_end_passes_the_markers_when_nothing_comes);
     tcase_add_test(tcase, a_position_where_the_log_begins_now_is_read_on_from);
     tcase_add_loop_test(tcase, deleted_records_are_fatal_and_named, 0, 2);
     tcase_add_test(tcase, a_topic_that_is_not_there_is_said_at_once_with_the_nearest);

@@ -219,6 +219,32 @@ START_TEST(a_bounded_run_at_its_end_still_shows_the_record_before)
 }
 END_TEST
 
+static void refuse_the_next_fetch(void)
+{
+    rd_kafka_mock_push_request_errors(mock.cluster, 1 /* Fetch */, 1,
+                                      RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+}
+
+START_TEST(a_record_before_that_is_deleted_before_it_is_read_is_done_without)
+{
+    refuse_the_next_fetch();
+    ck_assert_int_eq(start_known(60, _i == 0 ? "none" : "latest"), PH_OK);
+    ck_assert_msg(feed_until(&feed, 40, WAIT_MS) >= 0, "%s", feed_error(&feed));
+    ck_assert_int_eq(feed.total, 40);
+    ck_assert_int_eq(feed.next[0], 100);
+    ck_assert_int_eq(harness_counter(feed.task, "records"), 40);
+}
+END_TEST
+
+START_TEST(a_bounded_run_at_its_end_is_done_without_the_record_before)
+{
+    refuse_the_next_fetch();
+    ck_assert_int_eq(start_known(100, "latest"), PH_OK);
+    ck_assert_msg(feed_until(&feed, INT64_MAX, WAIT_MS) == PH_END, "%s", feed_error(&feed));
+    ck_assert_int_eq(feed.total, 0);
+}
+END_TEST
+
 START_TEST(a_known_position_at_the_start_of_the_log_has_no_record_before)
 {
     ck_assert_int_eq(start_known(0, "none"), PH_OK);
@@ -339,6 +365,9 @@ int main(void)
     tcase_add_test(tcase, a_partition_is_not_started_twice);
     tcase_add_test(tcase, the_record_before_a_known_position_comes_first_and_is_not_counted);
     tcase_add_test(tcase, a_bounded_run_at_its_end_still_shows_the_record_before);
+    tcase_add_loop_test(tcase, a_record_before_that_is_deleted_before_it_is_read_is_done_without, 0,
+                        2);
+    tcase_add_test(tcase, a_bounded_run_at_its_end_is_done_without_the_record_before);
     tcase_add_test(tcase, a_known_position_at_the_start_of_the_log_has_no_record_before);
     tcase_add_test(tcase, a_known_position_beyond_the_end_is_refused_at_once);
     tcase_add_test(tcase, committed_positions_become_the_group_s_offsets);
