@@ -69,9 +69,11 @@ static int32_t set_sizes(rd_kafka_conf_t *conf, int64_t message_bytes, struct ph
     return preset_set_integer(conf, "batch.size", batch_bytes, err);
 }
 
-void conf_name_transactions(char id[CONF_ID_SIZE], const struct ph_host *host, const char *pipeline)
+void conf_write_id(char id[CONF_ID_SIZE], const char *pipeline, const char *sink,
+                   const char *source)
 {
-    (void)snprintf(id, CONF_ID_SIZE, "pipehost.%s.%s", pipeline, host->operator_name);
+    (void)snprintf(id, CONF_ID_SIZE, "pipehost/%s/%s%s%s", pipeline, sink,
+                   source == NULL ? "" : "/", source == NULL ? "" : source);
 }
 
 /* Records wait as long as their transaction may; without one for ever. */

@@ -12,8 +12,8 @@
 /** Kafka's default of a topic's max.message.bytes, until the topic's own is known. */
 #define CONF_TOPIC_BYTES 1048588
 
-/** Room for a transactional.id. */
-#define CONF_ID_SIZE 256
+/** Room for an id of conf_write_id; the source of a replay has the names of two operators. */
+#define CONF_ID_SIZE 320
 
 /** How much a lane may have written without a report. */
 struct conf_queue {
@@ -28,9 +28,13 @@ struct conf_queue conf_queue(const struct settings *s, uint32_t lane_count);
  * [any] */
 int64_t conf_message_bytes(const struct settings *s, int64_t topic_bytes);
 
-/** The transactional.id of a sink of a pipeline. [any] */
-void conf_name_transactions(char id[CONF_ID_SIZE], const struct ph_host *host,
-                            const char *pipeline);
+/**
+ * What the cluster knows a sink of a pipeline by: its transactional.id, or with a source the id of
+ * the group that has that one's positions. No name has a slash, so no two of them share an id.
+ * [any]
+ */
+void conf_write_id(char id[CONF_ID_SIZE], const char *pipeline, const char *sink,
+                   const char *source);
 
 /** A configuration with pipehost's defaults, the manifest's properties, and what pipehost rules;
  * of the transactional.id where the sink is transactional. Null with err set. [worker] */

@@ -5,12 +5,10 @@
 
 #include <stdlib.h>
 
-static void name_group(char name[GROUP_NAME_SIZE], const struct producer *p, const char *pipeline,
+static void name_group(char name[CONF_ID_SIZE], const struct producer *p, const char *pipeline,
                        const char *source)
 {
-    const struct ph_host *host = p->link.task->host;
-    (void)snprintf(name, GROUP_NAME_SIZE, "pipehost.%s.%s.%s", pipeline, host->operator_name,
-                   source);
+    conf_write_id(name, pipeline, p->link.task->host->operator_name, source);
 }
 
 /* ---- what goes into a transaction */
@@ -35,7 +33,7 @@ static struct group_offsets *find_group(struct group_offset_list *l, const char 
 int32_t group_offsets_add(struct group_offset_list *l, const struct producer *p,
                           const struct held *h, const struct note *note, struct ph_error *err)
 {
-    char name[GROUP_NAME_SIZE];
+    char name[CONF_ID_SIZE];
     char text[NOTE_TEXT_SIZE];
     name_group(name, p, h->pipeline, h->source);
     struct group_offsets *g = find_group(l, name);
@@ -105,7 +103,7 @@ static int32_t read_source(struct producer *p, const struct positions *positions
                            const char *source, bool is_stable, struct note *found,
                            struct ph_error *err)
 {
-    char group[GROUP_NAME_SIZE];
+    char group[CONF_ID_SIZE];
     struct reading r = {positions, source, found};
     rd_kafka_topic_partition_list_t *wanted =
         rd_kafka_topic_partition_list_new((int)positions->count);
@@ -140,7 +138,7 @@ struct listing {
     struct producer *producer;
     struct positions *found;
     const char *source;
-    char prefix[GROUP_NAME_SIZE];
+    char prefix[CONF_ID_SIZE];
     char cluster[NOTE_CLUSTER_SIZE];
     bool is_stable;
 };

@@ -5,9 +5,6 @@
 
 #include "producer.h"
 
-/** Room for a group's name: three names of 64 bytes and what is between them. */
-#define GROUP_NAME_SIZE 320
-
 typedef int32_t (*group_take_offsets)(void *owner, const rd_kafka_topic_partition_list_t *offsets,
                                       struct ph_error *err);
 typedef int32_t (*group_take_name)(void *owner, const char *group, struct ph_error *err);

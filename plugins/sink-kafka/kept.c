@@ -180,10 +180,10 @@ int32_t epochs_rename_kept(struct epochs *e, const char *from, struct ph_error *
         return PH_ERROR;
     }
     epochs_close(e);
-    conf_name_transactions(p->transactional_id, host, from);
+    conf_write_id(p->transactional_id, from, host->operator_name, NULL);
     int32_t result = move_all(e, &found, err);
     epochs_close(e);
-    conf_name_transactions(p->transactional_id, host, host->pipeline_name);
+    conf_write_id(p->transactional_id, host->pipeline_name, host->operator_name, NULL);
     positions_fini(&found);
     return result;
 }

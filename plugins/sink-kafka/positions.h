@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Where the partitions of this task stand, and where Kafka keeps that: of a topic in the sink's own
- * cluster as an offset of the group pipehost.PIPELINE.SINK.SOURCE, of any other as a record of a
+ * cluster as an offset of the group pipehost/PIPELINE/SINK/SOURCE, of any other as a record of a
  * compacted topic. Either goes into the transaction of the records.
  */
 #ifndef SINK_KAFKA_POSITIONS_H

@@ -189,7 +189,8 @@ void producer_init(struct producer *p, const struct settings *settings,
                                     .events_fd = -1},
                            .records_max = queue.records};
     if (settings->is_transactional) {
-        conf_name_transactions(p->transactional_id, task->host, task->host->pipeline_name);
+        conf_write_id(p->transactional_id, task->host->pipeline_name, task->host->operator_name,
+                      NULL);
     }
     arena_init(&p->arena, (uint64_t)queue.value_bytes);
 }

@@ -332,6 +332,35 @@ END_TEST
 
 /* ---- properties */
 
+START_TEST(no_two_sinks_share_an_id)
+{
+    char id[CONF_ID_SIZE];
+    char other[CONF_ID_SIZE];
+    conf_write_id(id, "etl", "eu.out", NULL);
+    conf_write_id(other, "etl.eu", "out", NULL);
+    ck_assert_str_eq(id, "pipehost/etl/eu.out");
+    ck_assert_str_eq(other, "pipehost/etl.eu/out");
+    conf_write_id(id, "etl", "out", "a.b");
+    conf_write_id(other, "etl", "out.a", "b");
+    ck_assert_str_eq(id, "pipehost/etl/out/a.b");
+    ck_assert_str_eq(other, "pipehost/etl/out.a/b");
+}
+END_TEST
+
+START_TEST(the_longest_id_has_room)
+{
+    char id[CONF_ID_SIZE];
+    char name[65];
+    char replay[2 * 64 + 2];
+    memset(name, 'n', sizeof name - 1);
+    memset(replay, 'r', sizeof replay - 1);
+    name[sizeof name - 1] = '\0';
+    replay[sizeof replay - 1] = '\0';
+    conf_write_id(id, name, name, replay);
+    ck_assert_uint_eq(strlen(id), strlen("pipehost///") + 2 * strlen(name) + strlen(replay));
+}
+END_TEST
+
 START_TEST(hidden_values_do_not_get_into_a_log)
 {
     const struct ph_value items[] = {
@@ -360,6 +389,8 @@ int main(void)
     tcase_add_test(plain, an_error_names_code_key_and_text);
     tcase_add_test(plain, lanes_share_the_queue);
     tcase_add_test(plain, a_message_is_as_large_as_the_topic_allows);
+    tcase_add_test(plain, no_two_sinks_share_an_id);
+    tcase_add_test(plain, the_longest_id_has_room);
     tcase_add_test(plain, hidden_values_do_not_get_into_a_log);
     suite_add_tcase(suite, plain);
     TCase *chunks = tcase_create("arena");
