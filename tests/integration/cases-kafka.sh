@@ -96,3 +96,53 @@ EOF
     expect 'a second run finds nothing to do' exits_with 0 30
     expect 'and adds nothing' equals "$(topics_rows)" "$TOPIC|6000|6000|1999"$'\n'"$second|5000|5000|999"
 }
+
+# log_ends TOPIC: "PARTITION NEXT_OFFSET" of each of its four partitions.
+log_ends() {
+    kcat -Q -b "$KAFKA_URL" -t "$1:0:-1" -t "$1:1:-1" -t "$1:2:-1" -t "$1:3:-1" | sed 's/.* \[\([0-9]*\)\] offset /\1 /' | sort
+}
+positions_are() { equals "$(psql_run "SELECT partition || ' ' || next_offset FROM pipehost_positions WHERE pipeline = '$1' ORDER BY 1")" "$2"; }
+
+# records_delete TOPIC ENDS: all below are gone, as retention takes them.
+records_delete() {
+    awk -v topic="$1" '{ printf "%s{\"topic\":\"%s\",\"partition\":%s,\"offset\":%s}", NR > 1 ? "," : "", topic, $1, $2 }' <<<"$2" >"$STATE/parts"
+    printf '{"partitions":[%s],"version":1}' "$(<"$STATE/parts")" >"$STATE/delete.json"
+    kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error org.apache.kafka.tools.DeleteRecordsCommand --bootstrap-server "$KAFKA_URL" \
+        --offset-json-file "$STATE/delete.json"
+}
+
+markers_rows() { equals "$(psql_run 'SELECT count(*), count(DISTINCT (p, o)) FROM markers_rows')" "$1|$1"; }
+
+# The topic that is read was written in transactions: past the last record of each partition stand markers.
+case_markers() {
+    local writer ends
+    kafka_case markers to-kafka.json
+    writer=("${ARGS[@]}")
+    psql_run 'CREATE TABLE markers_rows (p int, o bigint)'
+    cat >"$STATE/markers.json" <<EOF
+{ "pipeline": "markers-read", "state_dir": "$STATE/read",
+  "operators": [
+    { "name": "events", "plugin": "source-kafka", "config": { "brokers": "$KAFKA_URL", "topic": "$OUTPUT", "startup_mode": "earliest" },
+      "format": { "json": { "fields": { "p": { "type": "int32", "from": "\$partition" }, "o": { "type": "int64", "from": "\$offset" } } } } },
+    { "name": "rows", "plugin": "sink-postgres", "input": "events",
+      "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "markers_rows" } }
+  ] }
+EOF
+    produce --count 4000
+    expect 'the topic is written' exits_with 0 30 --set events/config/bounded_mode=latest
+    ends=$(log_ends "$OUTPUT")
+    expect 'each partition ends with a marker' test "$(awk '{ n += $2 } END { print n }' <<<"$ends")" -ge 4004
+    # shellcheck disable=SC2034 # exits_with runs it
+    ARGS=("$STATE/markers.json")
+    pipehost_start
+    expect 'a run that goes on takes the positions past them' wait_until 20 positions_are markers-read "$ends"
+    process_stop "pipehost-$CASE"
+    expect 'retention takes all of it' records_delete "$OUTPUT" "$ends"
+    expect 'the next run has lost nothing' exits_with 0 30 --set events/config/bounded_mode=latest
+    ARGS=("${writer[@]}")
+    produce --count 400 --start-offset 1000
+    expect 'more is written' exits_with 0 30 --set events/config/bounded_mode=latest
+    ARGS=("$STATE/markers.json")
+    expect 'and read' exits_with 0 30 --set events/config/bounded_mode=latest
+    expect 'each record once' markers_rows 4400
+}
