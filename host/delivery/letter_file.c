@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "delivery/letter_file.h"
 
+#include "delivery/letter_guard.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -115,6 +117,11 @@ int32_t letter_file_check(const struct letter_file *f, struct ph_error *err)
     folder_of(f, folder);
     if (exists && S_ISDIR(s.st_mode)) {
         errno = EISDIR;
+    } else if (letter_guard_is_foreign(f->path)) {
+        return ph_error_set(err, PH_ERR_CONFIG,
+                            "/dead_letter/file: %s holds something else than dead letters, which "
+                            "would be spoilt: name another file, or move that one away",
+                            f->path);
     } else if (access(exists ? f->path : folder, exists ? W_OK : W_OK | X_OK) == 0) {
         return PH_OK;
     }

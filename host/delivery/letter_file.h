@@ -32,7 +32,8 @@ struct letter_file {
 __attribute__((warn_unused_result)) bool letter_file_init(struct letter_file *f, const char *path,
                                                           uint64_t max_bytes, uint32_t file_count);
 void letter_file_fini(struct letter_file *f);
-/** Whether it can be written, as far as one can say without making it. PH_ERR_CONFIG where not. */
+/** Whether it can be written, as far as one can say without making it, and is not somebody else's.
+ * PH_ERR_CONFIG where not. */
 __attribute__((warn_unused_result)) int32_t letter_file_check(const struct letter_file *f,
                                                               struct ph_error *err);
 /** All of the line, which ends in a line break, or nothing. The error is retriable but where the

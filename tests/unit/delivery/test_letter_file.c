@@ -307,6 +307,81 @@ START_TEST(many_letters_are_remembered)
 }
 END_TEST
 
+/* ---- somebody else's file ---- */
+
+static void put_content(const char *text, size_t length)
+{
+    FILE *out = fopen(path, "w");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_uint_eq(fwrite(text, 1, length, out), length);
+    ck_assert_int_eq(fclose(out), 0);
+}
+
+static int32_t check(struct ph_error *err)
+{
+    struct letter_file f;
+    ck_assert(letter_file_init(&f, path, 1000, 2));
+    ph_error_clear(err);
+    int32_t result = letter_file_check(&f, err);
+    letter_file_fini(&f);
+    return result;
+}
+
+static const char *const foreign[] = {"{\"url\":\"/a\",\"ip\":\"10.0.0.1\"}\n",
+                                      "{\"time\":\"2024-05-01T00:00:00Z\",\"level\":\"info\"}\n",
+                                      "{\n  \"pipeline\": \"p\",\n  \"operators\": {}\n}\n",
+                                      "\"pipeline\": \"operator\":\n",
+                                      "x",
+                                      "\n#!/bin/sh\n"};
+
+START_TEST(a_file_of_somebody_else_is_refused_and_stays_as_it_is)
+{
+    struct ph_error err;
+    char expected[256];
+    put_content(foreign[_i], strlen(foreign[_i]));
+    ck_assert_int_eq(check(&err), PH_ERROR);
+    ck_assert_uint_eq(err.flags, PH_ERR_CONFIG);
+    (void)snprintf(expected, sizeof expected,
+                   "/dead_letter/file: %s holds something else than dead letters, which would be "
+                   "spoilt: name another file, or move that one away",
+                   path);
+    ck_assert_str_eq(err.text, expected);
+    expect_content(0, foreign[_i]);
+}
+END_TEST
+
+START_TEST(letters_and_whatever_a_crash_left_of_the_first_one_are_accepted)
+{
+    struct dead_letters_recalled recalled;
+    struct ph_error err;
+    struct written quoted = letters[0];
+    quoted.value = "{\"pipeline\":1}\n";
+    struct dead_letters *d = start(0, &recalled);
+    ck_assert(is_written(d, &quoted));
+    dead_letters_destroy(d);
+    static char whole[4096];
+    (void)snprintf(whole, sizeof whole, "%s", content_of(0));
+    size_t length = strlen(whole);
+    for (size_t cut = 0; cut <= length; cut++) {
+        put_content(whole, cut);
+        ck_assert_msg(check(&err) == PH_OK, "%zu bytes: %s", cut, err.text);
+        d = start(0, &recalled);
+        (void)is_written(d, &letters[1]); /* behind it, on its own line */
+        dead_letters_destroy(d);
+        ck_assert_msg(check(&err) == PH_OK, "%zu bytes and a letter: %s", cut, err.text);
+    }
+}
+END_TEST
+
+START_TEST(a_letter_that_was_written_down_again_is_accepted)
+{
+    static const char text[] = "{\"operator\": \"rows\", \"pipeline\": \"p\", \"value\": \"v\"}\n";
+    struct ph_error err;
+    put_content(text, strlen(text));
+    ck_assert_int_eq(check(&err), PH_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("letter file");
@@ -321,6 +396,10 @@ int main(void)
     tcase_add_test(tc, what_is_not_read_again_is_not_remembered);
     tcase_add_test(tc, a_letter_of_which_only_a_part_was_written_is_written_again);
     tcase_add_test(tc, many_letters_are_remembered);
+    tcase_add_loop_test(tc, a_file_of_somebody_else_is_refused_and_stays_as_it_is, 0,
+                        (int)(sizeof foreign / sizeof foreign[0]));
+    tcase_add_test(tc, letters_and_whatever_a_crash_left_of_the_first_one_are_accepted);
+    tcase_add_test(tc, a_letter_that_was_written_down_again_is_accepted);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
