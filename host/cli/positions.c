@@ -250,15 +250,22 @@ static int for_each_sink(struct work *w, int (*step)(struct work *, struct node 
     return status;
 }
 
-/* Nothing of this pipeline is known any more: a partition found later is no lost one. */
-static int forget_begun(struct work *w)
+static int forget_file(struct work *w, struct node *sink)
 {
     struct ph_error err;
     ph_error_clear(&err);
-    if (!forgets_all(w) || w->options->dry_run || w->options->sink != NULL) {
+    return begun_forget(w->job, sink, &err) == PH_OK ? EXIT_STATUS_OK : blame(sink, &err);
+}
+
+/* Nothing of these sinks is known any more: neither all of their positions nor those of a partition
+ * that is found later are lost. */
+static int forget_begun(struct work *w)
+{
+    if (!forgets_all(w) || w->options->dry_run) {
         return EXIT_STATUS_OK;
     }
-    return begun_forget(w->job, &err) == PH_OK ? EXIT_STATUS_OK : blame(NULL, &err);
+    int status = for_each_sink(w, forget_file);
+    return status == EXIT_STATUS_OK && w->options->sink == NULL ? forget_file(w, NULL) : status;
 }
 
 static int count_moves(const struct work *w, uint32_t *count)

@@ -130,8 +130,8 @@ static int32_t failed(const struct ledger *l, const char *what, struct ph_error 
 static int32_t malformed(const struct ledger *l, uint32_t line, struct ph_error *err)
 {
     return ph_error_set(err, PH_ERR_FATAL,
-                        "%s line %u is no position: restore the file, or remove it to begin by the "
-                        "startup mode",
+                        "%s line %u is no position: restore the file, or remove it: the next start "
+                        "says how to begin without it",
                         l->path, line);
 }
 

@@ -2,6 +2,7 @@
 #include "job/begun.h"
 
 #include "delivery/ledger.h"
+#include "job/kept.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,39 +10,46 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct ledger *open_ledger(const struct job *job, struct ph_error *err)
+static int32_t path_of(const struct job *job, const struct node *sink, char *path,
+                       struct ph_error *err)
 {
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/begun", job->manifest->state_dir);
-    struct ledger *l = ledger_create(path);
-    if (l == NULL) {
-        (void)ph_error_set(err, PH_ERR_FATAL, "out of memory for the partitions that have begun");
-    }
-    return l;
+    const char *dir = job->manifest->state_dir;
+    int length = sink == NULL ? snprintf(path, PATH_MAX, "%s/begun", dir)
+                              : snprintf(path, PATH_MAX, "%s/%s.begun", dir, sink->manifest->name);
+    return length > 0 && length < PATH_MAX
+               ? PH_OK
+               : ph_error_set(err, PH_ERR_CONFIG, "the path of state_dir is too long");
 }
 
-static int32_t load(struct job *job, struct ledger *l, struct ph_error *err)
+static bool keeps(const struct node *n)
+{
+    return node_kind(n) == PH_KIND_SINK && n->keeps_positions;
+}
+
+static int32_t load(struct job *job, struct ledger *l, bool *has_begun, struct ph_error *err)
 {
     for (uint32_t id = 0; id < job->partitions.count; id++) {
         struct ph_position position = {.partition_id = id, .next_offset = -1};
         if (ledger_read(l, job->partitions.items[id], 1, &position, err) != PH_OK) {
             return PH_ERROR;
         }
-        job->has_begun[id] = position.next_offset >= 0;
+        has_begun[id] = position.next_offset >= 0;
     }
     return PH_OK;
 }
 
-static int32_t store(struct job *job, struct ledger *l, struct ph_error *err)
+static int32_t store(struct job *job, const struct node *sink, struct ledger *l, bool *has_begun,
+                     struct ph_error *err)
 {
     uint32_t count = 0;
     struct ph_position *fresh = calloc(job->partitions.count + 1u, sizeof *fresh);
     if (fresh == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for positions");
     }
-    int32_t rc = load(job, l, err);
+    int32_t rc = load(job, l, has_begun, err);
     for (uint32_t id = 0; rc == PH_OK && id < job->partitions.count; id++) {
-        if (!job->has_begun[id]) {
+        bool is_kept = sink == NULL || kept_feeds(sink, job->partitions.items[id]);
+        if (is_kept && !has_begun[id]) {
             fresh[count++] = (struct ph_position){.partition_id = id,
                                                   .next_offset = job->starts[id].next_offset};
         }
@@ -50,44 +58,75 @@ static int32_t store(struct job *job, struct ledger *l, struct ph_error *err)
         rc = ledger_write(l, &job->partitions, fresh, count, err);
     }
     for (uint32_t i = 0; rc == PH_OK && i < count; i++) {
-        job->has_begun[fresh[i].partition_id] = true;
+        has_begun[fresh[i].partition_id] = true;
     }
     free(fresh);
     return rc;
 }
 
-int32_t begun_load(struct job *job, struct ph_error *err)
+/* One file: that of a sink, or of the pipeline where sink is null. */
+static int32_t work_on(struct job *job, struct node *sink, bool stores, struct ph_error *err)
 {
-    struct ledger *l = open_ledger(job, err);
-    int32_t rc = l == NULL ? PH_ERROR : load(job, l, err);
+    char path[PATH_MAX];
+    bool *has_begun = sink != NULL ? sink->has_begun : job->has_begun;
+    if (path_of(job, sink, path, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    struct ledger *l = ledger_create(path);
+    if (l == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "out of memory for the partitions that have begun");
+    }
+    int32_t rc = stores ? store(job, sink, l, has_begun, err) : load(job, l, has_begun, err);
     ledger_destroy(l);
     return rc;
+}
+
+static int32_t work_on_all(struct job *job, bool stores, struct ph_error *err)
+{
+    int32_t rc = work_on(job, NULL, stores, err);
+    for (uint32_t i = 0; rc == PH_OK && i < job->node_count; i++) {
+        rc = keeps(&job->nodes[i]) ? work_on(job, &job->nodes[i], stores, err) : PH_OK;
+    }
+    return rc;
+}
+
+int32_t begun_load(struct job *job, struct ph_error *err)
+{
+    return work_on_all(job, false, err);
 }
 
 int32_t begun_store(struct job *job, struct ph_error *err)
 {
-    struct ledger *l = open_ledger(job, err);
-    int32_t rc = l == NULL ? PH_ERROR : store(job, l, err);
-    ledger_destroy(l);
-    return rc;
+    return work_on_all(job, true, err);
 }
 
-bool begun_has_topic(const struct job *job, const struct ph_partition *p)
+static bool has_topic(const struct job *job, const bool *has_begun, const struct ph_partition *p)
 {
     for (uint32_t id = 0; id < job->partitions.count; id++) {
         const struct ph_partition *o = job->partitions.items[id];
-        if (job->has_begun[id] && strcmp(o->source, p->source) == 0 &&
-            strcmp(o->topic, p->topic) == 0) {
+        if (has_begun[id] && strcmp(o->source, p->source) == 0 && strcmp(o->topic, p->topic) == 0) {
             return true;
         }
     }
     return false;
 }
 
-int32_t begun_forget(const struct job *job, struct ph_error *err)
+bool begun_has_topic(const struct job *job, const struct ph_partition *p)
+{
+    return has_topic(job, job->has_begun, p);
+}
+
+bool begun_has_topic_in(const struct node *sink, const struct ph_partition *p)
+{
+    return has_topic(sink->job, sink->has_begun, p);
+}
+
+int32_t begun_forget(const struct job *job, const struct node *sink, struct ph_error *err)
 {
     char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/begun", job->manifest->state_dir);
+    if (path_of(job, sink, path, err) != PH_OK) {
+        return PH_ERROR;
+    }
     if (unlink(path) == 0 || errno == ENOENT) {
         return PH_OK;
     }

@@ -63,6 +63,7 @@ struct node {
     uint32_t task_count;
     _Atomic int64_t
         *committed;        /**< sink: by partition id, what is durable; -1 = nothing. Else null */
+    bool *has_begun;       /**< sink: by partition id, it had a position here once. Else null */
     bool keeps_positions;  /**< a sink that is asked where to begin */
     struct ledger *ledger; /**< of a durable sink: its positions; else null */
 };

@@ -92,10 +92,24 @@ static int32_t refuse_lost(const struct node *sink, const struct ph_partition *p
         p->partition, path, sink->manifest->name);
 }
 
+static int32_t refuse_all_lost(const struct node *sink, const struct ph_partition *p,
+                               struct ph_error *err)
+{
+    const char *path = sink->job->manifest->path;
+    const char *name = sink->manifest->name;
+    return ph_error_set(
+        err, PH_ERR_FATAL,
+        "%s has no position of %s any more, but had: restore them; or pipehost positions set %s "
+        "--sink %s --to earliest (or latest; --partition %s/%d for one alone) says where it goes "
+        "on, and pipehost positions reset %s --sink %s lets it begin by the startup mode",
+        name, p->topic, path, name, p->topic, p->partition, path, name);
+}
+
 /*
  * Where the sink wants a partition to begin. Partitions are numbered upwards: one above all that
  * the sink knows, and that no earlier run began, is new and begins at its beginning; any other had
- * a position once. While the first positions were being made none is lost.
+ * a position once. While the first positions were being made none is lost. A sink that has none at
+ * all of the topic is new, if none were durable before.
  */
 static int32_t find_place(const struct node *sink, const struct ph_partition *p, enum place *place,
                           int64_t *start, struct ph_error *err)
@@ -103,6 +117,10 @@ static int32_t find_place(const struct node *sink, const struct ph_partition *p,
     const struct job *job = sink->job;
     int32_t highest = highest_known(sink, p);
     *start = position_in(sink, p->id);
+    *place = PLACE_STARTUP;
+    if (*start < 0 && highest < 0 && begun_has_topic_in(sink, p)) {
+        return refuse_all_lost(sink, p, err);
+    }
     if (*start >= 0 || highest < 0) {
         *place = *start >= 0 ? PLACE_SINKS : PLACE_STARTUP;
         return PH_OK;

@@ -177,7 +177,8 @@ static int32_t init_committed(struct node *n, struct ph_error *err)
         return PH_ERROR;
     }
     n->committed = malloc(PARTITIONS_MAX * sizeof *n->committed);
-    if (n->committed == NULL) {
+    n->has_begun = calloc(PARTITIONS_MAX, sizeof *n->has_begun);
+    if (n->committed == NULL || n->has_begun == NULL) {
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for positions");
     }
     for (uint32_t i = 0; i < PARTITIONS_MAX; i++) {
@@ -323,6 +324,7 @@ static void node_fini(struct node *n)
     config_destroy(n->config);
     ledger_destroy(n->ledger);
     free((void *)n->committed);
+    free(n->has_begun);
 }
 
 void job_destroy(struct job *job)

@@ -314,9 +314,59 @@ START_TEST(the_last_partition_that_lost_its_position_is_refused_too)
     expect_logged(
         "error: s0: k has positions of topic up to partition 0, but that of partition 1 is "
         "lost: restore it; or pipehost positions set ");
-    atomic_store(&r.stage->logs[1][0].durable, 0);
+}
+END_TEST
+
+static void remove_state(const char *name)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/state/%s", r.dir, name);
+    ck_assert_int_eq(unlink(path), 0);
+}
+
+#define TWO_SINKS                                                                                  \
+    PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "") "," SINK("later", 2, "s0", ""))
+
+START_TEST(a_sink_that_lost_all_positions_is_refused_and_one_that_is_added_is_new)
+{
+    static const char refused[] =
+        "error: s0: k has no position of topic any more, but had: restore them; or pipehost "
+        "positions set ";
     run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 0);
+    run_expect(&r, TWO_SINKS, 0);
+    run_check(&r, 2, 0, 2, 1000, run_once);
+    atomic_store(&r.stage->logs[1][0].durable, 0);
+    run_expect(&r, TWO_SINKS, 1);
+    expect_logged(refused);
+    ck_assert_uint_eq(run_rows(&r, 1), 0);
+    remove_state("begun"); /* it is the sink's own that counts */
+    run_expect(&r, TWO_SINKS, 1);
+    expect_logged(refused);
+    remove_state("k.begun");
+    run_expect(&r, TWO_SINKS, 0);
     expect_logged("s0: 2 partitions begin anew\n");
+    run_check(&r, 1, 0, 2, 1000, run_once);
+}
+END_TEST
+
+#define DURABLE                                                                                    \
+    PIPELINE("", SOURCE(0, ",'records':1000") "," OPERATOR("k", "durable", 1, "'input':'s0',", ""))
+
+START_TEST(the_loss_of_all_positions_is_accepted_by_a_command)
+{
+    run_expect(&r, DURABLE, 0);
+    remove_state("k.positions");
+    run_expect(&r, DURABLE, 1);
+    expect_logged("error: s0: k has no position of topic any more, but had: ");
+    char manifest[128];
+    (void)snprintf(manifest, sizeof manifest, "%s/p.json", r.dir);
+    const char *words[] = {
+        "positions", _i == 0 ? "reset" : "set",      manifest, "--plugin-dir", STAGE_DIR, "--sink",
+        "k",         _i == 0 ? NULL : "--partition", "0",      "--to",         "0",       NULL};
+    run_start_command(&r, words);
+    run_ends(&r, 0);
+    run_expect(&r, DURABLE, 0);
+    ck_assert_uint_eq(run_rows(&r, 1), 2000);
 }
 END_TEST
 
@@ -404,6 +454,8 @@ int main(void)
     tcase_add_test(tc, a_new_partition_begins_at_its_beginning);
     tcase_add_test(tc, a_partition_that_lost_its_position_is_refused);
     tcase_add_test(tc, the_last_partition_that_lost_its_position_is_refused_too);
+    tcase_add_test(tc, a_sink_that_lost_all_positions_is_refused_and_one_that_is_added_is_new);
+    tcase_add_loop_test(tc, the_loss_of_all_positions_is_accepted_by_a_command, 0, 2);
     tcase_add_test(tc, first_positions_that_a_crash_cut_short_are_asked_for_again);
     tcase_add_test(tc, an_owner_that_another_process_took_over_ends_with_77);
     tcase_add_test(tc, a_field_is_decoded_where_somebody_looks_at_it);

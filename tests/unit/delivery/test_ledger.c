@@ -196,8 +196,8 @@ START_TEST(a_line_that_is_no_position_is_refused)
     ck_assert_uint_eq(err.flags, PH_ERR_FATAL);
     (void)snprintf(
         expected, sizeof expected,
-        "%s line 2 is no position: restore the file, or remove it to begin by the startup "
-        "mode",
+        "%s line 2 is no position: restore the file, or remove it: the next start says how "
+        "to begin without it",
         path);
     ck_assert_str_eq(err.text, expected);
     ledger_destroy(l);
