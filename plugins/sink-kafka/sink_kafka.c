@@ -4,6 +4,7 @@
  * reported by all replicas in sync, and the host keeps the positions. */
 #include "epochs.h"
 #include "kafka/errors.h"
+#include "loop.h"
 #include "writer.h"
 
 #include <stdlib.h>
@@ -216,11 +217,12 @@ static int32_t sink_claim(void *self, const struct ph_partition *partitions, uin
                           struct ph_position *positions, struct ph_error *err)
 {
     struct task *t = self;
-    if (places_set(&t->writer.places, partitions, count, err) != PH_OK) {
+    if (places_set(&t->writer.places, partitions, count, err) != PH_OK ||
+        ensure_open(t, err) != PH_OK || loop_check(&t->producer, partitions, count, err) != PH_OK) {
         return PH_ERROR;
     }
     if (!is_transactional(t)) {
-        return ensure_open(t, err); /* the host keeps the positions */
+        return PH_OK; /* the host keeps the positions */
     }
     int32_t result = epochs_claim(&t->epochs, partitions, count, positions, err);
     publish(t);

@@ -226,6 +226,41 @@ START_TEST(an_aborted_epoch_leaves_nothing_on_its_way)
 }
 END_TEST
 
+/* ---- a loop ---- */
+
+static int32_t claim(const char *topic, const char *cluster)
+{
+    const struct ph_partition other = {
+        .size = sizeof other, .topic = "other", .source = "events", .cluster = cluster};
+    const struct ph_partition partitions[] = {
+        other,
+        {.size = sizeof other, .id = 1, .source = "events", .topic = topic, .cluster = cluster}};
+    struct ph_position positions[2];
+    return rig.harness->descriptor->sink->claim(rig.task->self, partitions, 2, positions,
+                                                harness_error(rig.harness));
+}
+
+START_TEST(the_topic_that_the_source_reads_is_refused)
+{
+    char expected[300];
+    open_with(NULL);
+    char *cluster = rd_kafka_clusterid(rig.rk, RIG_WAIT_MS);
+    ck_assert_ptr_nonnull(cluster);
+    ck_assert_int_eq(claim(RIG_TOPIC, cluster), PH_ERROR);
+    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_CONFIG);
+    ck_assert_str_eq(rig_error(&rig)->config_key, "/topic");
+    (void)snprintf(expected, sizeof expected,
+                   "topic " RIG_TOPIC " of cluster %s is what source events reads: each record "
+                   "written would be read again, for ever; write to another topic",
+                   cluster);
+    ck_assert_str_eq(rig_error(&rig)->text, expected);
+    ck_assert_int_eq(claim("another", cluster), PH_OK);
+    rd_kafka_mem_free(rig.rk, cluster);
+    ck_assert_int_eq(claim(RIG_TOPIC, "of another cluster"), PH_OK);
+    ck_assert_int_eq(claim(RIG_TOPIC, ""), PH_OK); /* a file, or a replay */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sink-kafka writing");
@@ -244,6 +279,7 @@ int main(void)
     tcase_add_test(tcase, a_broker_that_goes_away_is_waited_for);
     tcase_add_test(tcase, a_full_queue_takes_more_when_reports_come);
     tcase_add_test(tcase, an_aborted_epoch_leaves_nothing_on_its_way);
+    tcase_add_test(tcase, the_topic_that_the_source_reads_is_refused);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
