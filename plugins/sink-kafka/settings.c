@@ -26,8 +26,8 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
      NULL, NULL, NULL, 0, 0},
     {KEY_SIZE, PH_CONFIG_ENUM, 0, 0, "value",
      "json: an object of the columns; splice: the source's record as it came, with the columns "
-     "that "
-     "the pipeline added before its last brace",
+     "that the pipeline added before its last brace; a name that the record has already is there "
+     "twice then",
      NULL, "json", "json|splice", 0, 0},
     {KEY_SIZE, PH_CONFIG_LIST, 0, 0, "columns",
      "The columns to write, in this order. Default: with value json all, with splice those that do "
