@@ -78,6 +78,22 @@ static void refuse(struct ph_error *err, const char *path, const char *why, uint
     ph_error_set_key(err, "/cache_file");
 }
 
+/* Whoever named that file meant another one. Read by SQLite's own descriptor: closing a second one
+ * would drop its locks. */
+static bool is_foreign(const struct store_file *file)
+{
+    static const char magic[16] = "SQLite format 3";
+    char head[sizeof magic];
+    sqlite3_file *handle = NULL;
+    int code = sqlite3_file_control(file->db, "main", SQLITE_FCNTL_FILE_POINTER, &handle);
+    if (code == SQLITE_OK && handle != NULL && handle->pMethods != NULL) {
+        code = handle->pMethods->xRead(handle, head, sizeof head, 0);
+        return code == SQLITE_IOERR_SHORT_READ ||
+               (code == SQLITE_OK && memcmp(head, magic, sizeof magic) != 0);
+    }
+    return false;
+}
+
 /* Never opens a file that there is already: closing it would drop SQLite's locks on it. */
 static bool make_file(const char *path, struct ph_error *err)
 {
@@ -207,6 +223,12 @@ enum store_file_state store_file_open(struct store_file *file, const char *path,
     code = code == SQLITE_OK ? set_up(file, endpoint, why, size) : code;
     if (code == SQLITE_OK) {
         return STORE_FILE_OPEN;
+    }
+    if ((code & 0xff) == SQLITE_NOTADB && is_foreign(file)) {
+        store_file_close(file);
+        refuse(err, path, "it is no SQLite file; name another one, or move that one away",
+               PH_ERR_CONFIG);
+        return STORE_FILE_ERROR;
     }
     if (is_damage(code)) {
         (void)snprintf(why, size, "%s", sqlite3_errstr(code));

@@ -29,7 +29,7 @@ struct store_row {
 
 enum store_file_state {
     STORE_FILE_OPEN,
-    STORE_FILE_BAD,   /**< not such a file, of another version, or damaged */
+    STORE_FILE_BAD,   /**< another database, of another version, or damaged */
     STORE_FILE_ERROR, /**< err says why */
 };
 

@@ -212,13 +212,6 @@ START_TEST(the_file_keeps_no_more_than_cache_entries)
 }
 END_TEST
 
-START_TEST(a_file_that_is_no_database_is_said_and_set_aside)
-{
-    write_file(0, "x", 10000);
-    expect_aside("file is not a database");
-}
-END_TEST
-
 START_TEST(a_database_of_something_else_is_said_and_set_aside_unchanged)
 {
     struct stat before;
@@ -295,10 +288,10 @@ START_TEST(a_file_that_cannot_be_written_costs_answers_and_one_sentence)
 }
 END_TEST
 
-START_TEST(a_file_that_cannot_be_made_is_an_error_of_its_key)
+static void expect_refused(const char *file, const char *why)
 {
     const struct harness_setting settings[] = {{"endpoint", endpoint, NULL, 0},
-                                               {"cache_file", "/nowhere/cache", NULL, 0}};
+                                               {"cache_file", file, NULL, 0}};
     const struct ph_field fields[] = {{"ip", PH_TYPE_STRING, 0}};
     struct ph_schema schema = harness_schema_of(fields, 1);
     const struct ph_schema *inputs[1] = {&schema};
@@ -309,9 +302,39 @@ START_TEST(a_file_that_cannot_be_made_is_an_error_of_its_key)
     ck_assert_int_eq(harness_activate(t), PH_ERROR);
     ck_assert_uint_eq(h->error.flags, PH_ERR_CONFIG);
     ck_assert_str_eq(h->error.config_key, "/cache_file");
-    ck_assert_ptr_nonnull(strstr(h->error.text, "No such file"));
+    ck_assert_msg(strstr(h->error.text, why) != NULL, "%s", h->error.text);
     harness_task_destroy(t);
     harness_close(h);
+}
+
+START_TEST(a_file_that_cannot_be_made_is_an_error_of_its_key)
+{
+    expect_refused("/nowhere/cache", "No such file");
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_database_is_refused_and_stays_as_it_is)
+{
+    static const uint32_t sizes[] = {2, 15, 16, 10000}; /* one byte is none to SQLite */
+    struct stat before;
+    struct stat after;
+    write_file(0, "x", sizes[_i]);
+    ck_assert_int_eq(stat(path, &before), 0);
+    expect_refused(path, " cannot be used: it is no SQLite file; name another one, or move that "
+                         "one away");
+    ck_assert_int_eq(stat(path, &after), 0);
+    ck_assert_uint_eq(after.st_ino, before.st_ino);
+    ck_assert_uint_eq(after.st_mode, before.st_mode);
+    ck_assert_int_eq(after.st_size, sizes[_i]);
+    ck_assert_int_eq(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+}
+END_TEST
+
+START_TEST(a_database_whose_first_page_is_damaged_is_said_and_set_aside)
+{
+    ck_assert_uint_eq(live(3), 3);
+    write_file(16, "\xff", 84); /* behind the name of its kind */
+    expect_aside("file is not a database");
 }
 END_TEST
 
@@ -375,7 +398,6 @@ int main(int argc, char **argv)
     tcase_add_test(tests, answers_of_another_endpoint_are_dropped);
     tcase_add_test(tests, an_answer_that_has_expired_is_asked_for_again);
     tcase_add_test(tests, the_file_keeps_no_more_than_cache_entries);
-    tcase_add_test(tests, a_file_that_is_no_database_is_said_and_set_aside);
     tcase_add_test(tests, a_database_of_something_else_is_said_and_set_aside_unchanged);
     tcase_add_test(tests, a_file_of_another_version_is_said_and_set_aside);
     tcase_add_test(tests, a_damaged_file_is_said_and_set_aside);
@@ -383,6 +405,8 @@ int main(int argc, char **argv)
     tcase_add_test(tests, rows_that_nobody_of_ours_wrote_are_passed_over);
     tcase_add_test(tests, a_file_that_cannot_be_written_costs_answers_and_one_sentence);
     tcase_add_test(tests, a_file_that_cannot_be_made_is_an_error_of_its_key);
+    tcase_add_loop_test(tests, a_file_that_is_no_database_is_refused_and_stays_as_it_is, 0, 4);
+    tcase_add_test(tests, a_database_whose_first_page_is_damaged_is_said_and_set_aside);
     tcase_add_test(tests, what_was_answered_before_a_kill_is_kept);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
