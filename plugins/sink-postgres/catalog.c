@@ -15,13 +15,18 @@ enum field {
     FIELD_GENERATED,
     FIELD_INSERT,
     FIELD_RELATION,
-    FIELD_TYPE_ID
+    FIELD_TYPE_ID,
+    FIELD_ROW_TRIGGER
 };
 
+/* A row trigger (1) on INSERT (4), BEFORE it (2) or INSTEAD OF it (64), of a partition too. */
 static const char query[] =
     "SELECT a.attname, y.typname, format_type(a.atttypid, a.atttypmod), a.atttypmod, a.attnotnull,"
     " a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',"
-    " has_column_privilege(c.oid, a.attnum, 'INSERT'), c.relname, a.atttypid"
+    " has_column_privilege(c.oid, a.attnum, 'INSERT'), c.relname, a.atttypid,"
+    " EXISTS (SELECT 1 FROM pg_trigger t WHERE (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid"
+    " FROM pg_partition_tree(c.oid))) AND t.tgtype & 5 = 5 AND t.tgtype & 66 <> 0 AND t.tgenabled"
+    " <> 'D')"
     " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type y ON y.oid = "
     "a.atttypid"
     " WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -240,6 +245,7 @@ static int32_t make_plan(struct sink_task *t, const PGresult *r, struct ph_error
         return fail_no_table(t, err);
     }
     (void)snprintf(t->relation, sizeof t->relation, "%s", PQgetvalue(r, 0, FIELD_RELATION));
+    t->has_row_trigger = is_true(r, 0, FIELD_ROW_TRIGGER);
     if (plan_init(&t->plan, t->sink->column_count, err) != PH_OK) {
         return PH_ERROR;
     }

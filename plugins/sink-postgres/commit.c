@@ -13,6 +13,7 @@
 struct answers {
     PGresult *failure; /* the first one, owned */
     bool is_copied;
+    bool has_move; /* there is a statement that moves positions, or looks at the table */
     bool is_moved;
     bool is_committed;
     bool wants_rows; /* the server is in COPY now */
@@ -142,15 +143,18 @@ static int32_t send_end(struct sink_task *t, struct answers *a, struct ph_error 
     return end_copy(t, err) != PH_OK ? PH_ERROR : read_answers(t, a, err);
 }
 
-/* Whether the transaction moves positions, or, where the host keeps them, looks at the table. */
-static bool has_move(const struct sink_task *t, const struct ph_epoch *e)
+/* Adds what must hold before COMMIT. *has_move: whether there is anything; rows without positions
+ * have it too, as long as this task owns a position. */
+static int32_t add_move(struct sink_task *t, const struct ph_epoch *e, bool *has_move,
+                        struct ph_error *err)
 {
-    return t->sink->keeps_positions ? e->position_count > 0 : t->epoch.line_count > 0;
-}
-
-static int32_t add_move(struct sink_task *t, const struct ph_epoch *e, struct ph_error *err)
-{
-    return has_move(t, e) ? positions_add_move(t, e, &t->epoch.sql, err) : PH_OK;
+    bool has_rows = t->epoch.line_count > 0;
+    *has_move = t->sink->keeps_positions ? e->position_count > 0 : has_rows;
+    if (*has_move) {
+        return positions_add_move(t, e, &t->epoch.sql, err);
+    }
+    *has_move = has_rows && positions_add_stay(t, &t->epoch.sql);
+    return PH_OK;
 }
 
 /*
@@ -180,11 +184,11 @@ static int32_t run_commit(struct sink_task *t, const struct ph_epoch *e, struct 
             sql_add(sql, "BEGIN; %s; ", sql_text(&t->copy));
         }
     }
-    if (add_move(t, e, err) != PH_OK) {
+    if (add_move(t, e, &a->has_move, err) != PH_OK) {
         return PH_ERROR;
     }
     if (has_rows) {
-        sql_add(sql, "%sCOMMIT", has_move(t, e) ? "; " : "");
+        sql_add(sql, "%sCOMMIT", a->has_move ? "; " : "");
     }
     if (begins_next) {
         sql_add(sql, "; BEGIN; %s", sql_text(&t->copy));
@@ -192,12 +196,11 @@ static int32_t run_commit(struct sink_task *t, const struct ph_epoch *e, struct 
     return send_end(t, a, err);
 }
 
-static bool is_complete(const struct sink_task *t, const struct ph_epoch *e,
-                        const struct answers *a)
+static bool is_complete(const struct sink_task *t, const struct answers *a)
 {
     bool has_rows = t->epoch.line_count > 0;
     return a->failure == NULL && (!has_rows || (a->is_copied && a->is_committed)) &&
-           (!has_move(t, e) || a->is_moved);
+           (!a->has_move || a->is_moved);
 }
 
 static void note_commit(struct sink_task *t, const struct answers *a, int64_t begin_ns)
@@ -234,7 +237,7 @@ int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_er
     struct answers a = {0};
     int64_t begin_ns = t->sink->clock->monotonic_ns(t->task->host);
     epoch_settle(t);
-    if (t->epoch.line_count == 0 && !has_move(t, e)) {
+    if (t->epoch.line_count == 0 && (!t->sink->keeps_positions || e->position_count == 0)) {
         epoch_clear(t);
         return PH_OK;
     }
@@ -243,7 +246,7 @@ int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_er
     if (a.is_committed && sent != PH_OK) {
         ph_error_clear(err); /* it hit the next epoch */
         result = PH_OK;
-    } else if (result == PH_OK && !is_complete(t, e, &a)) {
+    } else if (result == PH_OK && !is_complete(t, &a)) {
         result = judge(t, &a, err);
     }
     if (result == PH_OK) {

@@ -109,36 +109,54 @@ static int32_t copy_keys(struct sink_task *t, const struct plan *keys)
                            : PH_ERROR;
 }
 
-/* A key with a null is equal to none. */
-static PGresult *query_lines(struct sink_task *t, const struct plan *keys)
+/* Lines whose key the table has, or an earlier line, which must be below `limit`. A key with a null
+ * is equal to none. */
+static PGresult *query_lines(struct sink_task *t, const struct plan *keys, uint64_t limit)
 {
     struct sql sql = {0};
-    sql_add(&sql, "SELECT line FROM (SELECT \"pipehost line\" AS line, row_number() OVER "
+    sql_add(&sql, "SELECT line FROM (SELECT \"pipehost line\" AS line, min(\"pipehost line\") OVER "
                   "(PARTITION BY ");
     add_names(&sql, keys, "k.");
-    sql_add(&sql, " ORDER BY \"pipehost line\") AS nth, EXISTS (SELECT 1 FROM %s t WHERE ",
-            sql_text(&t->sink->table));
+    sql_add(&sql, ") AS first, EXISTS (SELECT 1 FROM %s t WHERE ", sql_text(&t->sink->table));
     add_comparisons(&sql, keys, "%st.%s = k.%s");
     sql_add(&sql, ") AS is_there FROM pg_temp.pipehost_keys k WHERE ");
     add_comparisons(&sql, keys, "%sk.%s IS NOT NULL");
-    sql_add(&sql, ") AS seen WHERE nth > 1 OR is_there ORDER BY line");
+    sql_add(&sql, ") AS seen WHERE is_there OR (first < line AND first < %llu) ORDER BY line",
+            (unsigned long long)limit);
     PGresult *r = run(t, &sql);
     sql_fini(&sql);
     return r;
 }
 
-PGresult *duplicates_find(struct sink_task *t, const PGresult *refusal)
+static void end(struct sink_task *t)
 {
-    struct plan keys = {0};
-    PGresult *lines = NULL;
-    if (find_keys(t, refusal, &keys) == PH_OK && copy_keys(t, &keys) == PH_OK) {
-        lines = query_lines(t, &keys);
-    }
-    plan_fini(&keys);
     /* Where something failed, the host's abort mends the connection. */
     if (session_is_alive(&t->session) && PQtransactionStatus(t->session.conn) != PQTRANS_ACTIVE &&
         PQtransactionStatus(t->session.conn) != PQTRANS_IDLE) {
         (void)session_run(&t->session, "ROLLBACK", "looking for equal keys", NULL);
     }
-    return lines;
+}
+
+/*
+ * Of the lines below the failing one the server took each. What stands behind it may be refused for
+ * a reason of its own, and then its equals are no duplicates: they are only where the table takes
+ * all the rest.
+ */
+PGresult *duplicates_find(struct sink_task *t, const PGresult *refusal, uint64_t line)
+{
+    struct plan keys = {0};
+    PGresult *certain = NULL;
+    PGresult *all = NULL;
+    if (find_keys(t, refusal, &keys) == PH_OK && copy_keys(t, &keys) == PH_OK) {
+        certain = query_lines(t, &keys, line);
+        all = certain == NULL ? NULL : query_lines(t, &keys, t->epoch.line_count);
+    }
+    plan_fini(&keys);
+    end(t);
+    if (all != NULL && PQntuples(all) > PQntuples(certain) && trial_takes_rest(t, all)) {
+        PQclear(certain);
+        return all;
+    }
+    PQclear(all);
+    return certain;
 }

@@ -196,11 +196,17 @@ static void sweep_segment(struct sink_task *t, struct blame *b, const struct seg
     }
 }
 
+/* A trigger may fill a null in; a text's length and encoding are judged before it runs. */
+static bool is_up_to_trigger(const struct sink_task *t, const struct blame *b)
+{
+    return t->has_row_trigger && strcmp(b->sqlstate, SQLSTATE_NOT_NULL) == 0;
+}
+
 /* Only where the row that the server named violates the rule as we know it: the table may have
  * changed since the start. */
 static void sweep(struct sink_task *t, struct blame *b)
 {
-    if (b->column == NULL || !violates(b, b->batch, b->row)) {
+    if (b->column == NULL || is_up_to_trigger(t, b) || !violates(b, b->batch, b->row)) {
         return;
     }
     /* A row's own values do not fit the others. */
@@ -333,7 +339,7 @@ int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_erro
     b.column = blamed_column(&t->plan, result, behind);
     set_reason(&b);
     PGresult *lines =
-        strcmp(b.sqlstate, SQLSTATE_DUPLICATE_KEY) == 0 ? duplicates_find(t, result) : NULL;
+        strcmp(b.sqlstate, SQLSTATE_DUPLICATE_KEY) == 0 ? duplicates_find(t, result, b.line) : NULL;
     enum trial trial = TRIAL_REFUSED;
     if (lines == NULL || !has_line(lines, b.line)) {
         PQclear(lines);

@@ -156,10 +156,27 @@ int32_t positions_add_move(struct sink_task *t, const struct ph_epoch *e, struct
     return PH_OK;
 }
 
+bool positions_add_stay(const struct sink_task *t, struct sql *sql)
+{
+    for (uint32_t i = 0; i < t->held_count; i++) {
+        const struct held *h = &t->held[i];
+        struct ph_position p = {.fingerprint = h->fingerprint, .next_offset = h->next_offset};
+        if (h->fence >= 0) {
+            sql_add(sql, "EXECUTE pipehost_move('{%u}', '{%lld}', '{%lld}', '{%lld}')", i,
+                    (long long)h->next_offset, (long long)h->next_offset,
+                    (long long)positions_pack(&p));
+            return true;
+        }
+    }
+    return false;
+}
+
 void positions_moved(struct sink_task *t, const struct ph_epoch *e)
 {
     for (uint32_t i = 0; t->sink->keeps_positions && i < e->position_count; i++) {
-        positions_find(t, e->positions[i].partition_id)->next_offset = e->positions[i].next_offset;
+        struct held *h = positions_find(t, e->positions[i].partition_id);
+        h->next_offset = e->positions[i].next_offset;
+        h->fingerprint = e->positions[i].fingerprint;
     }
 }
 

@@ -2,6 +2,8 @@
 /* Lines of the epoch in another COPY than the one that failed. */
 #include "sink.h"
 
+#include <stdlib.h>
+
 static int32_t send_piece(struct sink_task *t, struct encoder *e)
 {
     struct session *s = &t->session;
@@ -67,17 +69,40 @@ static int32_t send_segment(struct sink_task *t, struct encoder *e, const struct
     return PH_OK;
 }
 
-int32_t resend_lines(struct sink_task *t, const struct plan *plan, uint64_t first, uint64_t last)
+/* *segment: where the lines before ended; where the next ones may begin. */
+static int32_t send_lines(struct sink_task *t, struct encoder *e, const struct plan *plan,
+                          struct run wanted, uint32_t *segment)
 {
-    struct run wanted = {first, last};
+    for (; *segment < t->epoch.segment_count; (*segment)++) {
+        const struct segment *s = &t->epoch.segments[*segment];
+        if (send_segment(t, e, plan, s, wanted) != PH_OK) {
+            return PH_ERROR;
+        }
+        if (s->first_line + s->line_count > wanted.last + 1) {
+            break;
+        }
+    }
+    return PH_OK;
+}
+
+/* without: the lines among the wanted ones that are not sent, or null. */
+static int32_t send_all(struct sink_task *t, const struct plan *plan, struct run wanted,
+                        const PGresult *without)
+{
     struct encoder e = {0};
+    uint32_t segment = 0;
     int32_t result = encoder_init(&e, plan->count, NULL);
     if (result != PH_OK) {
         return result;
     }
     encoder_begin(&e);
-    for (uint32_t i = 0; i < t->epoch.segment_count && result == PH_OK; i++) {
-        result = send_segment(t, &e, plan, &t->epoch.segments[i], wanted);
+    for (int i = 0; without != NULL && i < PQntuples(without) && result == PH_OK; i++) {
+        uint64_t line = strtoull(PQgetvalue(without, i, 0), NULL, 10);
+        result = send_lines(t, &e, plan, (struct run){wanted.first, line - 1}, &segment);
+        wanted.first = line + 1;
+    }
+    if (result == PH_OK) {
+        result = send_lines(t, &e, plan, wanted, &segment);
     }
     encoder_end(&e);
     if (result == PH_OK) {
@@ -85,6 +110,16 @@ int32_t resend_lines(struct sink_task *t, const struct plan *plan, uint64_t firs
     }
     encoder_fini(&e);
     return result == PH_OK && PQputCopyEnd(t->session.conn, NULL) == 1 ? PH_OK : PH_ERROR;
+}
+
+int32_t resend_lines(struct sink_task *t, const struct plan *plan, uint64_t first, uint64_t last)
+{
+    return send_all(t, plan, (struct run){first, last}, NULL);
+}
+
+int32_t resend_rest(struct sink_task *t, const struct plan *plan, const PGresult *without)
+{
+    return send_all(t, plan, (struct run){1, t->epoch.line_count}, without);
 }
 
 int32_t resend_open(struct sink_task *t, const char *sql)

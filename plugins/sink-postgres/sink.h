@@ -43,7 +43,7 @@ struct held {
     struct ph_partition partition; /**< its texts are copies */
     int64_t fence;                 /**< -1 = not claimed yet */
     int64_t next_offset;           /**< what the last claim or epoch left */
-    uint32_t fingerprint;          /**< as the last claim found it */
+    uint32_t fingerprint;          /**< the same */
 };
 
 /** A run of COPY lines that stem from one batch. */
@@ -85,11 +85,12 @@ struct sink_task {
     struct sink *sink;
     const struct ph_task *task;
     struct session session;
-    struct plan plan;  /**< of the present connection */
-    struct sql copy;   /**< COPY … FROM STDIN, made with the plan */
-    char relation[64]; /**< the table's bare name, as error contexts say it */
-    char owner[128];   /**< unique among all processes and tasks */
-    struct held *held; /**< ascending by partition id */
+    struct plan plan;     /**< of the present connection */
+    bool has_row_trigger; /**< one may change a row before the table's rules see it; the same */
+    struct sql copy;      /**< COPY … FROM STDIN, made with the plan */
+    char relation[64];    /**< the table's bare name, as error contexts say it */
+    char owner[128];      /**< unique among all processes and tasks */
+    struct held *held;    /**< ascending by partition id */
     uint32_t held_count;
     uint32_t held_capacity;
     bool has_positions_table;     /**< as far as the present connection knows */
@@ -153,6 +154,9 @@ int32_t positions_prepare(struct sink_task *t, struct ph_error *err);
 /** Adds the statement that moves the epoch's positions to sql. */
 int32_t positions_add_move(struct sink_task *t, const struct ph_epoch *e, struct sql *sql,
                            struct ph_error *err);
+/** The same for an epoch of rows without positions: one row moves to where it is, so that only its
+ * owner can. False: this task holds none. */
+bool positions_add_stay(const struct sink_task *t, struct sql *sql);
 /** The epoch is durable: remembers where its partitions stand. */
 void positions_moved(struct sink_task *t, const struct ph_epoch *e);
 /** The move did not hit every row: finds out why and sets err. */
@@ -202,6 +206,8 @@ int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_er
 int32_t resend_open(struct sink_task *t, const char *sql);
 /** Sends these lines of the epoch (both inclusive), as the plan writes them, and ends the COPY. */
 int32_t resend_lines(struct sink_task *t, const struct plan *plan, uint64_t first, uint64_t last);
+/** The same of all lines but those that a result names, ascending. */
+int32_t resend_rest(struct sink_task *t, const struct plan *plan, const PGresult *without);
 
 /* trial.c */
 enum trial {
@@ -213,11 +219,14 @@ enum trial {
  * of a transaction. */
 enum trial trial_of_line(struct sink_task *t, uint64_t line, const char *sqlstate);
 
+/** Whether the table takes the epoch without the lines that a result names, ascending. The same. */
+bool trial_takes_rest(struct sink_task *t, const PGresult *without);
+
 /* duplicates.c */
 /** The lines of the epoch whose key a unique index has, or would have, already: one row of a result
  * for each, ascending; null: they cannot be known in one go. Outside of a transaction, after the
- * COPY that the index refused. */
-PGresult *duplicates_find(struct sink_task *t, const PGresult *refusal);
+ * COPY that the index refused at that line. */
+PGresult *duplicates_find(struct sink_task *t, const PGresult *refusal, uint64_t line);
 
 /* poison.c: names the rows that a failed COPY blames */
 int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_error *err);

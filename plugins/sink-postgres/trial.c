@@ -8,13 +8,13 @@
 #include "errors.h"
 #include "sink.h"
 
-/* The failure of the COPY that is open, or null: it took the lines. *is_known false: who knows. */
-static PGresult *copy_lines(struct sink_task *t, uint64_t first, uint64_t last, bool *is_known)
+/* The failure of the COPY whose rows were sent, or null: it took them. *is_known false, before or
+ * after: who knows. */
+static PGresult *read_failure(struct sink_task *t, bool *is_known)
 {
     struct session *s = &t->session;
     int64_t at_ns = session_deadline(s);
     PGresult *failure = NULL;
-    *is_known = resend_lines(t, &t->plan, first, last) == PH_OK;
     while (*is_known) {
         PGresult *r;
         *is_known = session_result(s, at_ns, &r, NULL) == PH_OK;
@@ -28,6 +28,12 @@ static PGresult *copy_lines(struct sink_task *t, uint64_t first, uint64_t last, 
         }
     }
     return failure;
+}
+
+static PGresult *copy_lines(struct sink_task *t, uint64_t first, uint64_t last, bool *is_known)
+{
+    *is_known = resend_lines(t, &t->plan, first, last) == PH_OK;
+    return read_failure(t, is_known);
 }
 
 static bool begin(struct sink_task *t, const char *before)
@@ -84,6 +90,15 @@ static bool depends_on_others(const char *sqlstate)
            strcmp(sqlstate, SQLSTATE_EXCLUSION) == 0;
 }
 
+/* Where something is left open, the host's abort mends the connection. */
+static void end(struct sink_task *t)
+{
+    if (session_is_alive(&t->session) && PQtransactionStatus(t->session.conn) != PQTRANS_ACTIVE &&
+        PQtransactionStatus(t->session.conn) != PQTRANS_IDLE) {
+        (void)session_run(&t->session, "ROLLBACK", "trying a row", NULL);
+    }
+}
+
 enum trial trial_of_line(struct sink_task *t, uint64_t line, const char *sqlstate)
 {
     static const char begin_alone[] = "BEGIN; SAVEPOINT pipehost_trial";
@@ -96,10 +111,19 @@ enum trial trial_of_line(struct sink_task *t, uint64_t line, const char *sqlstat
     if (verdict == TRIAL_TAKEN && line > 1) {
         verdict = try_behind(t, line, is_alone ? begin_again : "BEGIN");
     }
-    /* Where something is left open, the host's abort mends the connection. */
-    if (session_is_alive(&t->session) && PQtransactionStatus(t->session.conn) != PQTRANS_ACTIVE &&
-        PQtransactionStatus(t->session.conn) != PQTRANS_IDLE) {
-        (void)session_run(&t->session, "ROLLBACK", "trying a row", NULL);
-    }
+    end(t);
     return verdict;
+}
+
+bool trial_takes_rest(struct sink_task *t, const PGresult *without)
+{
+    if (!begin(t, "BEGIN")) {
+        return false;
+    }
+    bool is_known = resend_rest(t, &t->plan, without) == PH_OK;
+    PGresult *failure = read_failure(t, &is_known);
+    bool is_taken = is_known && failure == NULL;
+    PQclear(failure);
+    end(t);
+    return is_taken;
 }

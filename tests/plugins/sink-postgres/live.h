@@ -8,6 +8,7 @@
 
 TCase *types_tests(void);
 TCase *poison_tests(void);
+TCase *crowd_tests(void);
 TCase *trial_tests(void);
 TCase *owner_tests(void);
 TCase *blocker_tests(void);

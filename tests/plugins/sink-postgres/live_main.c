@@ -25,9 +25,9 @@ int main(int argc, char **argv)
     }
     rig_plugin = argv[1];
     Suite *suite = suite_create("sink-postgres live");
-    TCase *cases[] = {types_tests(),   poison_tests(), trial_tests(), owner_tests(),
-                      blocker_tests(), kept_tests(),   ahead_tests(), durable_tests(),
-                      refusal_tests(), tls_tests()};
+    TCase *cases[] = {types_tests(),   poison_tests(),  crowd_tests(), trial_tests(),
+                      owner_tests(),   blocker_tests(), kept_tests(),  ahead_tests(),
+                      durable_tests(), refusal_tests(), tls_tests()};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tcase_add_checked_fixture(cases[i], clean, disconnect);
         tcase_set_timeout(cases[i], 60);

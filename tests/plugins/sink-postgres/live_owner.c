@@ -3,6 +3,7 @@
 #include "live_table.h"
 #include "proxy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 START_TEST(positions_begin_unknown_and_outlive_the_task)
@@ -118,6 +119,75 @@ END_TEST
 START_TEST(an_owner_that_was_replaced_in_the_middle_of_copy_writes_no_more)
 {
     take_over(LIVE_LARGE);
+}
+END_TEST
+
+/* Rows that a UDF made of its own have no source record, and move no position. */
+static int32_t write_rows_alone(struct rig *r, int64_t first, uint32_t count)
+{
+    struct ph_batch *b = live_rows(r, first, count);
+    assert_ok(r, rig_write(r, b));
+    int32_t result = rig_commit_many(r, NULL, 0);
+    rig_abort(r);
+    harness_batch_release(b);
+    return result;
+}
+
+static void take_over_from_rows_alone(uint32_t count)
+{
+    struct rig a;
+    struct rig b;
+    struct ph_position p[2];
+    live_open(&a, NULL);
+    assert_ok(&a, rig_claim(&a, 2, p));
+    live_write_epoch(&a, 0, 10);
+    assert_ok(&a, write_rows_alone(&a, 10, count));
+    live_assert_exact(10 + count);
+    live_open(&b, NULL);
+    assert_ok(&b, rig_claim(&b, 2, p));
+    ck_assert_int_eq(write_rows_alone(&a, 10 + count, count), PH_ERROR);
+    assert_error(&a, PH_ERR_FENCED, "was taken over by ");
+    live_assert_exact(10 + count);
+    assert_ok(&b, write_rows_alone(&b, 10 + count, count));
+    live_assert_exact(10 + 2 * count);
+    rig_close(&a);
+    rig_close(&b);
+}
+
+START_TEST(an_owner_that_was_replaced_writes_no_rows_without_positions)
+{
+    take_over_from_rows_alone(5);
+}
+END_TEST
+
+START_TEST(an_owner_that_was_replaced_writes_no_large_epoch_without_positions)
+{
+    take_over_from_rows_alone(LIVE_LARGE);
+}
+END_TEST
+
+START_TEST(rows_without_positions_leave_the_positions_as_they_are)
+{
+    static const char kept[] =
+        "SELECT string_agg(next_offset || ':' || fingerprint, ' ' ORDER BY partition) FROM "
+        "pipehost_positions";
+    struct rig r;
+    char before[128];
+    struct ph_position p[2];
+    struct ph_position moved = {0, 0xfedcba98, 70};
+    live_open(&r, NULL);
+    assert_ok(&r, rig_claim(&r, 2, p));
+    assert_ok(&r, write_rows_alone(&r, 0, 3));
+    assert_ok(&r, rig_claim(&r, 2, p));
+    ck_assert_int_eq(p[0].next_offset, -1);
+    assert_ok(&r, rig_commit_many(&r, &moved, 1));
+    (void)snprintf(before, sizeof before, "%s", rig_value(kept));
+    assert_ok(&r, write_rows_alone(&r, 3, 3));
+    ck_assert_str_eq(rig_value(kept), before);
+    moved.next_offset = 90;
+    assert_ok(&r, rig_commit_many(&r, &moved, 1));
+    live_assert_exact(6);
+    rig_close(&r);
 }
 END_TEST
 
@@ -389,6 +459,9 @@ TCase *owner_tests(void)
     tcase_add_test(c, a_first_start_over_rows_is_said_once);
     tcase_add_test(c, an_owner_that_was_replaced_writes_no_more);
     tcase_add_test(c, an_owner_that_was_replaced_in_the_middle_of_copy_writes_no_more);
+    tcase_add_test(c, an_owner_that_was_replaced_writes_no_rows_without_positions);
+    tcase_add_test(c, an_owner_that_was_replaced_writes_no_large_epoch_without_positions);
+    tcase_add_test(c, rows_without_positions_leave_the_positions_as_they_are);
     tcase_add_test(c, a_position_that_somebody_moved_is_claimed_again);
     tcase_add_test(c, a_position_that_somebody_deleted_is_not_made_up);
     tcase_add_test(c, positions_of_another_cluster_are_refused);
