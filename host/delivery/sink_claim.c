@@ -3,23 +3,46 @@
 
 #include <stdlib.h>
 
-/* Nobody but this task moves a claimed position, unless it shuts this task out first. */
-static int32_t check_not_lost(struct sink_driver *d, const struct ph_partition *p, int64_t now)
+/* Where the commit in doubt took a partition, or -1. */
+static int64_t doubtful_end(const struct sink_driver *d, uint32_t id)
+{
+    for (uint32_t i = 0; d->in_doubt && i < d->reach_count; i++) {
+        if (d->reach[i].partition_id == id) {
+            return d->reach[i].next_offset;
+        }
+    }
+    return -1;
+}
+
+/*
+ * Nobody but this task moves a claimed position, unless it shuts this task out first: it stands
+ * where it stood, or where the commit in doubt took it. What the task has not claimed before may
+ * stand anywhere.
+ */
+static int32_t check_not_changed(struct sink_driver *d, const struct ph_partition *p, int64_t now)
 {
     int64_t before = d->durable[p->id];
-    if (now >= before) {
+    if (before < 0 || now == before || (now > before && now == doubtful_end(d, p->id))) {
         return PH_OK;
     }
+    if (now < before) {
+        return ph_error_set(&d->error, PH_ERR_FATAL,
+                            "the position of %s/%d went back from %lld to %lld in the sink while "
+                            "this process wrote: somebody else changed it; start again to go on "
+                            "from there",
+                            p->topic, p->partition, (long long)before, (long long)now);
+    }
     return ph_error_set(&d->error, PH_ERR_FATAL,
-                        "the position of %s/%d went back from %lld to %lld in the sink while this "
-                        "process wrote: somebody else changed it; start again to go on from there",
+                        "the position of %s/%d went from %lld to %lld in the sink while this "
+                        "process wrote, and by none of its commits: somebody else changed it; "
+                        "start again to go on from there, or pipehost positions set it back first",
                         p->topic, p->partition, (long long)before, (long long)now);
 }
 
 static int32_t take_positions(struct sink_driver *d, const struct ph_position *positions)
 {
     for (uint32_t i = 0; i < d->partition_count; i++) {
-        if (check_not_lost(d, d->partitions[i], positions[i].next_offset) != PH_OK) {
+        if (check_not_changed(d, d->partitions[i], positions[i].next_offset) != PH_OK) {
             return PH_ERROR;
         }
     }

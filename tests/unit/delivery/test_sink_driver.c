@@ -206,6 +206,58 @@ START_TEST(an_owner_that_was_taken_over_stops_as_fenced)
 }
 END_TEST
 
+/* A driver that has written and claims again. */
+static struct sim *claim_again(void)
+{
+    struct sim *s = calloc(1, sizeof *s);
+    ck_assert_ptr_nonnull(s);
+    s->random = 7;
+    memset(s->positions, 0xff, sizeof s->positions);
+    process_start(s);
+    for (int i = 0; i < 1000 && s->positions[0] <= 0; i++) {
+        ck_assert_int_ne(sink_driver_step(s->driver), SINK_FAILED);
+    }
+    ck_assert_int_gt(s->positions[0], 0);
+    s->driver->ops->abort(s->driver->task);
+    s->driver->has_announced = false;
+    s->driver->state = SINK_STATE_CLAIM;
+    s->driver->written = 0;
+    return s;
+}
+
+/* By how much it is moved, and how far beyond that the commit in doubt reached; -1 = no doubt. */
+static const struct {
+    int64_t by;
+    int64_t doubt;
+    bool is_refused;
+} changes[] = {{0, -1, false}, {-1, -1, true}, {1, -1, true}, {0, 5, false},
+               {5, 0, false},  {4, 1, true},   {6, -1, true}};
+
+START_TEST(a_position_that_somebody_else_moved_stops_the_sink)
+{
+    struct sim *s = claim_again();
+    struct sink_driver *d = s->driver;
+    int64_t before = s->positions[0];
+    d->in_doubt = changes[_i].doubt >= 0;
+    d->reach_count = 1;
+    d->reach[0] = (struct ph_position){.partition_id = 0,
+                                       .next_offset = before + changes[_i].by + changes[_i].doubt};
+    s->positions[0] += changes[_i].by;
+    enum sink_step step = sink_driver_step(d);
+    if (changes[_i].is_refused) {
+        ck_assert_int_eq(step, SINK_FAILED);
+        ck_assert_int_eq(d->error.flags, PH_ERR_FATAL);
+        ck_assert_ptr_nonnull(strstr(d->error.text, ": somebody else changed it; start again"));
+        ck_assert_int_eq(d->durable[0], before);
+    } else {
+        ck_assert_int_ne(step, SINK_FAILED);
+        ck_assert_int_eq(d->durable[0], s->positions[0]);
+    }
+    process_end(s);
+    free(s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sink driver");
@@ -218,6 +270,8 @@ int main(void)
     tcase_add_loop_test(tc, rows_that_are_refused_without_a_name_are_found_by_halving, 0, 20);
     tcase_add_loop_test(tc, halving_survives_failures_and_kills, 0, 200);
     tcase_add_test(tc, an_owner_that_was_taken_over_stops_as_fenced);
+    tcase_add_loop_test(tc, a_position_that_somebody_else_moved_stops_the_sink, 0,
+                        (int)(sizeof changes / sizeof changes[0]));
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
