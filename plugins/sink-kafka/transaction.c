@@ -92,11 +92,10 @@ static rd_kafka_error_t *commit(struct transaction *t)
         return error;
     }
     PH_FAILPOINT("kafka.offsets.sent");
-    if (die_after_commit_is_sent(t, &error)) {
-        return error;
+    if (!die_after_commit_is_sent(t, &error)) {
+        error = run_slices(t, rd_kafka_commit_transaction,
+                           t->producer->settings->transaction_timeout_ms + MARGIN_MS);
     }
-    error = run_slices(t, rd_kafka_commit_transaction,
-                       t->producer->settings->transaction_timeout_ms + MARGIN_MS);
     PH_FAILPOINT("kafka.commit.answered");
     return error;
 }

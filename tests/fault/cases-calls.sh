@@ -66,8 +66,9 @@ calls_job() {
     must 'the rows are exact' rows_are_exact
 }
 
-# Something beside what it says of its work.
-calls_told() { grep -v ' \(info\|warning\|debug\): ' "$LOG"; }
+# An error in the log, or a fault of the manifest, which stands without a level.
+calls_told() { grep -E "^[-0-9T:.]+Z error: |^${PIPELINE_MANIFEST}[: ]|^(pipehost: )?(out of memory|no descriptors are left)" "$LOG"; }
+calls_told_nothing() { ! calls_told; }
 
 # How often a run makes each call: lines "NAME COUNT".
 calls_counted() {
@@ -75,6 +76,7 @@ calls_counted() {
         calls_pipeline calls-counted
         calls_bin malloc:0:12 "$STATE/counts"
         must 'a run without a fault ends with 0' ends_with 0 calls_run
+        must 'it tells no error' calls_told_nothing
         cat "$STATE/counts"
     )
 }

@@ -23,11 +23,24 @@ letters_find() {
     DEAD=$STATE/tampered.jsonl must "$1 is found" watch_says "$1" "$TABLE"
 }
 
+# watch_is_blind SENTENCE: the one that was started last saw nothing, says so, and fails.
+watch_is_blind() { must "a watch that sees nothing fails: $1" watch_fails "$1"; }
+watch_fails() { ! pipeline_watch_stop && grep -q -- "$1" "$STATE/watch.out"; }
+
 checker() {
     local good='source_partition = 1 AND source_offset = (SELECT min(source_offset) FROM tampered WHERE source_partition = 1 AND source_offset > 500)'
     pipeline_begin "checker-$1" "$FEED" 4000
+    pipeline_watch_start
     must 'a run ends with 0' ends_with 0 pipeline_run 90 --set events/config/bounded_mode=latest
+    must 'a watch finds nothing where nothing is wrong' pipeline_watch_stop
     must 'nothing is found where nothing is wrong' rows_are_exact
+    TABLE=missing pipeline_watch_start
+    watch_is_blind 'not one look was possible'
+    DEAD=$LOG/none pipeline_watch_start
+    watch_is_blind 'dead letters could not be read'
+    psql_run "CREATE TABLE empty_$TABLE (LIKE $TABLE)"
+    TABLE=empty_$TABLE PIPELINE=nobody pipeline_watch_start
+    watch_is_blind 'no look saw a position'
     finds 'lost 1' "DELETE FROM tampered WHERE $good"
     finds 'duplicate 1' "INSERT INTO tampered SELECT * FROM tampered WHERE $good"
     finds 'corrupt 1' "UPDATE tampered SET payload = payload || ' ' WHERE $good"
@@ -44,5 +57,5 @@ fault_checker() {
     FEED=fault-checker
     feed "$FEED" 4000 >/dev/null
     side_by_side checker <<<"$SEED"
-    tell 'lost, doubled, foreign, corrupt and disordered rows, wrong dead letters and a wrong position are found'
+    tell 'lost, doubled, foreign, corrupt and disordered rows, wrong dead letters, a wrong position and a watch that sees nothing are found'
 }

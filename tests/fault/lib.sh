@@ -139,8 +139,9 @@ make_topic() { "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$1" --create -
 # TOPIC. MANIFEST is rows.json (default), both.json or kafka.json of tests/fault.
 pipeline_begin() {
     PIPELINE=$1 TOPIC=$2 COUNT=$3
-    PIPELINE_MANIFEST=$ROOT/tests/fault/${4:-rows.json}
+    PIPELINE_MANIFEST=$ROOT/tests/fault/${4:-rows.json} # its name is SINKS
     TABLE=fault_${1//[-.]/_}
+    SINKS=${4:-rows.json}
     OUTPUT=out-$1
     STATE=$RUN_DIR/state/$1
     DEAD=$STATE/dead.jsonl
@@ -150,7 +151,7 @@ pipeline_begin() {
     mkdir -p "$STATE" && : >"$LOG" || return 1
     psql_run "CREATE TABLE $TABLE (n bigserial, source_partition int, source_offset bigint, payload text, ip text,
         event_timestamp timestamp(3), url text, geodata text)"
-    [ "${4:-rows.json}" = rows.json ] || make_topic "$OUTPUT" 2
+    [ "$SINKS" = rows.json ] || make_topic "$OUTPUT" 2
 }
 
 # The table refuses some rows from now on: dead letters of the sink.
@@ -211,7 +212,7 @@ ends_with() {
 pipeline_dsn() { printf 'host=%s port=%s user=postgres dbname=postgres' "$RUN_DIR/postgres/socket" "$POSTGRES_PORT"; }
 
 # pipeline_watch_start, pipeline_watch_stop: a look at table, positions and dead letters every 100 ms in between; the second
-# fails where one saw what must never be.
+# fails where one saw what must never be, or none saw anything.
 watch_options() {
     printf '%s\n' --table "$TABLE" --pipeline "$PIPELINE" --letters "$DEAD" --count "$COUNT" --seed "$FEED_SEED" \
         --partitions "$PARTITIONS" --distinct "$DISTINCT" --bad-percent "$BAD_PERCENT" "${WATCH_OPTIONS[@]}"
@@ -219,16 +220,21 @@ watch_options() {
 pipeline_watch_start() {
     local options
     mapfile -t options < <(watch_options)
+    : >"$STATE/watch.out"
     setpriv --pdeathsig TERM -- "$TOOLS/fault-watch" --dsn "$(pipeline_dsn)" "${options[@]}" "$@" >"$STATE/watch.out" 2>&1 &
     WATCH_PID=$!
+    must 'somebody looks' wait_until 20 grep -qx looking "$STATE/watch.out"
 }
 pipeline_watch_stop() {
-    local status
+    local status=0
     kill -TERM "$WATCH_PID"
-    wait "$WATCH_PID"
-    status=$?
-    cat "$STATE/watch.out"
+    wait "$WATCH_PID" || status=$?
     job_note looks "$(sed -n 's/^\([0-9]*\) looks.*/\1/p' "$STATE/watch.out")"
+    if [ "$(pipeline_rows)" -gt 0 ] && grep -q 'looks, 0 at new positions' "$STATE/watch.out"; then
+        status=1
+        printf 'rows came, but no look saw a position of them\n' >>"$STATE/watch.out"
+    fi
+    cat "$STATE/watch.out"
     [ "$status" = 0 ]
 }
 
@@ -274,6 +280,15 @@ sink_kafka_keeps_positions() { "$BIN/pipehost" inspect "$BIN/../lib/pipehost/plu
 
 pipeline_rows() { psql_run "SELECT count(*) FROM $TABLE"; }
 
+# How many rows or records are in the output; of both sinks, rows.
+handled() {
+    if [ "$SINKS" = kafka.json ]; then
+        output_check | sed -n 's/^\([0-9]*\) records for.*/\1/p'
+    else
+        pipeline_rows
+    fi
+}
+handled_more() { [ "$(handled)" -gt "$1" ]; }
 more_rows_than() { [ "$(pipeline_rows)" -gt "$1" ]; }
 now_us() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }
 
