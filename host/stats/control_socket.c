@@ -82,7 +82,7 @@ static void accept_one(struct control_socket *s, struct client *c)
         return;
     }
     c->fd = fd;
-    c->until_ns = clock_monotonic_ns() + CONTROL_TIMEOUT_MS * CLOCK_NS_PER_MS;
+    c->until_ns = clock_monotonic_ns() + CONTROL_SILENCE_MS * CLOCK_NS_PER_MS;
     c->got = 0;
     c->sent = 0;
     c->answering = false;
@@ -92,6 +92,7 @@ static void accept_one(struct control_socket *s, struct client *c)
 static void make_answer(struct control_socket *s, struct client *c, size_t length)
 {
     c->answering = true;
+    c->until_ns = clock_monotonic_ns() + CONTROL_TIMEOUT_MS * CLOCK_NS_PER_MS;
     s->answer(s->arg, c->request, length, &c->answer);
     buf_append_text(&c->answer, "\n");
     if (c->answer.failed || !watch(s, EPOLL_CTL_MOD, c->fd, EPOLLOUT)) {
@@ -158,7 +159,8 @@ static int32_t bind_in(struct control_socket *s, const char *folder, struct ph_e
         return failed(folder, "bound", err);
     }
     s->is_bound = true;
-    return listen(s->listen_fd, 16) == 0 ? PH_OK : failed(folder, "listened at", err);
+    return listen(s->listen_fd, CONTROL_CLIENTS_MAX) == 0 ? PH_OK
+                                                          : failed(folder, "listened at", err);
 }
 
 struct control_socket *control_socket_create(const char *folder, control_answer_fn answer,

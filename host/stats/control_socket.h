@@ -17,8 +17,9 @@
 
 #define CONTROL_REQUEST_MAX 4096u
 #define CONTROL_ANSWER_MAX  (4u * 1024u * 1024u)
-#define CONTROL_CLIENTS_MAX 8u
-#define CONTROL_TIMEOUT_MS  5000 /**< from a connection's begin to its end */
+#define CONTROL_CLIENTS_MAX 32u
+#define CONTROL_SILENCE_MS  2000 /**< from a connection's begin to the end of its request */
+#define CONTROL_TIMEOUT_MS  5000 /**< from there to its end; of one who asks, for everything */
 
 /** Appends the answer's object. request is text without a NUL, `length` bytes. */
 typedef void (*control_answer_fn)(void *arg, const char *request, size_t length, struct buf *out);

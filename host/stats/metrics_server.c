@@ -119,7 +119,7 @@ static int32_t listen_at(struct metrics_server *m, const char *listen_text, stru
     if (m->listen_fd < 0 ||
         setsockopt(m->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(m->listen_fd, (const struct sockaddr *)&a.address, a.size) != 0 ||
-        listen(m->listen_fd, 16) != 0 ||
+        listen(m->listen_fd, METRICS_CLIENTS_MAX) != 0 ||
         getsockname(m->listen_fd, (struct sockaddr *)&a.address, &a.size) != 0) {
         return ph_error_set(err, PH_ERR_CONFIG, "the metrics page cannot listen at %s: %s",
                             m->address, strerror(errno));

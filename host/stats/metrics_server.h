@@ -10,8 +10,8 @@
 #include "pipehost/error.h"
 #include "stats/snapshot.h"
 
-#define METRICS_CLIENTS_MAX 16u
-#define METRICS_TIMEOUT_S   10u /**< for a silent client */
+#define METRICS_CLIENTS_MAX 64u
+#define METRICS_TIMEOUT_S   2u /**< for a silent client */
 
 struct metrics_server;
 

@@ -129,17 +129,17 @@ END_TEST
 
 START_TEST(silent_clients_of_the_page_hold_nobody_up)
 {
-    int fds[10];
+    int fds[60];
     run_write_manifest(&r, running);
     run_start(&r, with_page);
-    for (size_t i = 0; i < 10; i++) {
+    for (size_t i = 0; i < 60; i++) {
         fds[i] = connect_to_page();
         ck_assert_int_eq(send(fds[i], "GET /met", 8, MSG_NOSIGNAL), 8);
     }
     run_until(&r, has_all_rows, NULL, "all rows on the page");
     run_signal(&r, SIGTERM);
     run_ends(&r, 0);
-    for (size_t i = 0; i < 10; i++) {
+    for (size_t i = 0; i < 60; i++) {
         (void)close(fds[i]);
     }
 }

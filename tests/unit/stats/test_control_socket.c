@@ -164,7 +164,7 @@ START_TEST(silent_clients_are_bounded_and_hold_up_only_themselves)
     }
     serve();
     ck_assert_int_ge(control_socket_due_ns(server),
-                     begin_ns + CONTROL_TIMEOUT_MS * CLOCK_NS_PER_MS);
+                     begin_ns + CONTROL_SILENCE_MS * CLOCK_NS_PER_MS);
     int fd = connect_raw();
     send_text(fd, "x\n");
     (void)read_all(fd, text, sizeof text);
@@ -193,12 +193,37 @@ START_TEST(a_silent_client_is_left_when_its_time_is_up)
     serve();
     int64_t due_ns = control_socket_due_ns(server);
     ck_assert_int_gt(due_ns, 0);
+    ck_assert_int_le(due_ns, clock_monotonic_ns() + 2 * CLOCK_NS_PER_S);
     int64_t left_ms = (due_ns - clock_monotonic_ns()) / CLOCK_NS_PER_MS + 1;
     ck_assert(!is_ready(fd, (int)left_ms));
     control_socket_serve(server);
     ck_assert_uint_eq(read_all(fd, text, sizeof text), 0);
     ck_assert_int_eq(control_socket_due_ns(server), 0);
     (void)close(fd);
+}
+END_TEST
+
+START_TEST(as_many_as_fit_leave_room_for_one_who_asks_once_they_were_silent_for_2_s)
+{
+    char text[16];
+    int silent[32];
+    for (size_t i = 0; i < 32; i++) {
+        silent[i] = connect_raw();
+    }
+    serve();
+    int fd = connect_raw();
+    send_text(fd, "x\n");
+    int64_t until_ns = clock_monotonic_ns() + 4 * CLOCK_NS_PER_S; /* less than status waits */
+    while (answers == 0 && clock_monotonic_ns() < until_ns) {
+        (void)is_ready(fd, 50);
+        control_socket_serve(server);
+    }
+    (void)read_all(fd, text, sizeof text);
+    ck_assert_str_eq(text, "x\n");
+    (void)close(fd);
+    for (size_t i = 0; i < 32; i++) {
+        (void)close(silent[i]);
+    }
 }
 END_TEST
 
@@ -314,6 +339,7 @@ int main(void)
     tcase_add_test(all, an_answer_larger_than_the_sockets_room_arrives_whole);
     tcase_add_test(all, silent_clients_are_bounded_and_hold_up_only_themselves);
     tcase_add_test(all, a_silent_client_is_left_when_its_time_is_up);
+    tcase_add_test(all, as_many_as_fit_leave_room_for_one_who_asks_once_they_were_silent_for_2_s);
     tcase_add_test(all, only_the_owner_may_open_it);
     tcase_add_test(all, a_socket_that_a_dead_process_left_is_replaced);
     tcase_add_test(all, the_client_gets_the_answer_without_its_newline);
