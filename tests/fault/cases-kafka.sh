@@ -146,34 +146,38 @@ kafka_partitions() {
 
 # ---- transactions
 
-# It writes to Kafka while records come, so that a transaction is open at any moment.
-transactions_begin() {
-    pipeline_begin "kafka-$1" "fault-kafka-$1" "$KAFKA_COUNT" kafka.json
-    must 'a feed' feed_slowly "fault-kafka-$1" "$KAFKA_COUNT" 1500
-    pipeline_start --set located/config/rdkafka/transaction.timeout.ms=5000 --set located/config/rdkafka/socket.timeout.ms=4000
-    must 'it begins' wait_until 30 output_begins
-}
-output_begins() { [ "$(output_count)" -gt 0 ]; }
-output_is_through() { [ "$(output_count)" -ge "$((COUNT - $(bad_count)))" ]; }
-output_count() { output_check | sed -n 's/^\([0-9]*\) records for.*/\1/p'; }
+TIMED_OUT_PIECE=6000 # records for each moment
+TIMED_OUT_RATE=600  # ten seconds of them
+TIMED_OUT_MOMENTS=3
 
-transactions_end() {
+# It wakes up to a transaction that the broker has aborted, and to a producer that is fenced for it: by nobody. Once is enough:
+# another moment is tried where none was open. They last as long as records are waited for, so that one mostly is.
+kafka_timed_out() {
+    local i
+    pipeline_begin "kafka-timed-out-$1" "fault-kafka-timed-out-$1" $((TIMED_OUT_PIECE * TIMED_OUT_MOMENTS)) kafka.json
+    must 'a topic' make_topic "$TOPIC" "$PARTITIONS"
+    pipeline_start --set located/config/rdkafka/transaction.timeout.ms=5000 --set located/config/rdkafka/socket.timeout.ms=4000 \
+        --set /commit/max_rows=50000 --set /checkpoint/interval_ms=2000
+    for ((i = 0; i < TIMED_OUT_MOMENTS; i++)); do
+        feed_more "$TOPIC" "$TIMED_OUT_PIECE" "$TIMED_OUT_RATE" $((TIMED_OUT_PIECE * i))
+        timed_out_is_told || timed_out_moment
+    done
+    must 'the broker ended a transaction' timed_out_is_told
     must 'all records come' wait_until 60 output_is_through
     kill -TERM "$PIPELINE_PID"
     must 'it ends with 0' ends_with 0 pipeline_wait 40
     must 'the output is exact' output_is_exact
     must 'and so are the dead letters' letters_are_exact
 }
-
-# It wakes up to a transaction that the broker has aborted, and to a producer that is fenced for it: by nobody.
-kafka_timed_out() {
-    transactions_begin "timed-out-$1"
-    pause_ms $((RANDOM % 400))
+timed_out_moment() {
+    pause_ms $((2500 + RANDOM % 3000)) # in the midst of them
     kill -STOP "$PIPELINE_PID"
     pause_ms 7000
     kill -CONT "$PIPELINE_PID"
-    transactions_end
+    wait_until 10 timed_out_is_told || true
 }
+timed_out_is_told() { log_says 'the broker ended this producer'; }
+output_is_through() { [ "$(handled)" -ge "$((COUNT - $(bad_count)))" ]; }
 
 # ---- cases
 
