@@ -206,11 +206,14 @@ START_TEST(a_start_that_waits_asks_the_service_manager_for_time)
 {
     int fd = be_manager();
     run_write_manifest(
-        &r, PIPELINE("", SOURCE(0, ",'records':10,'fail':['activate:retriable:1:2']") "," SINK(
-                             "k", 1, "s0", "")));
+        &r,
+        PIPELINE("",
+                 SOURCE(0, ",'records':10,'end':false,'fail':['activate:retriable:1:2']") "," SINK(
+                     "k", 1, "s0", "")));
     run_start(&r, NULL);
     expect_message(fd, "EXTEND_TIMEOUT_USEC=30000000\n", "READY=1");
     expect_message(fd, "READY=1\n", "STOPPING=1");
+    run_signal(&r, SIGTERM);
     run_ends(&r, 0);
     (void)close(fd);
 }
