@@ -159,6 +159,29 @@ int32_t properties_apply(const struct ph_value *map, rd_kafka_conf_t *conf, stru
     return check_sasl(map, err);
 }
 
+static bool is_of_connection(const char *name)
+{
+    static const struct property names[] = {
+        PROPERTIES_CONNECTION(PROPERTIES_AS_OPEN, PROPERTIES_AS_HIDDEN)};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int32_t properties_apply_connection(const struct ph_value *map, rd_kafka_conf_t *conf,
+                                    struct ph_error *err)
+{
+    for (uint32_t i = 0; map != NULL && map->is_set && i < map->item_count; i++) {
+        if (is_of_connection(map->items[i].name) && apply_one(&map->items[i], conf, err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
 int32_t properties_check(const struct ph_value *map, struct ph_error *err)
 {
     rd_kafka_conf_t *scratch = rd_kafka_conf_new();

@@ -101,6 +101,11 @@ const char *properties_find(const struct ph_value *map, const char *name, const 
 __attribute__((warn_unused_result)) int32_t properties_apply(const struct ph_value *map,
                                                              rd_kafka_conf_t *conf,
                                                              struct ph_error *err);
+/** Sets those of map that every client may set: for a client of another kind beside the plugin's.
+ * [any] */
+__attribute__((warn_unused_result)) int32_t properties_apply_connection(const struct ph_value *map,
+                                                                        rd_kafka_conf_t *conf,
+                                                                        struct ph_error *err);
 /** Makes text fit for a log: hidden values of map become "***", line breaks blanks. [any] [io] */
 void properties_redact(const struct ph_value *map, char *text);
 

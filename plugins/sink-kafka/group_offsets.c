@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "group_offsets.h"
 
+#include "committed.h"
 #include "group_request.h"
 
 #include <stdlib.h>
@@ -67,12 +68,6 @@ void group_offsets_fini(struct group_offset_list *l)
 
 /* ---- what is there */
 
-struct reading {
-    const struct positions *positions;
-    const char *source;
-    struct note *found;
-};
-
 static void read_offset(struct note *note, const rd_kafka_topic_partition_t *o)
 {
     note_read(note, o->metadata, o->metadata_size);
@@ -81,22 +76,19 @@ static void read_offset(struct note *note, const rd_kafka_topic_partition_t *o)
     }
 }
 
-static int32_t take(void *owner, const rd_kafka_topic_partition_list_t *list, struct ph_error *err)
+static void take(rd_kafka_topic_partition_list_t *list, const struct positions *positions,
+                 const char *source, struct note *found)
 {
-    const struct reading *r = owner;
-    (void)err;
-    for (uint32_t i = 0; i < r->positions->count; i++) {
-        const struct held *h = &r->positions->items[i];
+    for (uint32_t i = 0; i < positions->count; i++) {
+        const struct held *h = &positions->items[i];
         const rd_kafka_topic_partition_t *o =
-            !h->in_topic && strcmp(h->source, r->source) == 0
-                ? rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)list,
-                                                     h->topic, h->partition)
+            !h->in_topic && strcmp(h->source, source) == 0
+                ? rd_kafka_topic_partition_list_find(list, h->topic, h->partition)
                 : NULL;
         if (o != NULL) {
-            read_offset(&r->found[i], o);
+            read_offset(&found[i], o);
         }
     }
-    return PH_OK;
 }
 
 static int32_t read_source(struct producer *p, const struct positions *positions,
@@ -104,18 +96,20 @@ static int32_t read_source(struct producer *p, const struct positions *positions
                            struct ph_error *err)
 {
     char group[CONF_ID_SIZE];
-    struct reading r = {positions, source, found};
-    rd_kafka_topic_partition_list_t *wanted =
+    rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new((int)positions->count);
     name_group(group, p, positions->pipeline, source);
     for (uint32_t i = 0; i < positions->count; i++) {
         const struct held *h = &positions->items[i];
         if (!h->in_topic && strcmp(h->source, source) == 0) {
-            rd_kafka_topic_partition_list_add(wanted, h->topic, h->partition);
+            rd_kafka_topic_partition_list_add(list, h->topic, h->partition);
         }
     }
-    int32_t result = group_request_offsets(p, group, wanted, is_stable, take, &r, err);
-    rd_kafka_topic_partition_list_destroy(wanted);
+    int32_t result = list->cnt > 0 ? committed_read(p, group, is_stable, list, err) : PH_OK;
+    if (result == PH_OK) {
+        take(list, positions, source, found);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
     return result;
 }
 

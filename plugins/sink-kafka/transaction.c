@@ -3,11 +3,11 @@
 
 #include "kafka/errors.h"
 #include "kafka/properties.h"
+#include "own_thread.h"
 
 #include "pipehost/failpoint.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #define NS_PER_MS INT64_C(1000000)
@@ -131,15 +131,10 @@ void transaction_init(struct transaction *t, struct producer *producer)
 
 int32_t transaction_call(struct transaction *t, enum transaction_call call, struct ph_error *err)
 {
-    sigset_t all;
-    sigset_t before;
     t->call = call;
     atomic_store(&t->is_over, false);
     atomic_store(&t->is_cancelled, false);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&t->thread, NULL, run, t);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int rc = own_thread_start(&t->thread, run, t);
     if (rc != 0) {
         t->call = TRANSACTION_NO_CALL;
         return ph_error_set(err, PH_ERR_RETRIABLE, "a thread cannot be started: %s", strerror(rc));

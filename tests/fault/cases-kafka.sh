@@ -179,6 +179,25 @@ timed_out_moment() {
 timed_out_is_told() { log_says 'the broker ended this producer'; }
 output_is_through() { [ "$(handled)" -ge "$((COUNT - $(bad_count)))" ]; }
 
+# The one broker is the coordinator of transactions as well.
+kafka_coordinator() {
+    pipeline_begin "kafka-coordinator-$1" "fault-kafka-coordinator-$1" 12000 kafka.json
+    must 'a topic' make_topic "$TOPIC" "$PARTITIONS"
+    pipeline_start --set located/config/rdkafka/socket.timeout.ms=4000
+    feed_more "$TOPIC" "$COUNT" 2000 0
+    must 'it writes' wait_until 30 output_begins
+    pause_ms $((RANDOM % 400))
+    process_signal kafka STOP
+    pause_ms $((6000 + RANDOM % 3000))
+    process_signal kafka CONT
+    must 'all records come' wait_until 90 output_is_through
+    kill -TERM "$PIPELINE_PID"
+    must 'it ends with 0' ends_with 0 pipeline_wait 40
+    must 'the output is exact' output_is_exact
+    must 'and so are the dead letters' letters_are_exact
+}
+output_begins() { [ "$(handled)" -gt 0 ]; }
+
 # ---- cases
 
 # kafka_job SEED NAME
@@ -204,6 +223,6 @@ kafka_jobs() {
 
 fault_kafka() {
     WIDTH=4 side_by_side kafka_job < <(kafka_jobs 1 6 retention anew_stopped anew_longer anew_running gone partitions timed_out)
-    WIDTH=1 side_by_side kafka_job < <(kafka_jobs 1 6 restart kill9)
+    WIDTH=1 side_by_side kafka_job < <(kafka_jobs 1 6 restart kill9 coordinator)
     tell "a broker restarted and killed, partitions added; a topic deleted, made again, cut by retention: $(notes_sum looks) looks"
 }
