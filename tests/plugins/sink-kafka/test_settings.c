@@ -40,6 +40,7 @@ START_TEST(a_transaction_has_time_to_be_committed)
     rig_close(&rig);
     refuses(slow, "/transaction_interval_ms",
             "transaction_interval_ms may be half of transaction.timeout.ms at most");
+    rig_close(&rig);
     refuses(brief, "/rdkafka/transaction.timeout.ms",
             "transaction.timeout.ms must be from 5000 to 900000");
 }
