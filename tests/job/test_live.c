@@ -341,7 +341,7 @@ int main(void)
 {
     Suite *suite = suite_create("live");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 120);
+    tcase_set_timeout(all, 360);
     tcase_add_checked_fixture(all, set_up, tear_down);
     tcase_add_test(all, the_table_stands_below_the_log_and_goes_at_the_end);
     tcase_add_test(all, log_lines_scroll_above_a_full_screen);

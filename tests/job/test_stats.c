@@ -408,7 +408,7 @@ int main(void)
 {
     Suite *suite = suite_create("stats");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 120);
+    tcase_set_timeout(all, 360);
     tcase_add_checked_fixture(all, set_up, tear_down);
     tcase_add_test(all, a_bounded_run_ends_with_one_summary_object);
     tcase_add_test(all, the_text_log_has_a_line_for_each_operator_and_one_for_the_pipeline);

@@ -265,7 +265,7 @@ int main(void)
 {
     Suite *suite = suite_create("sink-kafka writing");
     TCase *tcase = tcase_create("mock");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, each_row_becomes_a_record);
     tcase_add_test(tcase, columns_are_chosen_and_ordered);

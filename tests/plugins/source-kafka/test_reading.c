@@ -353,7 +353,7 @@ int main(void)
 {
     Suite *suite = suite_create("source-kafka reading");
     TCase *tcase = tcase_create("mock cluster");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_bounded_run_gives_all_records_in_order_and_ends);
     tcase_add_test(tcase, a_full_writer_gets_the_kept_record_first);

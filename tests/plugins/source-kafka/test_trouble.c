@@ -272,7 +272,7 @@ int main(void)
 {
     Suite *suite = suite_create("source-kafka trouble");
     TCase *tcase = tcase_create("mock cluster");
-    tcase_set_timeout(tcase, 60);
+    tcase_set_timeout(tcase, 120);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_broker_that_does_not_answer_is_retriable_and_named);
     tcase_add_test(tcase, a_start_can_be_tried_again);
