@@ -17,21 +17,21 @@ point_manifest() {
     esac
 }
 
-# A process may pass these only once, those of Kafka with each transaction, of which there are few, all others with each epoch or
+# A process may pass these only once (all letters may be there before the first commit), those of Kafka with each transaction, of which there are few, all others with each epoch or
 # more often.
 point_passes() {
     case $1 in
-    start.* | drain.* | *.claim.* | postgres.copy.begun) echo 1 ;;
+    start.* | drain.* | *.claim.* | postgres.copy.begun | letters.synced) echo 1 ;;
     kafka.* | ledger.*) echo $((1 + RANDOM % 2)) ;;
     *) echo $((1 + RANDOM % 4)) ;;
     esac
 }
 
 # How many processes of one pipeline die there, no fewer: where a start seeds once, or the first that is asked to stop leaves
-# nothing to do, there is no second one.
+# nothing to do, or all letters are written by the first, there is no second one.
 point_kills() {
     case $1 in
-    start.seeding | start.begun | drain.*) echo 1 ;;
+    start.seeding | start.begun | letters.synced | drain.*) echo 1 ;;
     *) echo 2 ;;
     esac
 }
