@@ -83,7 +83,8 @@ bench_command() {
     esac
 }
 
-# bench_kafka_command CONTENDER TOPIC COUNT OUTPUT_TOPIC: the same with a topic as the output.
+# bench_kafka_command CONTENDER TOPIC COUNT OUTPUT_TOPIC: the same with a topic as the output. Positions in Kafka outlive a run:
+# each has a pipeline of its own.
 bench_kafka_command() {
     local contender=$1 topic=$2 count=$3 output=$4
     case $contender in
@@ -94,7 +95,7 @@ bench_kafka_command() {
         ;;
     pipehost)
         COMMAND=(env KAFKA_TOPIC="$topic" GEO_ENDPOINT="$GEO_HTTP" BENCH_OUTPUT_TOPIC="$output"
-            "$BENCH_BIN/pipehost" tests/bench/to-kafka.json "${TLS_PIPEHOST[@]}")
+            "$BENCH_BIN/pipehost" tests/bench/to-kafka.json --set "/pipeline=$output" "${TLS_PIPEHOST[@]}")
         ;;
     esac
 }
@@ -107,7 +108,7 @@ bench_both_command() {
     hand-written) COMMAND+=(--output-topic "$output" --positions "$BENCH_STATE_DIR/positions") ;;
     pipehost)
         COMMAND=(env KAFKA_TOPIC="$topic" GEO_ENDPOINT="$GEO_HTTP" BENCH_OUTPUT_TOPIC="$output"
-            "$BENCH_BIN/pipehost" tests/bench/both.json)
+            "$BENCH_BIN/pipehost" tests/bench/both.json --set "/pipeline=$output")
         ;;
     esac
 }

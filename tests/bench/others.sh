@@ -23,8 +23,8 @@ bench_fanout() {
     for ((round = 1; round <= RUNS; round++)); do
         for contender in "${contenders[@]}"; do
             both_once "$contender"
-            [ "$round" != 1 ] || { check_rows "$RECORDS" && check_records "$OUTPUT"; }
-            count_rows "$RECORDS"
+            if [ "$round" = 1 ]; then check_rows "$RECORDS"; else count_rows "$RECORDS"; fi
+            check_records "$OUTPUT"
             rates[$contender]+=" $(calculate "$RECORDS / $(field wall_s "$RESULT")" %.0f)"
             client_cpus[$contender]+=" $(calculate "($(field user_s "$RESULT") + $(field sys_s "$RESULT")) * 1e6 / $RECORDS" %.3f)"
         done
@@ -83,7 +83,7 @@ rsyslog_once() {
 }
 
 bench_rsyslog() {
-    local round rates=() ours=()
+    local round contender rates=() ours=()
     if ! need_rsyslog || ! bench_has script; then
         printf '\nrsyslog cannot be had here: left out\n'
         return 0
@@ -94,7 +94,9 @@ bench_rsyslog() {
         rsyslog_once
         [ "$(field records "$RESULT")" = "$RECORDS" ] || printf 'rsyslog copied %s of %s records\n' "$(field records "$RESULT")" "$RECORDS"
         rates+=("$(calculate "$(field records "$RESULT") / $(field seconds "$RESULT")" %.0f)")
-        kafka_once pipehost
+        contender=pipehost
+        kafka_once "$contender"
+        check_records "$OUTPUT"
         ours+=("$(calculate "$RECORDS / $(field wall_s "$RESULT")" %.0f)")
     done
     printf '\nrsyslog (imkafka to omkafka, it only copies): %s records/s; pipehost, whole job: %s, %sx (bar 3), median of %s\n' \
