@@ -3,6 +3,7 @@
 
 #include "cli/view.h"
 #include "job/check.h"
+#include "job/letter_place.h"
 #include "job/prepare.h"
 #include "job/run.h"
 #include "manifest/print.h"
@@ -12,6 +13,19 @@
 #include <stdlib.h>
 
 #define PRINT_MAX (64u << 20)
+
+/* A run refuses them as well, but makes their folder first. */
+static void check_letters(const struct options *o, struct job **job, struct manifest_errors *errs)
+{
+    if (*job == NULL || (o->command != COMMAND_VALIDATE && o->command != COMMAND_CHECK)) {
+        return;
+    }
+    letter_place_check(*job, errs);
+    if (manifest_errors_any(errs)) {
+        job_destroy(*job);
+        *job = NULL;
+    }
+}
 
 struct job *command_prepare(const struct options *o, struct manifest **manifest, int *status)
 {
@@ -34,6 +48,7 @@ struct job *command_prepare(const struct options *o, struct manifest **manifest,
     if (manifest_load(o->path, &load, manifest, &errs) == PH_OK) {
         prepared = job_prepare(*manifest, &options, &job, &errs);
     }
+    check_letters(o, &job, &errs);
     manifest_errors_print(&errs);
     *status = prepared == JOB_NOT_PREPARED || errs.out_of_memory ? EXIT_STATUS_FAILURE
                                                                  : EXIT_STATUS_CONFIG;

@@ -119,8 +119,8 @@ int32_t letter_file_check(const struct letter_file *f, struct ph_error *err)
         errno = EISDIR;
     } else if (letter_guard_is_foreign(f->path)) {
         return ph_error_set(err, PH_ERR_CONFIG,
-                            "/dead_letter/file: %s holds something else than dead letters, which "
-                            "would be spoilt: name another file, or move that one away",
+                            "%s holds something else than dead letters, which would be spoilt: "
+                            "name another file, or move that one away",
                             f->path);
     } else if (access(exists ? f->path : folder, exists ? W_OK : W_OK | X_OK) == 0) {
         return PH_OK;

@@ -6,14 +6,13 @@
 #include "base/log.h"
 #include "job/discovery.h"
 #include "job/failure.h"
-#include "job/folder.h"
+#include "job/letter_place.h"
 #include "job/lock.h"
 #include "job/overview.h"
 #include "job/start.h"
 #include "job/tasks.h"
 #include "job/worker.h"
 
-#include <errno.h>
 #include <pipehost/failpoint.h>
 #include <poll.h>
 #include <signal.h>
@@ -308,18 +307,6 @@ static int run_locked(struct job *job, const struct job_run_options *options)
     return status;
 }
 
-/* The folder of the dead letters, before any record needs it. */
-static int32_t check_dead_letters(struct job *job, struct ph_error *err)
-{
-    const char *file = job->manifest->dead_letter_file;
-    if (folder_make_for(file) != 0) {
-        return ph_error_set(err, PH_ERR_CONFIG,
-                            "the folder of the dead-letter file %s cannot be made: %s", file,
-                            strerror(errno));
-    }
-    return dead_letters_check(job->dead_letters, err);
-}
-
 static int refuse_second(const struct job *job, long pid)
 {
     if (pid > 0) {
@@ -342,9 +329,10 @@ int job_run(struct job *job, const struct job_run_options *options)
     if (lock == LOCK_HELD_BY_OTHER) {
         return refuse_second(job, pid);
     }
-    if (lock == LOCK_FAILED || check_dead_letters(job, &err) != PH_OK) {
+    if (lock == LOCK_FAILED) {
         log_write(PH_LOG_ERROR, NULL, "%s", err.text);
         return JOB_EXIT_CONFIG;
     }
-    return run_locked(job, options);
+    /* Before any record needs it. */
+    return letter_place_make(job) ? run_locked(job, options) : JOB_EXIT_CONFIG;
 }

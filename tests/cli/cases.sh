@@ -186,6 +186,25 @@ check verbose 0 '' '*debug: s0: topic/0 begins at offset 5*' good.json -v --plug
 check json-log 0 '' '\{"time":"*"level":"info"*\}' good.json --log-format json --plugin-dir "$PLUGINS"
 check set 0 '' '*info: other: done after *' good.json --set /pipeline=other --plugin-dir "$PLUGINS"
 
+# ---- where dead letters go
+
+printf 'notes\n' >notes.txt
+for command in validate check run; do
+    check "letters-into-notes-$command" 78 '' '*good.json: --set /dead_letter/file: @/notes.txt holds something else than dead letters, which would be spoilt: name another file, or move that one away*' \
+        "$command" good.json --set /dead_letter/file=notes.txt --plugin-dir "$PLUGINS"
+    check "letters-below-a-file-$command" 78 '' '*good.json: --set /dead_letter/file: the folder of the dead-letter file @/notes.txt/a/d.jsonl cannot be made: Not a directory*' \
+        "$command" good.json --set /dead_letter/file=notes.txt/a/d.jsonl --plugin-dir "$PLUGINS"
+    check "letters-into-a-folder-$command" 78 '' '*good.json: --set /dead_letter/file: the dead-letter file @/state cannot be written: Is a directory*' \
+        "$command" good.json --set /dead_letter/file=state --plugin-dir "$PLUGINS"
+done
+sed 's/"operators"/"dead_letter": { "file": "notes.txt" }, &/' good.json >letters.json
+check letters-at-their-place 78 '' 'letters.json:1:70: /dead_letter/file: @/notes.txt holds something else than dead letters*' \
+    check letters.json --plugin-dir "$PLUGINS"
+check letters-in-a-folder-to-come 0 'good.json: good is valid: 2 operators' '' \
+    validate good.json --set /dead_letter/file=new/folder/d.jsonl --plugin-dir "$PLUGINS"
+[ ! -e new ] || { echo 'FAILED validate: it made the folder of the dead letters'; FAILED=$((FAILED + 1)); }
+check letters-in-a-new-folder 0 '' '*info: good: done after *' good.json --set /dead_letter/file=new/folder/d.jsonl --plugin-dir "$PLUGINS"
+
 printf 'P=one\nQ=one\n' >one.env
 printf 'P=two\n' >two.env
 chmod 600 one.env two.env

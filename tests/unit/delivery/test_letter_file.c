@@ -342,8 +342,8 @@ START_TEST(a_file_of_somebody_else_is_refused_and_stays_as_it_is)
     ck_assert_int_eq(check(&err), PH_ERROR);
     ck_assert_uint_eq(err.flags, PH_ERR_CONFIG);
     (void)snprintf(expected, sizeof expected,
-                   "/dead_letter/file: %s holds something else than dead letters, which would be "
-                   "spoilt: name another file, or move that one away",
+                   "%s holds something else than dead letters, which would be spoilt: name another "
+                   "file, or move that one away",
                    path);
     ck_assert_str_eq(err.text, expected);
     expect_content(0, foreign[_i]);
