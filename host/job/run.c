@@ -135,7 +135,8 @@ static void read_signals(struct control *c)
             on_stop_signal(c);
         } else {
             log_write(PH_LOG_WARNING, NULL,
-                      "SIGHUP is ignored: no plugin of this pipeline is watched");
+                      "SIGHUP changes nothing: the pipeline goes on as it is; restart it for "
+                      "another manifest or plugin");
         }
     }
 }

@@ -146,6 +146,21 @@ START_TEST(an_endless_run_of_skipped_records_is_committed_and_can_be_stopped)
 }
 END_TEST
 
+START_TEST(a_hangup_changes_nothing_and_is_told)
+{
+    int64_t few = 10;
+    run_write_manifest(
+        &r, PIPELINE("", SOURCE(0, ",'records':10,'end':false") "," SINK("k", 1, "s0", "")));
+    run_start(&r, NULL);
+    run_until(&r, has_read, &few, "records were read");
+    run_signal(&r, SIGHUP);
+    run_until_logged(&r, "warning: SIGHUP changes nothing: the pipeline goes on as it is");
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
+    ck_assert_int_eq(run_position(&r, 1, 0, 0), few);
+}
+END_TEST
+
 START_TEST(a_short_input_is_judged_when_it_ends)
 {
     run_expect(&r,
@@ -218,6 +233,7 @@ int main(void)
     tcase_add_test(tc, full_dead_letter_files_pause_the_pipeline_until_one_is_moved_away);
     tcase_add_test(tc, a_bad_record_under_fail_is_the_only_one_and_it_is_counted);
     tcase_add_test(tc, an_endless_run_of_skipped_records_is_committed_and_can_be_stopped);
+    tcase_add_test(tc, a_hangup_changes_nothing_and_is_told);
     tcase_add_test(tc, a_short_input_is_judged_when_it_ends);
     tcase_add_test(tc, a_few_bad_records_that_are_all_there_is_stop_nothing);
     tcase_add_test(tc, a_sink_that_refuses_every_row_of_small_epochs_is_stopped);
