@@ -16,6 +16,8 @@
 
 KAFKA_VERSION=4.1.0
 KAFKA_JARS=${KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/pipehost/kafka-$KAFKA_VERSION}
+# shellcheck disable=SC2034 # for the test of SCRAM, which Debian's librdkafka cannot do with Kafka 4
+KAFKA_3_VERSION=3.9.1 KAFKA_3_JARS=${KAFKA_JARS%/*}/kafka-3.9.1
 
 # services_up: starts both in a RUN_DIR that exists, and says which of them failed and why.
 services_up() {
