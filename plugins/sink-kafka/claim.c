@@ -114,10 +114,16 @@ int32_t epochs_choose_places(struct epochs *e, struct ph_error *err)
     char cluster[NOTE_CLUSTER_SIZE];
     bool any = false;
     epochs_name_cluster(e, cluster);
+    if (cluster[0] == '\0' && !p->settings->is_always_topic) {
+        return ph_error_set(
+            err, PH_ERR_RETRIABLE,
+            "Kafka at %s does not tell the cluster's id, which says where positions "
+            "are kept",
+            p->settings->brokers);
+    }
     for (uint32_t i = 0; i < e->positions.count; i++) {
         struct held *h = &e->positions.items[i];
-        h->in_topic =
-            p->settings->is_always_topic || cluster[0] == '\0' || strcmp(cluster, h->cluster) != 0;
+        h->in_topic = p->settings->is_always_topic || strcmp(cluster, h->cluster) != 0;
         any = any || h->in_topic;
     }
     return any ? positions_topic_ensure(e->producer, err) : PH_OK;
@@ -162,11 +168,11 @@ static int32_t sign(struct epochs *e, const struct note *found, struct ph_error 
         const struct held *h = &e->positions.items[i];
         bool is_signed = strcmp(found[i].owner, e->positions.owner) == 0;
         bool is_there = found[i].next_offset >= 0 || note_is_reset(&found[i]);
-        if (!is_there || is_signed) {
+        if (!is_there || (is_signed && !h->is_elsewhere)) {
             continue;
         }
         if (transaction_begin(&e->transaction, err) != PH_OK ||
-            epochs_add_position(e, h, err) != PH_OK) {
+            epochs_add_position(e, h, err) != PH_OK || epochs_move_position(e, h, err) != PH_OK) {
             return PH_ERROR;
         }
     }
@@ -196,7 +202,13 @@ static int32_t claim(struct epochs *e, struct note *found, struct ph_error *err)
     if (result != PH_OK) {
         return PH_ERROR;
     }
-    return read_positions(e, true, found, err) == PH_OK ? take_over(e, found, err) : PH_ERROR;
+    if (read_positions(e, true, found, err) != PH_OK ||
+        epochs_look_elsewhere(e, found, err) != PH_OK || check_found(e, found, err) != PH_OK ||
+        take_over(e, found, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    epochs_warn_of_records(e);
+    return PH_OK;
 }
 
 int32_t epochs_claim(struct epochs *e, const struct ph_partition *partitions, uint32_t count,

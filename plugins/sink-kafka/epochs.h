@@ -26,6 +26,7 @@ struct epochs {
     bool is_owner;                    /**< a claim succeeded once */
     bool is_fenced;                   /**< the last producer was shut out */
     int64_t fenced_ns;                /**< when */
+    bool has_looked_for_records;      /**< in the topic, at a first start */
     bool is_committing;
     uint64_t epoch_id; /**< of the running commit */
 };
@@ -56,6 +57,18 @@ __attribute__((warn_unused_result)) int32_t epochs_choose_places(struct epochs *
                                                                  struct ph_error *err);
 /** The cluster's id; "" = it does not say. claim.c [worker] */
 void epochs_name_cluster(const struct epochs *e, char cluster[NOTE_CLUSTER_SIZE]);
+/** For what is not where it is kept now, reads the other place: notes of found[i] that say nothing
+ * become those. elsewhere.c [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_look_elsewhere(struct epochs *e,
+                                                                  struct note *found,
+                                                                  struct ph_error *err);
+/** Writes into the place that a position was found in elsewhere that it is kept there no more.
+ * elsewhere.c [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_move_position(struct epochs *e,
+                                                                 const struct held *h,
+                                                                 struct ph_error *err);
+/** One sentence at a first start over a topic that has records. first_start.c [worker] */
+void epochs_warn_of_records(struct epochs *e);
 /** Commits what is in the open transaction, and waits for that. claim.c [worker] */
 __attribute__((warn_unused_result)) int32_t epochs_commit_positions(struct epochs *e,
                                                                     struct ph_error *err);

@@ -71,7 +71,7 @@ void group_offsets_fini(struct group_offset_list *l)
 static void read_offset(struct note *note, const rd_kafka_topic_partition_t *o)
 {
     note_read(note, o->metadata, o->metadata_size);
-    if (!note_is_reset(note)) {
+    if (!note_is_reset(note) && note->next_offset != NOTE_MOVED) {
         note->next_offset = o->offset >= 0 ? o->offset : -1;
     }
 }

@@ -62,5 +62,5 @@ void note_read(struct note *n, const char *text, size_t length)
 
 bool note_is_reset(const struct note *n)
 {
-    return n->next_offset < 0 && n->owner[0] != '\0';
+    return n->next_offset == -1 && n->owner[0] != '\0';
 }

@@ -18,8 +18,11 @@
 /** Room for any note as text. */
 #define NOTE_TEXT_SIZE 384u
 
+/** A next_offset: the position is kept in the sink's other place. */
+#define NOTE_MOVED (-2)
+
 struct note {
-    int64_t next_offset;             /**< -1 = none */
+    int64_t next_offset;             /**< -1 = none; NOTE_MOVED */
     uint32_t fingerprint;            /**< 0 = unknown */
     char cluster[NOTE_CLUSTER_SIZE]; /**< that the source's topic lives in; "" = unknown */
     char owner[NOTE_OWNER_SIZE];     /**< who wrote it; "" = nobody says */

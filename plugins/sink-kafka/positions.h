@@ -18,9 +18,10 @@ struct held {
     char *source;
     char *topic;
     char cluster[NOTE_CLUSTER_SIZE]; /**< of the topic */
-    bool in_topic;    /**< its position is kept in the positions topic, not in a group */
-    bool is_mine;     /**< its position was read or written as ours */
-    struct note note; /**< as it was read or written last */
+    bool in_topic;     /**< its position is kept in the positions topic, not in a group */
+    bool is_elsewhere; /**< it was found in the other place: the claim's transaction moves it */
+    bool is_mine;      /**< its position was read or written as ours */
+    struct note note;  /**< as it was read or written last */
 };
 
 struct positions {

@@ -220,6 +220,28 @@ positions_renamed_in_kafka() {
 case_positions_group() { positions_in_kafka positions-group; }
 case_positions_topic() { positions_in_kafka positions-topic --set copies/config/positions=topic --set copies/config/positions_topic=it-positions-topic-kept; }
 
+# The setting changes where positions live, forth and back: they move there.
+case_positions_moved() {
+    local TABLE_PLAIN there=(--set copies/config/positions=topic)
+    kafka_positions_begin positions-moved only
+    ARGS+=(--set copies/config/positions_topic=it-positions-moved-kept)
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 30
+    expect 'an empty topic is no reason for a warning' equals "$(grep -c 'this is its first start' "$LOG")" 0
+    expect 'a run with positions in a topic ends' exits_with 0 30 "${there[@]}"
+    expect 'and says that they move' log_says 'positions of 2 partitions were kept in another place'
+    expect 'nothing came again' equals "$(copies)" '1000|1000'
+    plain_produce 7 1000 500
+    expect 'the next one ends' exits_with 0 30 "${there[@]}"
+    expect 'and went on' equals "$(copies)" '2000|2000'
+    expect 'where the topic has another name, the start is refused' exits_with 78 30 --set copies/config/positions_topic=it-positions-moved-lost
+    expect 'and not begun anew' log_says 'was moved, and is not where it would be now (positions_topic it-positions-moved-lost): set positions'
+    expect 'a run with positions in a group ends' exits_with 0 30
+    expect 'and took the newer ones' equals "$(copies)" '2000|2000'
+    expect 'a run without any position' exits_with 0 30 --set /pipeline=it-positions-moved-anew --set "/state_dir=$STATE-anew"
+    expect 'warns' log_says 'copies: topic .* has records, but Kafka at .* has no position of this pipeline'
+}
+
 # Both sinks at once, and a process that is shut out.
 case_positions_of_both() {
     local status=0 first TABLE_PLAIN
