@@ -83,7 +83,7 @@ static int32_t refuse_lost(const struct node *sink, const struct ph_partition *p
 {
     const char *path = sink->job->manifest->path;
     return ph_error_set(
-        err, PH_ERR_FATAL,
+        err, PH_ERR_CONFIG,
         "%s has positions of %s up to partition %d, but that of partition %d is "
         "lost: restore it; or pipehost positions set %s --sink %s --partition %s/%d --to "
         "earliest (or latest, or an offset) says where it goes on, and pipehost "
@@ -98,7 +98,7 @@ static int32_t refuse_all_lost(const struct node *sink, const struct ph_partitio
     const char *path = sink->job->manifest->path;
     const char *name = sink->manifest->name;
     return ph_error_set(
-        err, PH_ERR_FATAL,
+        err, PH_ERR_CONFIG,
         "%s has no position of %s any more, but had: restore them; or pipehost positions set %s "
         "--sink %s --to earliest (or latest; --partition %s/%d for one alone) says where it goes "
         "on, and pipehost positions reset %s --sink %s lets it begin by the startup mode",

@@ -2,7 +2,8 @@
 #include "kafka/errors.h"
 
 /* At work librdkafka goes on by itself after what is retriable. Fatal is what means that records
- * are gone, skipped or never come. */
+ * are skipped or never come. A position that the log has not got is config at any time: somebody
+ * has to say where it goes on. */
 static const struct errors_rule rules[] = {
     {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, PH_ERR_CONFIG, PH_ERR_RETRIABLE, "/brokers"},
 
@@ -14,8 +15,8 @@ static const struct errors_rule rules[] = {
     {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, PH_ERR_CONFIG, PH_ERR_FATAL, "/topic"},
     {RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, PH_ERR_RETRIABLE, PH_ERR_RETRIABLE, NULL},
     {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, PH_ERR_RETRIABLE, PH_ERR_RETRIABLE, NULL},
-    {RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, PH_ERR_FATAL, PH_ERR_FATAL, NULL},
-    {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, PH_ERR_FATAL, PH_ERR_FATAL, NULL},
+    {RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE, PH_ERR_CONFIG, PH_ERR_CONFIG, NULL},
+    {RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET, PH_ERR_CONFIG, PH_ERR_CONFIG, NULL},
 
     /* Records that librdkafka reports and then skips: going on would lose them. */
     {RD_KAFKA_RESP_ERR__BAD_MSG, PH_ERR_FATAL, PH_ERR_FATAL, NULL},

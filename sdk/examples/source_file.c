@@ -116,7 +116,7 @@ static int32_t start(void *self, const struct ph_partition *partition,
     /* One byte earlier: where that is a line break, a line begins at next_offset itself. */
     f->at = next_offset > 0 ? next_offset - 1 : 0;
     if (size < 0 || f->at > size || lseek(f->fd, f->at, SEEK_SET) < 0) {
-        return ph_error_set(err, PH_ERR_FATAL,
+        return ph_error_set(err, PH_ERR_CONFIG,
                             "%s: the position to go on from is byte %lld, but the file has %lld: "
                             "it is not the file that was read before",
                             f->op->path, (long long)next_offset, (long long)size);

@@ -295,10 +295,10 @@ END_TEST
 START_TEST(a_partition_that_lost_its_position_is_refused)
 {
     store_position(1, 1000);
-    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 1);
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 78);
     expect_logged(
-        "error: s0: k has positions of topic up to partition 1, but that of partition 0 is "
-        "lost: restore it; or pipehost positions set ");
+        ": /operators/0/config: s0: k has positions of topic up to partition 1, but that of "
+        "partition 0 is lost: restore it; or pipehost positions set ");
     ck_assert_uint_eq(run_rows(&r, 1), 0);
 }
 END_TEST
@@ -310,10 +310,10 @@ START_TEST(the_last_partition_that_lost_its_position_is_refused_too)
     run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 0);
     atomic_store(&r.stage->logs[1][0].durable, 0);
     store_position(0, 1000);
-    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 1);
+    run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 78);
     expect_logged(
-        "error: s0: k has positions of topic up to partition 0, but that of partition 1 is "
-        "lost: restore it; or pipehost positions set ");
+        ": /operators/0/config: s0: k has positions of topic up to partition 0, but that of "
+        "partition 1 is lost: restore it; or pipehost positions set ");
 }
 END_TEST
 
@@ -330,17 +330,17 @@ static void remove_state(const char *name)
 START_TEST(a_sink_that_lost_all_positions_is_refused_and_one_that_is_added_is_new)
 {
     static const char refused[] =
-        "error: s0: k has no position of topic any more, but had: restore them; or pipehost "
-        "positions set ";
+        ": /operators/0/config: s0: k has no position of topic any more, but "
+        "had: restore them; or pipehost positions set ";
     run_expect(&r, PIPELINE("", SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")), 0);
     run_expect(&r, TWO_SINKS, 0);
     run_check(&r, 2, 0, 2, 1000, run_once);
     atomic_store(&r.stage->logs[1][0].durable, 0);
-    run_expect(&r, TWO_SINKS, 1);
+    run_expect(&r, TWO_SINKS, 78);
     expect_logged(refused);
     ck_assert_uint_eq(run_rows(&r, 1), 0);
     remove_state("begun"); /* it is the sink's own that counts */
-    run_expect(&r, TWO_SINKS, 1);
+    run_expect(&r, TWO_SINKS, 78);
     expect_logged(refused);
     remove_state("k.begun");
     run_expect(&r, TWO_SINKS, 0);
@@ -356,8 +356,8 @@ START_TEST(the_loss_of_all_positions_is_accepted_by_a_command)
 {
     run_expect(&r, DURABLE, 0);
     remove_state("k.positions");
-    run_expect(&r, DURABLE, 1);
-    expect_logged("error: s0: k has no position of topic any more, but had: ");
+    run_expect(&r, DURABLE, 78);
+    expect_logged(": /operators/0/config: s0: k has no position of topic any more, but had: ");
     char manifest[128];
     (void)snprintf(manifest, sizeof manifest, "%s/p.json", r.dir);
     const char *words[] = {

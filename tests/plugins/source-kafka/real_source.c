@@ -335,7 +335,7 @@ START_TEST(deleted_records_are_fatal_and_named)
         ck_assert_int_eq(feed_start_at(&feed, offsets), PH_OK);
         ck_assert_int_eq(feed_until(&feed, INT64_MAX, WAIT_MS), PH_ERROR);
     }
-    ck_assert_uint_eq(error()->flags, PH_ERR_FATAL);
+    ck_assert_uint_eq(error()->flags, PH_ERR_CONFIG);
     ck_assert_msg(error_has("partition 2: offset 0 is not there, Kafka has 40 to 100: the records "
                             "were deleted before they were read"),
                   "%s", feed_error(&feed));

@@ -208,14 +208,14 @@ START_TEST(a_topic_that_becomes_forbidden_is_fatal)
 }
 END_TEST
 
-START_TEST(an_offset_that_is_not_there_is_fatal_and_says_what_is)
+START_TEST(an_offset_that_is_not_there_is_refused_and_says_what_is)
 {
     int64_t offsets[] = {1000, 0};
     mock_produce(&mock, 0, 100);
     open_feed(mock.brokers, MOCK_TOPIC, NULL);
     ck_assert_int_eq(feed_start_at(&feed, offsets), PH_OK);
     ck_assert_int_eq(feed_until(&feed, 1, WAIT_MS), PH_ERROR);
-    ck_assert_uint_eq(error()->flags, PH_ERR_FATAL);
+    ck_assert_uint_eq(error()->flags, PH_ERR_CONFIG);
     ck_assert_msg(
         error_has("topic \"events\", partition 0: offset 1000 is not there, Kafka has 0 to "
                   "100: the topic was made anew"),
@@ -223,13 +223,13 @@ START_TEST(an_offset_that_is_not_there_is_fatal_and_says_what_is)
 }
 END_TEST
 
-START_TEST(a_bounded_run_beyond_the_end_of_the_log_is_fatal_and_not_done)
+START_TEST(a_bounded_run_beyond_the_end_of_the_log_is_refused_and_not_done)
 {
     int64_t offsets[] = {101, 0};
     mock_produce(&mock, 0, 100);
     open_bounded(mock.brokers, MOCK_TOPIC, NULL, "latest");
     ck_assert_int_eq(feed_start_at(&feed, offsets), PH_ERROR);
-    ck_assert_uint_eq(error()->flags, PH_ERR_FATAL);
+    ck_assert_uint_eq(error()->flags, PH_ERR_CONFIG);
     ck_assert_msg(
         error_has("topic \"events\", partition 0: offset 101 is not there, Kafka has 0 to "
                   "100: the topic was made anew"),
@@ -284,8 +284,8 @@ int main(void)
     tcase_add_test(tcase, a_silent_coordinator_does_not_hold_up_the_end);
     tcase_add_test(tcase, errors_of_a_fetch_that_pass_leave_no_gap);
     tcase_add_test(tcase, a_topic_that_becomes_forbidden_is_fatal);
-    tcase_add_test(tcase, an_offset_that_is_not_there_is_fatal_and_says_what_is);
-    tcase_add_test(tcase, a_bounded_run_beyond_the_end_of_the_log_is_fatal_and_not_done);
+    tcase_add_test(tcase, an_offset_that_is_not_there_is_refused_and_says_what_is);
+    tcase_add_test(tcase, a_bounded_run_beyond_the_end_of_the_log_is_refused_and_not_done);
     tcase_add_test(tcase, a_bounded_run_at_the_end_of_the_log_is_done);
     tcase_add_test(tcase, secrets_do_not_reach_the_log_or_an_error);
     suite_add_tcase(suite, tcase);
