@@ -58,8 +58,8 @@ static int32_t refuse_lost(const struct epochs *e, const struct held *h, struct 
     (void)ph_error_set(
         err, PH_ERR_CONFIG,
         "the position of %s[%d] was moved, and is not where it would be now (%s %s): "
-        "set positions and positions_topic as they were, or begin anew with "
-        "pipehost positions reset MANIFEST --sink %s",
+        "set positions and positions_topic as they were; or pipehost positions set MANIFEST --sink "
+        "%s --to earliest (or latest, or an offset) says where it goes on",
         h->topic, h->partition, h->in_topic ? "a group of Kafka at" : "positions_topic",
         h->in_topic ? p->settings->brokers : p->settings->positions_topic, host->operator_name);
     ph_error_set_key(err, "/positions_topic");

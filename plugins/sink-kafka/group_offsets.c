@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "group_offsets.h"
 
+#include "cluster_topics.h"
 #include "committed.h"
-#include "group_request.h"
+#include "group_names.h"
 
 #include <stdlib.h>
 
@@ -128,9 +129,14 @@ int32_t group_offsets_read(struct producer *p, const struct positions *positions
 
 /* ---- all that is there */
 
+/* Of so many partitions at a time: librdkafka looks each of them up in the list of all. */
+#define ASKED_MAX 2000
+
 struct listing {
     struct producer *producer;
     struct positions *found;
+    const struct rd_kafka_metadata *topics; /* null: not asked for yet */
+    const char *group;
     const char *source;
     char prefix[CONF_ID_SIZE];
     char cluster[NOTE_CLUSTER_SIZE];
@@ -158,15 +164,38 @@ static int32_t add_offset(struct listing *l, const rd_kafka_topic_partition_t *o
     return PH_OK;
 }
 
-static int32_t add_offsets(void *owner, const rd_kafka_topic_partition_list_t *list,
+/* Empties the list. */
+static int32_t add_offsets(struct listing *l, rd_kafka_topic_partition_list_t *list,
                            struct ph_error *err)
 {
+    if (list->cnt > 0 && committed_read(l->producer, l->group, l->is_stable, list, err) != PH_OK) {
+        return PH_ERROR;
+    }
     for (int i = 0; i < list->cnt; i++) {
-        if (add_offset(owner, &list->elems[i], err) != PH_OK) {
+        if (add_offset(l, &list->elems[i], err) != PH_OK) {
             return PH_ERROR;
         }
     }
+    while (list->cnt > 0) {
+        (void)rd_kafka_topic_partition_list_del_by_idx(list, list->cnt - 1);
+    }
     return PH_OK;
+}
+
+/* A group has no offsets of topics that are not there. */
+static int32_t add_of_topics(struct listing *l, rd_kafka_topic_partition_list_t *list,
+                             struct ph_error *err)
+{
+    for (int i = 0; i < l->topics->topic_cnt; i++) {
+        const struct rd_kafka_metadata_topic *t = &l->topics->topics[i];
+        for (int k = 0; k < t->partition_cnt; k++) {
+            rd_kafka_topic_partition_list_add(list, t->topic, t->partitions[k].id);
+            if (list->cnt >= ASKED_MAX && add_offsets(l, list, err) != PH_OK) {
+                return PH_ERROR;
+            }
+        }
+    }
+    return add_offsets(l, list, err);
 }
 
 static int32_t add_group(void *owner, const char *group, struct ph_error *err)
@@ -176,8 +205,15 @@ static int32_t add_group(void *owner, const char *group, struct ph_error *err)
     if (strncmp(group, l->prefix, length) != 0) {
         return PH_OK;
     }
+    if (l->topics == NULL && cluster_topics_list(l->producer, &l->topics, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    l->group = group;
     l->source = group + length;
-    return group_request_offsets(l->producer, group, NULL, l->is_stable, add_offsets, l, err);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(ASKED_MAX);
+    int32_t result = add_of_topics(l, list, err);
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
 }
 
 int32_t group_offsets_list(struct producer *p, const char *cluster, bool is_stable,
@@ -186,5 +222,9 @@ int32_t group_offsets_list(struct producer *p, const char *cluster, bool is_stab
     struct listing l = {.producer = p, .found = found, .is_stable = is_stable};
     name_group(l.prefix, p, found->pipeline, "");
     note_copy_text(l.cluster, sizeof l.cluster, cluster);
-    return group_request_names(p, add_group, &l, err);
+    int32_t result = group_names_list(p, add_group, &l, err);
+    if (l.topics != NULL) {
+        rd_kafka_metadata_destroy(l.topics);
+    }
+    return result;
 }

@@ -2,6 +2,8 @@
 /* pipehost.positions/1: what is kept, shown and set from outside. */
 #include "epochs.h"
 
+#include <stdlib.h>
+
 /* ---- reading */
 
 static int32_t read_kept(struct epochs *e, bool is_stable, struct positions *found,
@@ -73,14 +75,30 @@ static int32_t hold_all(struct epochs *e, const struct ph_partition *partitions,
     return PH_OK;
 }
 
+/* Whatever the other place has of them is of no use any more. */
+static int32_t look_elsewhere(struct epochs *e, struct ph_error *err)
+{
+    struct note *none = calloc(e->positions.count + 1u, sizeof *none);
+    if (none == NULL) {
+        return ph_error_set(err, PH_ERR_FATAL, "no memory for positions");
+    }
+    for (uint32_t i = 0; i < e->positions.count; i++) {
+        none[i].next_offset = -1;
+    }
+    int32_t result = epochs_look_elsewhere(e, none, err);
+    free(none);
+    return result;
+}
+
 static int32_t write_held(struct epochs *e, struct ph_error *err)
 {
     if (epochs_choose_places(e, err) != PH_OK || shut_out(e, err) != PH_OK ||
-        transaction_begin(&e->transaction, err) != PH_OK) {
+        look_elsewhere(e, err) != PH_OK || transaction_begin(&e->transaction, err) != PH_OK) {
         return PH_ERROR;
     }
     for (uint32_t i = 0; i < e->positions.count; i++) {
-        if (epochs_add_position(e, &e->positions.items[i], err) != PH_OK) {
+        const struct held *h = &e->positions.items[i];
+        if (epochs_add_position(e, h, err) != PH_OK || epochs_move_position(e, h, err) != PH_OK) {
             return PH_ERROR;
         }
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "positions_topic.h"
 
+#include "cluster_topics.h"
 #include "kafka/errors.h"
 #include "topic_setting.h"
 
@@ -108,15 +109,12 @@ static bool is_there(const struct producer *p)
     return found;
 }
 
-/* To ask for the topic by its name could make it. */
 int32_t positions_topic_find(const struct producer *p, bool *is_there, struct ph_error *err)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(p->link.rk, 1, NULL, &metadata, CREATE_MS);
     *is_there = false;
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return errors_set(err, code, ERRORS_AT_START, "Kafka at %s does not list its topics: %s",
-                          p->settings->brokers, rd_kafka_err2str(code));
+    if (cluster_topics_list(p, &metadata, err) != PH_OK) {
+        return PH_ERROR;
     }
     for (int i = 0; i < metadata->topic_cnt; i++) {
         *is_there =

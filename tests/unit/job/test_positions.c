@@ -239,7 +239,7 @@ static void must_refuse(const struct state *s, int32_t rc, const char *words)
 {
     ck_assert_msg(rc == PH_ERROR, "%s: begins at %lld", name_of(s),
                   (long long)job.starts[IT].next_offset);
-    ck_assert_msg(err.flags == PH_ERR_FATAL, "%s: is tried again", name_of(s));
+    ck_assert_msg(err.flags == PH_ERR_CONFIG, "%s: is tried again", name_of(s));
     ck_assert_msg(strstr(err.text, words) != NULL, "%s: %s", name_of(s), err.text);
 }
 

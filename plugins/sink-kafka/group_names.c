@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "group_names.h"
+
+#include "kafka/errors.h"
+
+#define NS_PER_MS  INT64_C(1000000)
+#define REQUEST_MS 10000
+
+static int32_t refuse(const struct producer *p, rd_kafka_resp_err_t code, struct ph_error *err)
+{
+    return errors_set(err, code, ERRORS_AT_START, "Kafka at %s does not list its groups: %s",
+                      p->settings->brokers, rd_kafka_err2str(code));
+}
+
+static int32_t ask(const struct producer *p, rd_kafka_queue_t *queue, struct ph_error *err)
+{
+    char reason[LINK_TEXT_SIZE];
+    rd_kafka_t *rk = p->link.rk;
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
+    bool is_ready = options != NULL && rd_kafka_AdminOptions_set_request_timeout(
+                                           options, REQUEST_MS, reason, sizeof reason) == 0;
+    if (is_ready) {
+        rd_kafka_ListConsumerGroups(rk, options, queue);
+    }
+    if (options != NULL) {
+        rd_kafka_AdminOptions_destroy(options);
+    }
+    return is_ready ? PH_OK : ph_error_set(err, PH_ERR_FATAL, "groups cannot be asked for");
+}
+
+/* The queue makes the producer's events_fd readable. Null with err set. */
+static rd_kafka_event_t *wait_for_answer(struct producer *p, rd_kafka_queue_t *queue,
+                                         struct ph_error *err)
+{
+    int64_t end_ns = link_now_ns(&p->link) + 2 * REQUEST_MS * NS_PER_MS;
+    rd_kafka_event_t *answer;
+    while ((answer = rd_kafka_queue_poll(queue, 0)) == NULL) {
+        if (link_now_ns(&p->link) >= end_ns) {
+            (void)refuse(p, RD_KAFKA_RESP_ERR__TIMED_OUT, err);
+            return NULL;
+        }
+        if (link_pause_until(&p->link, end_ns, err) != PH_OK) {
+            return NULL;
+        }
+        producer_wake(p);
+    }
+    return answer;
+}
+
+/* A broker that does not answer may have the one that is looked for: no part of them will do. */
+static rd_kafka_resp_err_t error_of(rd_kafka_event_t *answer,
+                                    const rd_kafka_ListConsumerGroups_result_t *result)
+{
+    size_t count = 0;
+    if (rd_kafka_event_error(answer) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return rd_kafka_event_error(answer);
+    }
+    if (result == NULL) {
+        return RD_KAFKA_RESP_ERR__BAD_MSG;
+    }
+    const rd_kafka_error_t **errors = rd_kafka_ListConsumerGroups_result_errors(result, &count);
+    return count == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(errors[0]);
+}
+
+static int32_t take_answer(const struct producer *p, rd_kafka_event_t *answer, group_take_name take,
+                           void *owner, struct ph_error *err)
+{
+    size_t count = 0;
+    const rd_kafka_ListConsumerGroups_result_t *result =
+        rd_kafka_event_ListConsumerGroups_result(answer);
+    rd_kafka_resp_err_t code = error_of(answer, result);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return refuse(p, code, err);
+    }
+    const rd_kafka_ConsumerGroupListing_t **groups =
+        rd_kafka_ListConsumerGroups_result_valid(result, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (take(owner, rd_kafka_ConsumerGroupListing_group_id(groups[i]), err) != PH_OK) {
+            return PH_ERROR;
+        }
+    }
+    return PH_OK;
+}
+
+int32_t group_names_list(struct producer *p, group_take_name take, void *owner,
+                         struct ph_error *err)
+{
+    uint64_t one = 1;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(p->link.rk);
+    rd_kafka_queue_io_event_enable(queue, p->link.events_fd, &one, sizeof one);
+    rd_kafka_event_t *answer = ask(p, queue, err) == PH_OK ? wait_for_answer(p, queue, err) : NULL;
+    int32_t result = answer == NULL ? PH_ERROR : take_answer(p, answer, take, owner, err);
+    if (answer != NULL) {
+        rd_kafka_event_destroy(answer);
+    }
+    rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(queue);
+    return result;
+}
