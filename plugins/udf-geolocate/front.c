@@ -3,25 +3,34 @@
 
 #include <stdlib.h>
 
-#define SLOTS_MAX (1u << 17)
+#define SLOTS_MAX   (1u << 17)
+#define SLOTS_FIRST 1024u
+#define GROWTH      4u
 
 _Static_assert(sizeof(struct front_slot) == 64, "a slot is one cache line");
 
+static struct front_slot *make_slots(uint32_t count)
+{
+    struct front_slot *slots = aligned_alloc(64, count * sizeof *slots);
+    if (slots != NULL) {
+        memset(slots, 0, count * sizeof *slots);
+    }
+    return slots;
+}
+
 bool front_init(struct front *front, uint32_t capacity, uint64_t seed)
 {
-    uint32_t count = 64;
+    uint32_t most = 64;
     memset(front, 0, sizeof *front);
-    while (count < capacity && count < SLOTS_MAX) {
-        count *= 2;
+    while (most < capacity && most < SLOTS_MAX) {
+        most *= 2;
     }
-    front->slots = aligned_alloc(64, count * sizeof(struct front_slot));
-    if (front->slots == NULL) {
-        return false;
-    }
-    memset(front->slots, 0, count * sizeof(struct front_slot));
+    uint32_t count = most < SLOTS_FIRST ? most : SLOTS_FIRST;
+    front->slots = make_slots(count);
     front->mask = count - 1;
+    front->most_slots = most;
     front->seed = seed;
-    return true;
+    return front->slots != NULL;
 }
 
 void front_forget(struct front *front)
@@ -30,6 +39,7 @@ void front_forget(struct front *front)
         place_release(front->slots[i].place);
     }
     memset(front->slots, 0, ((size_t)front->mask + 1) * sizeof(struct front_slot));
+    front->claimed = 0;
 }
 
 void front_fini(struct front *front)
@@ -69,6 +79,51 @@ struct front_slot *front_find(const struct front *front, const struct front_key 
     return NULL;
 }
 
+struct front_slot *front_find_words(const struct front *front, uint64_t first, uint64_t last,
+                                    uint64_t tag)
+{
+    struct front_key key = {{first, last, 0, 0, tag}};
+    return front_find(front, &key);
+}
+
+/* Where chance has filled its set, the place is looked up again when it is needed. */
+static void move_slot(struct front *to, const struct front_slot *from)
+{
+    uint32_t home = front_home(to, &from->key);
+    for (uint32_t i = 0; i < FRONT_WAYS; i++) {
+        struct front_slot *slot = way(to, home, i);
+        if (slot->place == NULL) {
+            *slot = *from;
+            to->claimed++;
+            return;
+        }
+    }
+    place_release(from->place);
+}
+
+void front_grow(struct front *front)
+{
+    uint32_t count = front->mask + 1;
+    if (front->claimed <= count / 2 || count >= front->most_slots) {
+        return;
+    }
+    struct front larger = *front;
+    uint32_t larger_count = count * GROWTH < front->most_slots ? count * GROWTH : front->most_slots;
+    larger.slots = make_slots(larger_count);
+    if (larger.slots == NULL) {
+        return;
+    }
+    larger.mask = larger_count - 1;
+    larger.claimed = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (front->slots[i].place != NULL) {
+            move_slot(&larger, &front->slots[i]);
+        }
+    }
+    free(front->slots);
+    *front = larger;
+}
+
 struct front_slot *front_claim(struct front *front, const struct front_key *key, uint32_t batch)
 {
     uint32_t home = front_home(front, key);
@@ -84,6 +139,7 @@ struct front_slot *front_claim(struct front *front, const struct front_key *key,
             victim = slot;
         }
     }
+    front->claimed++;
     place_release(victim->place);
     victim->key = *key;
     victim->place = NULL;

@@ -32,14 +32,20 @@ struct front_slot {
 struct front {
     struct front_slot *slots;
     uint32_t mask;
+    uint32_t most_slots;
+    uint32_t claimed; /**< slots, since the table has its size */
     uint64_t seed;
 };
 
-/** At least that many slots, up to 2^17. False: no memory. */
+/** Few slots at first; front_grow() makes them up to capacity, and at most 2^17. False: no memory.
+ */
 bool front_init(struct front *front, uint32_t capacity, uint64_t seed)
     __attribute__((warn_unused_result));
 /** Also of a zeroed one. Releases all places. */
 void front_fini(struct front *front);
+/** More slots where the texts ask for them: those of few addresses stay in the processor's cache.
+ * Slots move. */
+void front_grow(struct front *front);
 /** Releases all places and frees all slots. */
 void front_forget(struct front *front);
 
@@ -87,6 +93,10 @@ uint32_t front_home(const struct front *front, const struct front_key *key);
 /** The key's slot, or null. */
 struct front_slot *front_find(const struct front *front, const struct front_key *key);
 
+/** The same for the key that has these words, and zeros between. */
+struct front_slot *front_find_words(const struct front *front, uint64_t first, uint64_t last,
+                                    uint64_t tag);
+
 /** The same for a short text. */
 static inline struct front_slot *front_find_short(const struct front *front, const uint8_t *text,
                                                   uint32_t length)
@@ -95,11 +105,10 @@ static inline struct front_slot *front_find_short(const struct front *front, con
     uint64_t last = front_load(text + length - 8);
     uint64_t tag = (uint64_t)length << 56;
     struct front_slot *slot = &front->slots[front_hash(front, first, last ^ tag)];
-    struct front_key key = {{first, last, 0, 0, tag}};
     if (slot->key.words[0] == first && slot->key.words[1] == last && slot->key.words[4] == tag) {
         return slot;
     }
-    return front_find(front, &key);
+    return front_find_words(front, first, last, tag);
 }
 
 /** Asks the processor for the slot that front_find_short() will look at. */

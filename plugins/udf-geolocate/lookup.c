@@ -191,6 +191,7 @@ bool lane_look_up(struct lane *lane, struct hold *hold, const struct ph_batch *b
                   int64_t now_ns)
 {
     struct tally tally = {0, 0, 0, 0, 0};
+    front_grow(&lane->front);
     lane->batch_number++;
     if (!look_up_rows(lane, hold, &tally, batch, now_ns)) {
         hold_clear(hold);

@@ -137,6 +137,45 @@ START_TEST(many_more_texts_than_slots_leave_each_found_slot_right)
 }
 END_TEST
 
+START_TEST(a_cache_that_grows_keeps_what_it_has)
+{
+    char text[24];
+    uint32_t kept = 0;
+    front_fini(&front);
+    ck_assert(front_init(&front, 8192, 99));
+    uint32_t few = front.mask + 1;
+    ck_assert_uint_lt(few, 8192);
+    front_grow(&front);
+    ck_assert_uint_eq(front.mask + 1, few);
+    for (uint32_t i = 0; i < few; i++) {
+        (void)snprintf(text, sizeof text, "11.0.%u.%u", i >> 8, i & 255u);
+        put(text, i)->row = i;
+        front_grow(&front);
+    }
+    ck_assert_uint_gt(front.mask + 1, few);
+    ck_assert_uint_le(front.mask + 1, 8192);
+    for (uint32_t i = 0; i < few; i++) {
+        (void)snprintf(text, sizeof text, "11.0.%u.%u", i >> 8, i & 255u);
+        const struct front_slot *slot = get(text);
+        ck_assert(slot == NULL || (slot->row == i && slot->batch == i && slot->place != NULL));
+        kept += slot != NULL ? 1 : 0;
+    }
+    ck_assert_uint_gt(kept, few / 2);
+}
+END_TEST
+
+START_TEST(a_cache_grows_no_further_than_its_capacity)
+{
+    char text[24];
+    for (uint32_t i = 0; i < 1000; i++) {
+        (void)snprintf(text, sizeof text, "11.0.%u.%u", i >> 8, i & 255u);
+        put(text, i);
+        front_grow(&front);
+    }
+    ck_assert_uint_eq(front.mask + 1, 64);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("geolocate front");
@@ -146,6 +185,8 @@ int main(void)
     tcase_add_test(tests, texts_whose_halves_overlap_differ_by_their_length);
     tcase_add_test(tests, a_full_set_gives_up_the_slot_that_was_unused_for_longest);
     tcase_add_test(tests, a_claimed_slot_promises_nothing_yet);
+    tcase_add_test(tests, a_cache_that_grows_keeps_what_it_has);
+    tcase_add_test(tests, a_cache_grows_no_further_than_its_capacity);
     tcase_add_test(tests, many_more_texts_than_slots_leave_each_found_slot_right);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
