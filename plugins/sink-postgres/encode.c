@@ -303,6 +303,19 @@ static inline bool is_null(const struct encode_source *s, uint32_t row)
     return s->validity != NULL && (((uint32_t)s->validity[row >> 3] >> (row & 7u)) & 1u) == 0;
 }
 
+/* A text that is soon to be put: it stands where another thread wrote it.
+ * Always inline: gcc drops the call of a function that only prefetches. */
+__attribute__((always_inline)) static inline void prefetch_text(const struct encode_source *s,
+                                                                uint32_t row)
+{
+    const struct ph_view *v = (const struct ph_view *)s->values + row;
+    if (v->length > PH_VIEW_INLINE && !is_null(s, row)) {
+        const uint8_t *text = s->buffers[v->u.ref.buffer_index] + v->u.ref.offset;
+        __builtin_prefetch(text);
+        __builtin_prefetch(text + v->length - 1);
+    }
+}
+
 /* Where a row is being put. Kept apart from the encoder, so that bytes written cannot alias it. */
 struct cursor {
     uint8_t *at;
@@ -321,9 +334,11 @@ static bool make_room(struct encoder *e, struct cursor *k, size_t length, size_t
     return true;
 }
 
-/* Puts one row. Unless it is ENCODE_END, what was put of the row does not count. */
+/* Puts one row, and asks the processor for the texts of another. Unless it is ENCODE_END, what was
+ * put of the row does not count. */
 static inline enum encode_stop put_row(struct encoder *e, struct cursor *k, uint32_t columns,
-                                       uint32_t row, size_t slack, struct encode_fault *fault)
+                                       uint32_t row, uint32_t later, size_t slack,
+                                       struct encode_fault *fault)
 {
     const struct encode_source *s = e->sources;
     const uint8_t *limit = k->limit;
@@ -341,6 +356,7 @@ static inline enum encode_stop put_row(struct encoder *e, struct cursor *k, uint
             }
             continue;
         }
+        prefetch_text(s, later);
         const struct ph_view *v = (const struct ph_view *)s->values + row;
         if (v->length > limit - at) {
             k->at = at;
@@ -354,22 +370,6 @@ static inline enum encode_stop put_row(struct encoder *e, struct cursor *k, uint
     }
     k->at = at;
     return ENCODE_END;
-}
-
-/* The texts of a row that is soon to be put: they stand where another thread wrote them.
- * Always inline: gcc drops the call of a function that only prefetches. */
-__attribute__((always_inline)) static inline void prefetch_row(const struct encoder *e,
-                                                               uint32_t columns, uint32_t row)
-{
-    const struct encode_source *s = e->sources;
-    for (const struct encode_source *end = s + columns; s < end; s++) {
-        const struct ph_view *v = (const struct ph_view *)s->values + row;
-        if (s->op <= PLAN_JSONB && v->length > PH_VIEW_INLINE && !is_null(s, row)) {
-            const uint8_t *text = s->buffers[v->u.ref.buffer_index] + v->u.ref.offset;
-            __builtin_prefetch(text);
-            __builtin_prefetch(text + v->length - 1);
-        }
-    }
 }
 
 static void take_sources(struct encoder *e, const struct plan *plan, const struct ph_batch *batch)
@@ -400,10 +400,9 @@ enum encode_stop encoder_rows(struct encoder *e, const struct plan *plan,
             stop = ENCODE_FULL;
             break;
         }
-        if (at_row + PREFETCH_ROWS < batch->row_count) {
-            prefetch_row(e, plan->count, at_row + PREFETCH_ROWS);
-        }
-        stop = put_row(e, &k, plan->count, at_row, slack, fault);
+        uint32_t later =
+            at_row + PREFETCH_ROWS < batch->row_count ? at_row + PREFETCH_ROWS : at_row;
+        stop = put_row(e, &k, plan->count, at_row, later, slack, fault);
         if (stop != ENCODE_END) {
             break;
         }
