@@ -215,9 +215,10 @@ static void complete_key(struct decoder *d, struct key *key)
     key->bit = UINT64_C(1) << (key->slot % 64);
     if (slot->level == WALK_NONE && d->fields[slot->field].next == WALK_NONE) {
         const struct field *f = &d->fields[slot->field];
-        key->action = f->kind <= FIELD_BYTES    ? KEY_TEXT
-                      : f->kind == FIELD_UNREAD ? KEY_UNREAD
-                                                : KEY_FIELD;
+        key->action = f->kind <= FIELD_BYTES     ? KEY_TEXT
+                      : f->kind == FIELD_ISO8601 ? KEY_TIME
+                      : f->kind == FIELD_UNREAD  ? KEY_UNREAD
+                                                 : KEY_FIELD;
         key->field = f;
         key->column_bytes = f->column * sizeof(struct target_column);
     }

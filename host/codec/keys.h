@@ -20,6 +20,7 @@
 enum key_action {
     KEY_SKIP,   /**< not declared */
     KEY_TEXT,   /**< one text column */
+    KEY_TIME,   /**< one column of ISO 8601 times */
     KEY_FIELD,  /**< one column of another kind */
     KEY_UNREAD, /**< one column that nobody looks at */
     KEY_OTHER   /**< look at the slot */
@@ -34,8 +35,8 @@ struct key {
     enum key_action action;
     uint64_t *seen;      /**< word of the set of slots that the record has */
     uint64_t bit;        /**< of the slot in it */
-    const void *field;   /**< for KEY_TEXT and KEY_FIELD */
-    size_t column_bytes; /**< for KEY_TEXT: where its column is among the target's */
+    const void *field;   /**< of the one column */
+    size_t column_bytes; /**< where its column is among the target's */
     uint32_t slot;       /**< where its value goes; KEYS_SKIP = nowhere */
 };
 

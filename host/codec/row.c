@@ -26,22 +26,54 @@ static struct key *find_key(struct walk *w, struct keys *keys)
     return length == TEXT_BAD ? keys->keys : keys_find(keys, plain, length, false);
 }
 
+/* Where the closing quote of the string at tok stands. */
+static inline uint32_t closing_quote(const uint8_t *json, const uint32_t *tok)
+{
+    uint32_t end = tok[1] - 1;
+    while (json[end] <= ' ') {
+        end--;
+    }
+    return end;
+}
+
+static inline void *column_values(const struct walk *w, const struct key *key)
+{
+    const struct target_column *c =
+        (const void *)((const uint8_t *)w->target->columns + key->column_bytes);
+    return c->values;
+}
+
 /* The string at tok for one text column, where it needs no second look; false: it does. */
 static inline bool take_plain_text(struct walk *w, const struct key *key, const uint32_t *tok)
 {
     const uint8_t *json = w->json;
     uint32_t start = tok[0] + 1;
-    uint32_t end = tok[1] - 1;
-    while (json[end] <= ' ') {
-        end--;
-    }
-    if ((*key->seen & key->bit) != 0 || walk_find_escape(w, start) < end) {
+    uint32_t length = closing_quote(json, tok) - start;
+    if ((*key->seen & key->bit) != 0 || text_has_escape(json + start, length)) {
         return false;
     }
     *key->seen |= key->bit;
     const struct row_target *t = w->target;
-    const struct target_column *c = (const void *)((const uint8_t *)t->columns + key->column_bytes);
-    text_put_view((struct ph_view *)c->values + t->row, t->arena, json + start, end - start);
+    struct ph_view *views = column_values(w, key);
+    text_put_view(views + t->row, t->arena, json + start, length);
+    return true;
+}
+
+/* A time of the usual form in the same minute as the last one; false: it needs a second look. */
+static inline bool take_same_minute(const struct walk *w, const struct key *key,
+                                    const uint32_t *tok)
+{
+    const struct field *f = key->field;
+    uint32_t start = tok[0] + 1;
+    int64_t ms;
+    if ((*key->seen & key->bit) != 0 ||
+        !timestamp_parse_again(&w->decoder->minute, w->json + start,
+                               closing_quote(w->json, tok) - start, &ms)) {
+        return false;
+    }
+    *key->seen |= key->bit;
+    int64_t *values = column_values(w, key);
+    values[w->target->row] = f->milliseconds ? ms : ms * TIMESTAMP_US_PER_MS;
     return true;
 }
 
@@ -69,6 +101,7 @@ static inline const uint32_t *take_member(struct walk *w, const struct key *key,
 {
     if (w->json[*tok] == '"' &&
         (key->action == KEY_SKIP || (key->action == KEY_TEXT && take_plain_text(w, key, tok)) ||
+         (key->action == KEY_TIME && take_same_minute(w, key, tok)) ||
          (key->action == KEY_UNREAD && take_unread(key)))) {
         return tok + 1;
     }
@@ -100,8 +133,12 @@ static int32_t take_object(struct walk *w, struct keys *keys)
             if (json[*tok] != '"') {
                 return walk_fault(w, "a member's name");
             }
-            key = find_key(w, keys);
-            *guess = key;
+            if (key_matches(key->next, json + tok[0], tok[1] - tok[0])) {
+                key = key->next; /* this record lacks a member that others have */
+            } else {
+                key = find_key(w, keys);
+                *guess = key;
+            }
         }
         guess = &key->next;
         if (json[tok[1]] != ':') {
@@ -277,22 +314,31 @@ static void set_nulls(struct walk *w, uint32_t word, uint64_t slots)
     }
 }
 
-/* Slots without a value: refused where one is required, else null. */
-static int32_t finish_row(struct walk *w)
+/* Slots without a value: refused where one is required, else null. Kept out of decoder_row, whose
+ * usual rows have them all. */
+static __attribute__((noinline)) int32_t finish_incomplete(struct walk *w)
 {
     const struct decoder *d = w->decoder;
-    uint64_t any = 0;
     for (uint32_t i = 0; i < d->word_count; i++) {
-        uint64_t empty = (d->all[i] & ~w->decoder->seen[i]) | d->nulls[i];
-        if ((empty & d->required[i]) != 0) {
-            return missing_fault(w, i, empty & d->required[i]);
+        uint64_t empty = ((d->all[i] & ~d->seen[i]) | d->nulls[i]) & d->required[i];
+        if (empty != 0) {
+            return missing_fault(w, i, empty);
         }
-        any |= empty;
     }
-    for (uint32_t i = 0; any != 0 && i < d->word_count; i++) {
-        set_nulls(w, i, (d->all[i] & ~w->decoder->seen[i]) | d->nulls[i]);
+    for (uint32_t i = 0; i < d->word_count; i++) {
+        set_nulls(w, i, (d->all[i] & ~d->seen[i]) | d->nulls[i]);
     }
     return PH_OK;
+}
+
+static inline int32_t finish_row(struct walk *w)
+{
+    const struct decoder *d = w->decoder;
+    uint64_t any = (d->all[0] & ~d->seen[0]) | d->nulls[0];
+    for (uint32_t i = 1; i < d->word_count; i++) {
+        any |= (d->all[i] & ~d->seen[i]) | d->nulls[i];
+    }
+    return any == 0 ? PH_OK : finish_incomplete(w);
 }
 
 int32_t decoder_row(void *decoder, struct row_target *target, const uint8_t *json, uint32_t length,

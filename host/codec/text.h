@@ -5,7 +5,39 @@
 
 #include "pipehost/batch.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#else
+#include <string.h>
+#endif
+
 #define TEXT_BAD UINT32_MAX
+
+/** Whether a backslash stands in text[length], behind which 31 bytes are readable. Most texts are
+ * too short for a call of memchr. */
+static inline bool text_has_escape(const uint8_t *text, uint32_t length)
+{
+#if defined(__SSE2__)
+    const __m128i backslash = _mm_set1_epi8('\\');
+    for (;;) {
+        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)text);
+        __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(text + 16));
+        uint64_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(low, backslash)) |
+                         (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(high, backslash))
+                             << 16;
+        if (length <= 32) {
+            return (found & ((UINT64_C(1) << length) - 1)) != 0;
+        }
+        if (found != 0) {
+            return true;
+        }
+        text += 32;
+        length -= 32;
+    }
+#else
+    return memchr(text, '\\', length) != NULL;
+#endif
+}
 
 /**
  * Unescapes in[length] into out, which has room for length bytes; returns the bytes written.

@@ -189,7 +189,8 @@ void timestamp_remember(struct timestamp_minute *minute, const uint8_t *text, ui
 {
     if (length == TIMESTAMP_FIXED_LENGTH && text[19] == '.' && text[23] == 'Z' && text[17] < '6') {
         memcpy(minute->text, text, sizeof minute->text);
-        minute->us = us - (us % US_PER_MINUTE + US_PER_MINUTE) % US_PER_MINUTE;
+        minute->ms =
+            (us - (us % US_PER_MINUTE + US_PER_MINUTE) % US_PER_MINUTE) / TIMESTAMP_US_PER_MS;
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "pipehost/abi.h"
 
+#include <endian.h>
 #include <string.h>
 
 #define TIMESTAMP_MIN_US       INT64_C(-62135596800000000) /**< 0001-01-01T00:00:00Z */
@@ -26,7 +27,7 @@ enum timestamp_style {
 /** The last minute that was read: most records of a topic are of the same one as those before. */
 struct timestamp_minute {
     uint8_t text[16]; /**< 2024-05-01T00:00 */
-    int64_t us;
+    int64_t ms;
 };
 
 /** Milliseconds, towards the past: what cutting off the text's digits gives. */
@@ -41,19 +42,27 @@ static inline int64_t timestamp_floor_ms(int64_t us)
 /** Reads the fixed form where it is of the minute remembered. False: it is not, or it is wrong; ask
  * timestamp_parse_iso8601. */
 static inline bool timestamp_parse_again(const struct timestamp_minute *minute, const uint8_t *text,
-                                         uint32_t length, int64_t *us)
+                                         uint32_t length, int64_t *ms)
 {
     if (length != TIMESTAMP_FIXED_LENGTH || memcmp(text, minute->text, sizeof minute->text) != 0) {
         return false;
     }
-    uint32_t d[5] = {text[17] - (uint32_t)'0', text[18] - (uint32_t)'0', text[20] - (uint32_t)'0',
-                     text[21] - (uint32_t)'0', text[22] - (uint32_t)'0'};
-    if (text[16] != ':' || d[0] > 5 || d[1] > 9 || text[19] != '.' || d[2] > 9 || d[3] > 9 ||
-        d[4] > 9 || text[23] != 'Z') {
+    /* ":ss.mmmZ" at once: where it is well-formed it differs from ":00.000Z" by its digits, and
+     * adding `beyond` carries into no byte's highest bit. */
+    static const uint8_t zeros[8] = {':', '0', '0', '.', '0', '0', '0', 'Z'};
+    const uint64_t beyond = UINT64_C(0x7f7676767f767a7f);
+    uint64_t tail;
+    uint64_t digits;
+    memcpy(&tail, text + 16, sizeof tail);
+    memcpy(&digits, zeros, sizeof digits);
+    digits = le64toh(tail ^ digits);
+    if ((((digits + beyond) | digits) & UINT64_C(0x8080808080808080)) != 0) {
         return false;
     }
-    *us = minute->us + (int64_t)(d[0] * 10000 + d[1] * 1000 + d[2] * 100 + d[3] * 10 + d[4]) *
-                           TIMESTAMP_US_PER_MS;
+    digits >>= 8;
+    uint64_t pairs = digits * 10 + (digits >> 8); /* each digit with the one behind it */
+    *ms = minute->ms +
+          (int64_t)((pairs & 0xff) * 1000 + (pairs >> 24 & 0xff) * 10 + (digits >> 40 & 0xff));
     return true;
 }
 

@@ -265,19 +265,6 @@ static APART bool parse_time(struct walk *w, const struct field *f, const uint8_
     }
 }
 
-/* A string of the usual form in the same minute as the last one; false: take_time must look. */
-static bool take_time_again(struct walk *w, const struct field *f)
-{
-    uint32_t start = *w->tok + 1;
-    int64_t us;
-    if (w->json[start - 1] != '"' || !timestamp_parse_again(&w->decoder->minute, w->json + start,
-                                                            walk_token_end(w) - 1 - start, &us)) {
-        return false;
-    }
-    put_time(w, f, us);
-    return true;
-}
-
 /* A number where the field is in unix time, a string for all. */
 static APART int32_t take_time(struct walk *w, const struct field *f)
 {
@@ -328,8 +315,6 @@ int32_t walk_value(struct walk *w, const struct field *f)
         return take_float(w, f);
     case FIELD_UNREAD:
         return walk_skip(w, false);
-    case FIELD_ISO8601:
-        return take_time_again(w, f) ? PH_OK : take_time(w, f);
     default:
         return take_time(w, f);
     }

@@ -320,6 +320,57 @@ START_TEST(names_that_change_with_every_record_are_skipped)
 }
 END_TEST
 
+START_TEST(members_that_some_records_lack_leave_the_others_right)
+{
+    static const char *const records[] = {"{\"x\":\"0\",\"a\":\"A\",\"y\":\"0\",\"b\":\"B\"}",
+                                          "{\"a\":\"A\",\"y\":\"0\",\"b\":\"B\"}",
+                                          "{\"x\":\"0\",\"y\":\"0\",\"b\":\"B\"}",
+                                          "{\"x\":\"0\",\"b\":\"B\"}",
+                                          "{\"b\":\"B\",\"a\":\"A\",\"y\":\"0\"}",
+                                          "{\"a\":\"A\"}"};
+    for (uint32_t i = 0; i < 2000; i++) {
+        const char *record = records[i % 7 * (i % 11) % (sizeof records / sizeof records[0])];
+        r.target.row = 0;
+        r.columns[0].validity[0] = 1;
+        r.columns[1].validity[0] = 1;
+        rig_accept(&r, record);
+        ck_assert_str_eq(rig_text(&r, 0, 0), strchr(record, 'A') != NULL ? "A" : "NULL");
+        ck_assert_str_eq(rig_text(&r, 1, 0), strchr(record, 'B') != NULL ? "B" : "NULL");
+    }
+}
+END_TEST
+
+START_TEST(an_escape_is_found_wherever_it_stands)
+{
+    char json[300];
+    char text[150];
+    for (size_t length = 0; length < 140; length++) {
+        for (size_t at = 0; at < length; at++) {
+            memset(text, 'x', length);
+            text[length] = '\0';
+            text[at] = '\n';
+            /* A backslash right behind the text is not in it. */
+            (void)snprintf(json, sizeof json, "{\"a\":\"%.*s\\n%s\",\"b\":\"\\t\"}", (int)at, text,
+                           text + at + 1);
+            r.target.row = 0;
+            r.used = 0;
+            rig_accept(&r, json);
+            ck_assert_str_eq(rig_text(&r, 0, 0), text);
+            ck_assert_str_eq(rig_text(&r, 1, 0), "\t");
+        }
+        memset(text, 'x', length);
+        text[length] = '\0';
+        (void)snprintf(json, sizeof json, "{\"a\":\"%s\",\"b\":\"\\t\"}", text);
+        r.target.row = 0;
+        rig_accept(&r, json);
+        ck_assert_str_eq(rig_text(&r, 0, 0), text);
+        ck_assert(length <= PH_VIEW_INLINE ||
+                  ph_column_bytes(&r.views[0], 0).data ==
+                      r.target.arena + r.target.text_used - strlen(json) - 1 + 6);
+    }
+}
+END_TEST
+
 START_TEST(long_excerpts_are_cut)
 {
     rig_fini(&r);
@@ -359,6 +410,8 @@ static Suite *suite(void)
     tcase_add_test(c, depth_has_a_limit);
     tcase_add_test(c, large_records_are_read);
     tcase_add_test(c, names_that_change_with_every_record_are_skipped);
+    tcase_add_test(c, members_that_some_records_lack_leave_the_others_right);
+    tcase_add_test(c, an_escape_is_found_wherever_it_stands);
     tcase_add_test(c, long_excerpts_are_cut);
     suite_add_tcase(s, c);
     return s;

@@ -88,6 +88,39 @@ START_TEST(what_is_not_iso_8601_is_refused_at_its_byte)
 }
 END_TEST
 
+/* Each byte behind the minute takes each value. */
+START_TEST(the_fixed_form_is_read_as_any_other)
+{
+    static const char form[] = "2024-05-01T00:07:39.481Z";
+    struct timestamp_minute minute = {.ms = 0};
+    uint8_t text[sizeof form];
+    int64_t us;
+    int64_t ms;
+    uint32_t bad_at;
+    uint32_t taken = 0;
+    memcpy(text, form, sizeof form);
+    ck_assert(timestamp_parse_iso8601(text, TIMESTAMP_FIXED_LENGTH, &us, &bad_at));
+    timestamp_remember(&minute, text, TIMESTAMP_FIXED_LENGTH, us);
+    for (uint32_t at = 16; at < TIMESTAMP_FIXED_LENGTH; at++) {
+        for (uint32_t value = 0; value < 256; value++) {
+            memcpy(text, form, sizeof form);
+            text[at] = (uint8_t)value;
+            if (timestamp_parse_again(&minute, text, TIMESTAMP_FIXED_LENGTH, &ms)) {
+                ck_assert_msg(timestamp_parse_iso8601(text, TIMESTAMP_FIXED_LENGTH, &us, &bad_at),
+                              "%s", (const char *)text);
+                ck_assert_int_eq(ms, us / TIMESTAMP_US_PER_MS);
+                taken++;
+            }
+        }
+    }
+    /* Five digits with ten values, of which the first goes to 5, and three bytes with one. */
+    ck_assert_uint_eq(taken, 6 + 4 * 10 + 3);
+    memcpy(text, form, sizeof form);
+    text[15]++;
+    ck_assert(!timestamp_parse_again(&minute, text, TIMESTAMP_FIXED_LENGTH, &ms));
+}
+END_TEST
+
 START_TEST(days_and_text_agree_over_all_years)
 {
     char text[TIMESTAMP_TEXT_SIZE];
@@ -190,6 +223,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, iso_8601_is_read, 0, (int)(sizeof goods / sizeof goods[0]));
     tcase_add_loop_test(c, what_is_not_iso_8601_is_refused_at_its_byte, 0,
                         (int)(sizeof bads / sizeof bads[0]));
+    tcase_add_test(c, the_fixed_form_is_read_as_any_other);
     tcase_add_test(c, days_and_text_agree_over_all_years);
     tcase_add_test(c, text_is_written_in_both_styles);
     tcase_add_test(c, unix_time_is_read);
