@@ -16,6 +16,7 @@ struct run {
     struct stage *stage;
     pid_t pid; /* 0 = none runs */
     char log[65536];
+    struct seen *seen; /* of the sinks' logs, by slot */
 };
 
 /* Manifests are written with ' for ". An operator's CONFIG goes on behind its slot: ",'every':3".

@@ -87,10 +87,18 @@ struct sim_batch {
     struct ph_position positions[SIM_PARTITIONS];
 };
 
+/* For what is asked at each step: an assertion of Check that holds costs a write to a file. */
+static void must(bool holds, const char *what)
+{
+    if (!holds) {
+        ck_abort_msg("%s", what);
+    }
+}
+
 static struct sim_batch *new_batch(struct sim *s)
 {
     struct sim_batch *b = calloc(1, sizeof *b);
-    ck_assert_ptr_nonnull(b);
+    must(b != NULL, "out of memory");
     b->pub.size = (uint32_t)sizeof b->pub;
     b->pub.partition_ids = b->partition_ids;
     b->pub.offsets = b->offsets;
@@ -102,7 +110,7 @@ static struct sim_batch *new_batch(struct sim *s)
 static void sim_release(void *arg, const struct ph_batch *batch)
 {
     struct sim *s = arg;
-    ck_assert_uint_gt(s->alive_batches, 0);
+    must(s->alive_batches > 0, "a batch is released twice");
     s->alive_batches--;
     free((void *)(uintptr_t)batch);
 }
@@ -293,7 +301,7 @@ static void apply(struct sim *s, const struct ph_epoch *epoch)
         for (uint32_t row = 0; row < s->staged[i]->row_count; row++) {
             int64_t offset = s->staged[i]->offsets[row];
             rows++;
-            ck_assert(!is_poison(offset));
+            must(!is_poison(offset), "a refused row is stored");
             if (!is_unfit(offset)) {
                 s->stored[s->staged[i]->partition_ids[row]][offset]++;
             }
@@ -302,19 +310,20 @@ static void apply(struct sim *s, const struct ph_epoch *epoch)
     ck_assert_uint_eq(rows, epoch->row_count);
     for (uint32_t i = 0; i < epoch->position_count; i++) {
         const struct ph_position *p = &epoch->positions[i];
-        ck_assert(i == 0 || epoch->positions[i - 1].partition_id < p->partition_id);
-        ck_assert_int_gt(p->next_offset, s->positions[p->partition_id]);
+        must(i == 0 || epoch->positions[i - 1].partition_id < p->partition_id,
+             "positions are out of order");
+        must(p->next_offset > s->positions[p->partition_id], "a position does not move on");
         s->positions[p->partition_id] = p->next_offset;
         /* Unknown where an epoch was cut inside a batch; never another record's. */
-        ck_assert(p->fingerprint == 0 ||
-                  p->fingerprint == print_before(p->partition_id, p->next_offset));
+        must(p->fingerprint == 0 || p->fingerprint == print_before(p->partition_id, p->next_offset),
+             "the fingerprint is another record's");
         s->fingerprints[p->partition_id] = p->fingerprint;
         s->known_count += p->fingerprint != 0;
     }
     for (uint32_t i = 0; i < s->staged_count; i++) {
         for (uint32_t row = 0; row < s->staged[i]->row_count; row++) {
-            ck_assert_int_lt(s->staged[i]->offsets[row],
-                             s->positions[s->staged[i]->partition_ids[row]]);
+            must(s->staged[i]->offsets[row] < s->positions[s->staged[i]->partition_ids[row]],
+                 "a row is stored without its position");
         }
     }
 }
@@ -374,7 +383,8 @@ static void check_idle(const struct sim *s)
 {
     const struct sink_driver *d = s->driver;
     bool has_rows = d->written < d->epoch->ready; /* but the sink has no room */
-    ck_assert(!s->is_begun || has_rows || s->now_ns - s->begun_ns < 100 * CLOCK_NS_PER_MS);
+    must(!s->is_begun || has_rows || s->now_ns - s->begun_ns < 100 * CLOCK_NS_PER_MS,
+         "what is begun stays so");
 }
 
 /* ---- the driver's surroundings ---- */
@@ -417,15 +427,16 @@ static void sim_committed(void *arg, const struct ph_position *positions, uint32
     struct sim *s = arg;
     (void)rows;
     for (uint32_t i = 0; i < count; i++) {
-        ck_assert_int_eq(positions[i].next_offset, s->positions[positions[i].partition_id]);
+        must(positions[i].next_offset == s->positions[positions[i].partition_id],
+             "told of another position");
     }
 }
 
 static void sim_trouble(void *arg, const struct ph_error *err, int64_t retry_in_ns)
 {
     (void)arg;
-    ck_assert(err == NULL || (err->flags & PH_ERR_RETRIABLE) != 0);
-    ck_assert(err == NULL || (retry_in_ns > 0 && retry_in_ns <= BACKOFF_LAST_NS));
+    must(err == NULL || (err->flags & PH_ERR_RETRIABLE) != 0, "no trouble but an end");
+    must(err == NULL || (retry_in_ns > 0 && retry_in_ns <= BACKOFF_LAST_NS), "no time to wait");
 }
 
 static const struct ph_sink_ops sim_ops = {.size = sizeof sim_ops,

@@ -104,12 +104,11 @@ static void check_outcome(const struct sim *s)
         ck_assert_int_eq(s->positions[id], SIM_OFFSETS);
         for (int64_t offset = 0; offset < SIM_OFFSETS; offset++) {
             bool bad = is_poison(offset) || is_unfit(offset);
-            ck_assert_msg(s->stored[id][offset] == (bad ? 0u : rows_of(offset)),
-                          "partition %u offset %lld stands %u times", id, (long long)offset,
-                          s->stored[id][offset]);
-            ck_assert_msg((s->dead[id][offset] > 0) == bad,
-                          "partition %u offset %lld: %u dead letters", id, (long long)offset,
-                          s->dead[id][offset]);
+            if (s->stored[id][offset] != (bad ? 0u : rows_of(offset)) ||
+                (s->dead[id][offset] > 0) != bad) {
+                ck_abort_msg("partition %u offset %lld stands %u times, with %u dead letters", id,
+                             (long long)offset, s->stored[id][offset], s->dead[id][offset]);
+            }
         }
     }
 }
