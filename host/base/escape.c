@@ -33,6 +33,19 @@ size_t escape_utf8_length(const char *at, const char *end)
     return overlong || surrogate || above ? 0 : length;
 }
 
+bool escape_is_utf8(const char *text, size_t length)
+{
+    const char *end = text + length;
+    while (text < end) {
+        size_t point = escape_utf8_length(text, end);
+        if (point == 0) {
+            return false;
+        }
+        text += point;
+    }
+    return true;
+}
+
 static char short_escape(char c)
 {
     switch (c) {

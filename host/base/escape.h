@@ -11,6 +11,9 @@
  * surrogate, nothing overlong, nothing above U+10FFFF). at < end. [any] */
 size_t escape_utf8_length(const char *at, const char *end);
 
+/** Whether the bytes are UTF-8, all of them. [any] */
+bool escape_is_utf8(const char *text, size_t length);
+
 /** Writes the code point at *at (*at < end) as a JSON string has it, moves *at behind it and
  * answers the bytes written. A byte that is not UTF-8 becomes U+FFFD. No NUL is added. [any] */
 size_t escape_json(const char **at, const char *end, char out[ESCAPE_JSON_MAX]);

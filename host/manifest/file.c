@@ -44,7 +44,10 @@ static bool read_all(int fd, struct buf *out, char why[FILE_WHY_SIZE])
 
 bool file_read(int dir_fd, const char *path, struct buf *out, char why[FILE_WHY_SIZE])
 {
-    int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd;
+    do {
+        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         return explain(why, errno);
     }

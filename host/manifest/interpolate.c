@@ -159,18 +159,6 @@ static bool expand(struct work *w, const char *at, const char *end)
     return true;
 }
 
-static bool is_utf8(const struct buf *b)
-{
-    for (const char *at = b->data; at < b->data + b->length;) {
-        size_t length = escape_utf8_length(at, b->data + b->length);
-        if (length == 0) {
-            return false;
-        }
-        at += length;
-    }
-    return true;
-}
-
 /* The node keeps its address: that is how its origin is known. */
 static void store(struct work *w, json_t *node)
 {
@@ -180,7 +168,7 @@ static void store(struct work *w, json_t *node)
                       "4 MiB for all)");
         return;
     }
-    if (!w->out.failed && !is_utf8(&w->out)) {
+    if (!w->out.failed && !escape_is_utf8(w->out.data, w->out.length)) {
         (void)fail(w, "the text that a variable or file gives is not UTF-8");
         return;
     }

@@ -2,6 +2,7 @@
 #include "manifest/sets.h"
 
 #include "base/buf.h"
+#include "base/escape.h"
 #include "manifest/nearest.h"
 #include "manifest/origin.h"
 #include "manifest/place.h"
@@ -42,7 +43,11 @@ static bool split(struct set *s, const char *text)
     memcpy(s->address, text, (size_t)(equals - text));
     s->address[equals - text] = '\0';
     s->value = equals + 1;
-    return true;
+    if (!escape_is_utf8(s->address, (size_t)(equals - text))) {
+        manifest_errors_add_plain(s->r->errs, "--set: an address is not UTF-8");
+        return false;
+    }
+    return escape_is_utf8(s->value, strlen(s->value)) || fail(s, "the value is not UTF-8");
 }
 
 static int32_t find_operator(struct set *s, const char *name, size_t length)
@@ -116,14 +121,16 @@ static json_t *make_value(struct set *s)
     if (strchr("{[\"", s->value[0]) == NULL || s->value[0] == '\0') {
         value = json_string(s->value);
         if (value == NULL) {
-            (void)fail(s, "the value is not UTF-8");
+            (void)reader_no_memory(s->r);
         }
     } else if (place_depth(s->value, strlen(s->value)) > MANIFEST_DEPTH_MAX) {
         (void)fail(s, "the value nests deeper than %d", MANIFEST_DEPTH_MAX);
     } else {
         json_error_t error;
         value = json_loads(s->value, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-        if (value == NULL) {
+        if (value == NULL && json_error_code(&error) == json_error_out_of_memory) {
+            (void)reader_no_memory(s->r);
+        } else if (value == NULL) {
             (void)fail(
                 s,
                 "the value begins like JSON and is not: fault at column %d; texts in it stand in "
@@ -186,7 +193,7 @@ static json_t *step(struct set *s, json_t *parent, const char *segment)
         if (child == NULL) {
             child = json_object();
             if (json_object_set_new(parent, segment, child) != 0) {
-                (void)fail(s, "the address is not UTF-8, or memory ran out");
+                (void)reader_no_memory(s->r);
                 return NULL;
             }
         }
@@ -213,8 +220,7 @@ static bool put(struct set *s, json_t *parent, const char *segment, json_t *valu
 {
     size_t index;
     if (json_is_object(parent)) {
-        return json_object_set_new(parent, segment, value) == 0 ||
-               fail(s, "the address is not UTF-8, or memory ran out");
+        return json_object_set_new(parent, segment, value) == 0 || reader_no_memory(s->r);
     }
     if (json_is_array(parent) && strcmp(segment, "-") == 0) {
         return append(s, parent, value);

@@ -67,7 +67,7 @@ calls_job() {
 }
 
 # An error in the log, or a fault of the manifest, which stands without a level.
-calls_told() { grep -E "^[-0-9T:.]+Z error: |^${PIPELINE_MANIFEST}[: ]|^(pipehost: )?(out of memory|no descriptors are left)" "$LOG"; }
+calls_told() { grep -E "^[-0-9T:.]+Z error: |^${PIPELINE_MANIFEST}[: ]|^cannot read the manifest \"|^(pipehost: )?(out of memory|no descriptors are left)" "$LOG"; }
 calls_told_nothing() { ! calls_told; }
 
 # How often a run makes each call: lines "NAME COUNT".

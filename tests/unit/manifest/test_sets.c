@@ -166,6 +166,7 @@ START_TEST(wrong_values_are_told_without_the_value)
                        "--set /memory: the value begins like JSON and is not: fault at column 19; "
                        "texts in it stand in double quotes");
     assert_set_refused("/description=\xff", "--set /description: the value is not UTF-8");
+    assert_set_refused("/descr\xffiption=a", "--set: an address is not UTF-8");
 }
 END_TEST
 
