@@ -70,15 +70,15 @@ kill_at_point() {
     passes=$(point_passes "$point")
     if [ "$SINKS" = rows.json ]; then
         [ $((RANDOM % 2)) = 0 ] || pipeline_refuse
-        pipeline_watch_start
     fi
+    pipeline_watch_start
     die_at "$point" "$passes"
     for ((i = 1; i < $(point_kills "$point"); i++)); do
         die_at "$point" 1
     done
     finish
+    must 'no look saw what must not be' pipeline_watch_stop
     if [ "$SINKS" = rows.json ]; then
-        must 'no look saw what must not be' pipeline_watch_stop
         must 'the rows are exact' rows_are_exact
     else
         must 'the output is exact' output_is_exact
@@ -102,7 +102,7 @@ fault_kill_points() {
     FEED=fault-points
     feed "$FEED" "$KILL_COUNT" >/dev/null || { expect 'the feed' false && return; }
     side_by_side kill_at_point < <(point_jobs)
-    tell "$(notes_sum kills) kills at $(fail_points | wc -l) points, $(notes_sum looks) looks; ms to the next commit: $(notes_spread recovery)"
+    tell "$(notes_sum kills) kills at $(fail_points | wc -l) points, $(tell_looks); ms to the next commit: $(notes_spread recovery)"
 }
 
 RANDOM_RATE=2000  # events a second
@@ -150,6 +150,6 @@ random_jobs() {
 
 fault_random_kills() {
     side_by_side kill_any_time < <(random_jobs)
-    tell "$(notes_sum kills) kills of both sinks, $(notes_sum looks) looks; twice in Kafka: $(notes_sum duplicates) read_committed, $(notes_sum uncommitted) read_uncommitted"
+    tell "$(notes_sum kills) kills of both sinks, $(tell_looks); twice in Kafka: $(notes_sum duplicates) read_committed, $(notes_sum uncommitted) read_uncommitted"
     tell "ms from restart to the next row committed to Postgres: $(notes_spread recovery); in Kafka: $(notes_spread recovery_kafka)"
 }

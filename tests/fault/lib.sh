@@ -211,38 +211,62 @@ ends_with() {
 
 pipeline_dsn() { printf 'host=%s port=%s user=postgres dbname=postgres' "$RUN_DIR/postgres/socket" "$POSTGRES_PORT"; }
 
-# pipeline_watch_start, pipeline_watch_stop: a look at table, positions and dead letters every 100 ms in between; the second
-# fails where one saw what must never be, or none saw anything.
+# pipeline_watch_start, pipeline_watch_stop: a look at each exact output, its positions and the dead letters every 100 ms in
+# between; the second fails where one saw what must never be, or none saw anything.
+feed_options() {
+    printf '%s\n' --letters "$DEAD" --count "$COUNT" --seed "$FEED_SEED" --partitions "$PARTITIONS" --distinct "$DISTINCT" \
+        --bad-percent "$BAD_PERCENT"
+}
 watch_options() {
-    printf '%s\n' --table "$TABLE" --pipeline "$PIPELINE" --letters "$DEAD" --count "$COUNT" --seed "$FEED_SEED" \
-        --partitions "$PARTITIONS" --distinct "$DISTINCT" --bad-percent "$BAD_PERCENT" "${WATCH_OPTIONS[@]}"
+    printf '%s\n' --dsn "$(pipeline_dsn)" --table "$TABLE" --pipeline "$PIPELINE" "${WATCH_OPTIONS[@]}"
+    feed_options
+}
+watch_kafka_options() {
+    printf '%s\n' --brokers "$KAFKA_URL" --topic "$OUTPUT" --source "$TOPIC" --group "pipehost/$PIPELINE/located/events"
+    feed_options
+}
+# watch_begin NAME PROGRAM: with NAME_options; what it says is in $STATE/NAME.out.
+watch_begin() {
+    local options
+    mapfile -t options < <("$1_options")
+    : >"$STATE/$1.out"
+    setpriv --pdeathsig TERM -- "$TOOLS/$2" "${options[@]}" >"$STATE/$1.out" 2>&1 &
+    WATCHES+=("$! $1")
+    must 'somebody looks' wait_until 20 grep -qx looking "$STATE/$1.out"
 }
 pipeline_watch_start() {
-    local options
-    mapfile -t options < <(watch_options)
-    : >"$STATE/watch.out"
-    setpriv --pdeathsig TERM -- "$TOOLS/fault-watch" --dsn "$(pipeline_dsn)" "${options[@]}" "$@" >"$STATE/watch.out" 2>&1 &
-    WATCH_PID=$!
-    must 'somebody looks' wait_until 20 grep -qx looking "$STATE/watch.out"
+    WATCHES=()
+    [ "$SINKS" = kafka.json ] || watch_begin watch fault-watch
+    [ "$SINKS" = rows.json ] || ! kafka_is_exact || watch_begin watch_kafka fault-watch-kafka
 }
-pipeline_watch_stop() {
+# watch_end PID NAME
+watch_end() {
     local status=0
-    kill -TERM "$WATCH_PID"
-    wait "$WATCH_PID" || status=$?
-    job_note looks "$(sed -n 's/^\([0-9]*\) looks.*/\1/p' "$STATE/watch.out")"
-    if [ "$(pipeline_rows)" -gt 0 ] && grep -q 'looks, 0 at new positions' "$STATE/watch.out"; then
+    kill -TERM "$1"
+    wait "$1" || status=$?
+    job_note "${2/watch/looks}" "$(sed -n 's/^\([0-9]*\) looks.*/\1/p' "$STATE/$2.out")"
+    if [ "$2" = watch ] && [ "$(pipeline_rows)" -gt 0 ] && grep -q 'looks, 0 at new positions' "$STATE/$2.out"; then
         status=1
-        printf 'rows came, but no look saw a position of them\n' >>"$STATE/watch.out"
+        printf 'rows came, but no look saw a position of them\n' >>"$STATE/$2.out"
     fi
-    cat "$STATE/watch.out"
+    cat "$STATE/$2.out"
     [ "$status" = 0 ]
 }
+pipeline_watch_stop() {
+    local watch status=0
+    for watch in "${WATCHES[@]}"; do
+        # shellcheck disable=SC2086
+        watch_end $watch || status=1
+    done
+    [ "$status" = 0 ]
+}
+tell_looks() { printf '%s looks at rows, %s at the output topic' "$(notes_sum looks)" "$(notes_sum looks_kafka)"; }
 
 # rows_are_exact: the pipeline is done; every record of it is a row, once, in order and to the byte, or a dead letter, once.
 rows_are_exact() {
     local options
     mapfile -t options < <(watch_options)
-    "$TOOLS/fault-watch" --dsn "$(pipeline_dsn)" "${options[@]}" --final
+    "$TOOLS/fault-watch" "${options[@]}" --final
 }
 
 # How many of the events cannot be decoded.
