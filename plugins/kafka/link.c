@@ -166,6 +166,7 @@ void link_connect(struct link *l)
 {
     l->is_away = false;
     l->is_connected = true;
+    l->has_told_silence = false;
     l->trouble = RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 

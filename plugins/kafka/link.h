@@ -25,8 +25,9 @@ struct link {
     rd_kafka_queue_t *events; /**< errors, and what else the owner asked for */
     int events_fd;            /**< readable when `events` has something; -1 = none */
 
-    bool is_connected; /**< a start is behind us: trouble is logged instead of returned */
-    bool is_away;      /**< no broker can be reached */
+    bool is_connected;     /**< a start is behind us: trouble is logged instead of returned */
+    bool has_told_silence; /**< that nobody answers; once until a start is behind us */
+    bool is_away;          /**< no broker can be reached */
     int64_t away_since_ns;
     rd_kafka_resp_err_t trouble; /**< the last error of a connection */
     char trouble_text[LINK_TEXT_SIZE];

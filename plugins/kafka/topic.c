@@ -10,6 +10,8 @@
  * address of each name had its turn. */
 #define OPEN_MS 10000
 #define AWAY_MS 2000
+/* After so long without an answer whoever watches the start is told what it waits for. */
+#define SILENCE_MS 1000
 /* One request for metadata waits at least and at most this long. Short at first, so that errors of
  * the connection are seen soon; longer where an answer is on its way. */
 #define REQUEST_MIN_MS 100
@@ -69,11 +71,21 @@ static int32_t unreachable(const struct link *l, struct ph_error *err)
                                                  : "no answer within the time-out");
 }
 
-static bool gives_up(const struct link *l, int64_t began_ns)
+static bool gives_up(const struct link *l, int64_t began_ns, int64_t now_ns)
 {
-    int64_t now = link_now_ns(l);
-    return now - began_ns >= OPEN_MS * NS_PER_MS ||
-           (l->is_away && now - l->away_since_ns >= AWAY_MS * NS_PER_MS);
+    return now_ns - began_ns >= OPEN_MS * NS_PER_MS ||
+           (l->is_away && now_ns - l->away_since_ns >= AWAY_MS * NS_PER_MS);
+}
+
+/* Brokers that are away are told of soon enough: the try ends. */
+static void tell_silence(struct link *l, int64_t silent_ns)
+{
+    if (silent_ns >= SILENCE_MS * NS_PER_MS && !l->is_away && !l->has_told_silence) {
+        l->has_told_silence = true;
+        link_log(l, PH_LOG_WARNING,
+                 "connecting to Kafka at %s: no answer for %.1f s, this try ends after %d s",
+                 l->brokers, (double)silent_ns / 1e9, OPEN_MS / 1000);
+    }
 }
 
 /* Asks for a topic's metadata until there is an answer, whatever it says. */
@@ -91,9 +103,11 @@ static int32_t ask(struct link *l, rd_kafka_topic_t *topic,
         if (is_refused(l)) {
             return refused(l, err);
         }
-        if (gives_up(l, began_ns)) {
+        int64_t now_ns = link_now_ns(l);
+        if (gives_up(l, began_ns, now_ns)) {
             return was_hung_up_on(l) ? refused(l, err) : unreachable(l, err);
         }
+        tell_silence(l, now_ns - began_ns);
         if (link_pause_until(l, link_now_ns(l), err) != PH_OK) {
             return PH_ERROR;
         }

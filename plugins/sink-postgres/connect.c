@@ -2,6 +2,9 @@
 #include "errors.h"
 #include "sink.h"
 
+/* After so long without an answer whoever watches the start is told what it waits for. */
+#define SILENCE_NS INT64_C(1000000000)
+
 static void on_notice(void *arg, const PGresult *result)
 {
     const struct session *s = (const struct session *)arg;
@@ -9,13 +12,32 @@ static void on_notice(void *arg, const PGresult *result)
     session_log(s, PH_LOG_DEBUG, "PostgreSQL says: %s", text == NULL ? "" : text);
 }
 
+static int32_t wait_for_answer(struct session *s, uint32_t events, int64_t began_ns,
+                               int64_t timeout_ms)
+{
+    int64_t end_ns = began_ns + timeout_ms * 1000000;
+    int64_t tell_ns = began_ns + SILENCE_NS;
+    if (!s->has_told_silence && tell_ns < end_ns) {
+        int32_t result = s->wait->block(s->task, PQsocket(s->conn), events, tell_ns);
+        if (result != PH_IDLE) {
+            return result;
+        }
+        s->has_told_silence = true;
+        session_log(s, PH_LOG_WARNING,
+                    "connecting to PostgreSQL at %s: no answer for 1.0 s, this try ends after "
+                    "%.1f s",
+                    s->address, (double)timeout_ms / 1000);
+    }
+    return s->wait->block(s->task, PQsocket(s->conn), events, end_ns);
+}
+
 /* One attempt for all hosts of the dsn within the time limit. */
 static int32_t connect_poll(struct session *s, int64_t timeout_ms, struct ph_error *err)
 {
-    int64_t at_ns = s->clock->monotonic_ns(s->task->host) + timeout_ms * 1000000;
+    int64_t began_ns = s->clock->monotonic_ns(s->task->host);
     uint32_t events = PH_WAIT_WRITE;
     for (;;) {
-        int32_t result = s->wait->block(s->task, PQsocket(s->conn), events, at_ns);
+        int32_t result = wait_for_answer(s, events, began_ns, timeout_ms);
         if (result == PH_IDLE) {
             return ph_error_set(err, PH_ERR_RETRIABLE,
                                 "PostgreSQL at %s did not answer within %lld ms", s->address,
@@ -56,6 +78,7 @@ static int32_t connect_start(struct sink_task *t, struct ph_error *err)
         return PH_ERROR;
     }
     s->was_connected = true;
+    s->has_told_silence = false;
     (void)PQsetErrorVerbosity(s->conn, PQERRORS_DEFAULT);
     if (PQsetnonblocking(s->conn, 1) != 0) {
         return errors_set(err, s->conn, NULL, "setting up the connection");

@@ -17,6 +17,7 @@ struct session {
     const struct ph_clock *clock;
     const struct ph_log *log; /**< may be null */
     bool was_connected;       /**< once, with these settings */
+    bool has_told_silence;    /**< that nobody answers; once until there is a connection */
     int64_t answer_limit_ns;  /**< longest wait for an answer; 0 = for ever */
     char address[256];        /**< for sentences: "host:port/database" */
 };

@@ -17,15 +17,19 @@ static struct {
     const char *trouble;
     rd_kafka_resp_err_t code; /**< reported at each serve; 0 = none */
     int64_t now_ns;
-    int32_t woken_by; /**< what waits answer */
+    int32_t woken_by;  /**< what waits answer */
+    char warning[256]; /**< the last one */
+    uint32_t warning_count;
     struct ph_error err;
 } rig;
 
 static void log_write(const struct ph_host *host, int32_t level, const char *text)
 {
     (void)host;
-    (void)level;
-    (void)text;
+    if (level == PH_LOG_WARNING && strncmp(text, "librdkafka: ", 12) != 0) {
+        (void)snprintf(rig.warning, sizeof rig.warning, "%s", text);
+        rig.warning_count++;
+    }
 }
 
 /* Each look at the clock is a second later. */
@@ -181,6 +185,18 @@ START_TEST(brokers_that_say_nothing_are_given_up)
 }
 END_TEST
 
+START_TEST(a_start_without_an_answer_says_once_what_it_waits_for)
+{
+    for (int i = 0; i < 2; i++) {
+        ph_error_clear(&rig.err);
+        fails(RD_KAFKA_RESP_ERR_NO_ERROR, "", PH_ERR_RETRIABLE, "/brokers");
+        ck_assert_uint_eq(rig.warning_count, 1);
+        ck_assert_str_eq(rig.warning, "connecting to Kafka at " BROKERS
+                                      ": no answer for 1.0 s, this try ends after 10 s");
+    }
+}
+END_TEST
+
 START_TEST(a_start_that_waits_is_cancelled)
 {
     rig.woken_by = PH_CANCELLED;
@@ -202,6 +218,7 @@ int main(void)
     tcase_add_test(tcase, a_certificate_of_nobody_known_is_a_wrong_setting);
     tcase_add_test(tcase, brokers_that_are_away_may_come_back);
     tcase_add_test(tcase, brokers_that_say_nothing_are_given_up);
+    tcase_add_test(tcase, a_start_without_an_answer_says_once_what_it_waits_for);
     tcase_add_test(tcase, a_start_that_waits_is_cancelled);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -93,7 +93,7 @@ static int deaf_port(int *fd)
     return ntohs(own.sin_port);
 }
 
-static void activate_at(const char *dsn, const char *timeout, const char *says)
+static void activate_at(const char *dsn, const char *timeout, const char *says, const char *told)
 {
     struct harness_setting settings[] = {
         {"dsn", dsn, NULL, 0}, {"table", "t", NULL, 0}, {"connect_timeout", timeout, NULL, 0}};
@@ -105,6 +105,7 @@ static void activate_at(const char *dsn, const char *timeout, const char *says)
     ck_assert_uint_eq(h->error.flags, PH_ERR_RETRIABLE);
     ck_assert_msg(strstr(h->error.text, says) != NULL, "%s", h->error.text);
     ck_assert_msg(strstr(h->error.text, "hunter2") == NULL, "%s", h->error.text);
+    ck_assert(told == NULL ? !harness_logged(h, "connecting to") : harness_logged(h, told));
     harness_task_destroy(t);
     harness_close(h);
 }
@@ -117,7 +118,7 @@ START_TEST(a_server_that_is_away_is_retriable_and_named)
     int port = deaf_port(&fd);
     (void)snprintf(dsn, sizeof dsn, "postgresql://u:hunter2@127.0.0.1:%d/x", port);
     (void)snprintf(says, sizeof says, "cannot connect to PostgreSQL at 127.0.0.1:%d/x: ", port);
-    activate_at(dsn, "5s", says);
+    activate_at(dsn, "5s", says, NULL);
     (void)close(fd);
 }
 END_TEST
@@ -125,11 +126,17 @@ END_TEST
 START_TEST(a_server_that_says_nothing_runs_into_the_timeout)
 {
     char dsn[96];
+    char told[128];
     int fd;
     int port = deaf_port(&fd);
     ck_assert_int_eq(listen(fd, 4), 0);
     (void)snprintf(dsn, sizeof dsn, "postgresql://u:hunter2@127.0.0.1:%d/x", port);
-    activate_at(dsn, "100ms", "did not answer within 100 ms");
+    activate_at(dsn, "100ms", "did not answer within 100 ms", NULL);
+    (void)snprintf(told, sizeof told,
+                   "connecting to PostgreSQL at 127.0.0.1:%d/x: no answer for 1.0 s, this try ends "
+                   "after 1.2 s",
+                   port);
+    activate_at(dsn, "1200ms", "did not answer within 1200 ms", told);
     (void)close(fd);
 }
 END_TEST
