@@ -8,6 +8,7 @@
 #include "manifest/secret.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct sums {
     uint32_t failed;
@@ -41,32 +42,40 @@ static void print_records(const struct check_result *r)
     }
 }
 
-static void check(struct node *n, struct sums *sums)
+static void tell(struct check_result *r, struct sums *sums)
 {
-    const char *name = n->manifest->name;
-    struct check_result r;
-    check_result_init(&r);
-    if (check_operator(n, &r) == PH_OK) {
-        (void)printf("%s: ok%s%s\n", name, r.text[0] != '\0' ? ": " : "", r.text);
-        print_records(&r);
+    const char *name = r->node->manifest->name;
+    if (check_end(r) == PH_OK) {
+        (void)printf("%s: ok%s%s\n", name, r->text[0] != '\0' ? ": " : "", r->text);
+        print_records(r);
     } else {
-        secret_redact(r.error.text);
+        secret_redact(r->error.text);
         sums->failed++;
-        sums->misconfigured = sums->misconfigured || (r.error.flags & PH_ERR_CONFIG) != 0;
-        (void)printf("%s: wrong: %s", name, r.error.text);
-        print_place(n, &r.error);
+        sums->misconfigured = sums->misconfigured || (r->error.flags & PH_ERR_CONFIG) != 0;
+        (void)printf("%s: wrong: %s", name, r->error.text);
+        print_place(r->node, &r->error);
         (void)printf("\n");
     }
     (void)fflush(stdout);
-    check_result_fini(&r);
 }
 
 static int check_all(struct job *job)
 {
     struct sums sums = {.failed = 0};
-    for (uint32_t i = 0; i < job->node_count; i++) {
-        check(&job->nodes[job->manifest->order[i]], &sums);
+    struct check_result *results = calloc(job->node_count, sizeof *results);
+    if (results == NULL) {
+        log_write(PH_LOG_ERROR, NULL, "out of memory");
+        return EXIT_STATUS_FAILURE;
     }
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        check_result_init(&results[i]);
+        check_begin(&results[i], &job->nodes[job->manifest->order[i]]);
+    }
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        tell(&results[i], &sums);
+        check_result_fini(&results[i]);
+    }
+    free(results);
     (void)printf("%s: %u of %u operators can do their work\n", job->manifest->pipeline,
                  job->node_count - sums.failed, job->node_count);
     if (sums.failed == 0) {

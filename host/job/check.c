@@ -36,6 +36,7 @@ static int32_t check_connected(struct task *t, const struct ph_check_ops *ops,
                                struct check_result *r)
 {
     const struct ph_operator_ops *operator_ops = &t->node->plugin->ops;
+    t->failure = &r->error;
     t->active = true;
     int32_t rc = operator_ops->activate(t->object, &r->error);
     if (rc == PH_OK) {
@@ -46,17 +47,38 @@ static int32_t check_connected(struct task *t, const struct ph_check_ops *ops,
     }
     operator_ops->deactivate(t->object);
     t->active = false;
+    t->failure = NULL;
     return rc;
 }
 
-int32_t check_operator(struct node *n, struct check_result *r)
+static void *check(void *arg)
 {
+    struct check_result *r = arg;
+    struct node *n = r->node;
     const struct ph_check_ops *ops = n->plugin->ops.get_extension(n->op, PH_EXTENSION_CHECK);
     struct task *t = n->tasks[0];
     bool is_alone = ops != NULL && (ops->flags & PH_CHECK_ALONE) != 0;
     int32_t rc = is_alone ? ask_plugin(t, ops, r) : check_connected(t, ops, r);
-    if (rc == PH_OK) {
-        return PH_OK;
+    if (rc != PH_OK) {
+        (void)ph_error_set(&r->error, PH_ERR_FATAL, "failed without saying why");
     }
-    return ph_error_set(&r->error, PH_ERR_FATAL, "failed without saying why");
+    r->rc = rc;
+    return NULL;
+}
+
+void check_begin(struct check_result *r, struct node *n)
+{
+    r->node = n;
+    r->has_thread = pthread_create(&r->thread, NULL, check, r) == 0;
+}
+
+int32_t check_end(struct check_result *r)
+{
+    if (r->has_thread) {
+        (void)pthread_join(r->thread, NULL);
+        r->has_thread = false;
+    } else {
+        (void)check(r); /* there is no thread for it: after the others, then */
+    }
+    return r->rc;
 }

@@ -133,8 +133,10 @@ struct task {
     int64_t *cells;         /**< pipehost.metrics/1 */
     struct task_counts counts;
     struct task_waiting waiting;
-    bool is_backpressured;  /**< its last step found no room behind it */
-    struct breaker breaker; /**< over what this task sets aside */
+    struct ph_error *failure; /**< of a check: where its failure goes, and stops nobody else; else
+                                 null */
+    bool is_backpressured;    /**< its last step found no room behind it */
+    struct breaker breaker;   /**< over what this task sets aside */
 
     /* Input. A chained task gets batches in `pending`, the head of a worker from its edges. */
     struct edge **edges;
@@ -207,6 +209,7 @@ struct job {
     _Atomic bool draining;
     /* Of a run that only shows rows; see preview.h. */
     bool is_preview;                /**< no position, lock, dead letter or group offset */
+    bool is_check;                  /**< of check.h: each task has a worker of its own */
     bool replaces_sinks;            /**< by sink-terminal */
     uint64_t row_limit;             /**< of each sink; 0 = none */
     _Atomic uint32_t sinks_to_fill; /**< that have not written so many */

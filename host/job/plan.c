@@ -31,6 +31,12 @@ bool plan_is_chained(const struct node *n)
     return fits && n->manifest->input_count == 1 && node_input(n, 0)->task_count == n->task_count;
 }
 
+/* A check steps the tasks side by side, and hands nothing from one to another. */
+static bool shares_worker(const struct node *n)
+{
+    return plan_is_chained(n) && !n->job->is_check;
+}
+
 static struct worker *add_worker(struct job *job, const struct task *t, struct ph_error *err)
 {
     struct worker **list = realloc(job->workers, (job->worker_count + 1u) * sizeof *list);
@@ -132,8 +138,8 @@ static int32_t connect_input(struct task *t, uint32_t input, struct ph_error *er
         if (t->node->task_count == from->task_count && lane != t->pub.lane) {
             continue;
         }
-        rc = plan_is_chained(t->node) ? add_link(from->tasks[lane], t, NULL, input, err)
-                                      : connect_ring(from->tasks[lane], t, input, err);
+        rc = shares_worker(t->node) ? add_link(from->tasks[lane], t, NULL, input, err)
+                                    : connect_ring(from->tasks[lane], t, input, err);
     }
     return rc;
 }
@@ -157,7 +163,7 @@ static int32_t add_task(struct node *n, uint32_t lane, struct ph_error *err)
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for counters");
     }
     struct worker *w =
-        plan_is_chained(n) ? node_input(n, 0)->tasks[lane]->worker : add_worker(n->job, t, err);
+        shares_worker(n) ? node_input(n, 0)->tasks[lane]->worker : add_worker(n->job, t, err);
     if (w == NULL || join_worker(w, t, err) != PH_OK) {
         return PH_ERROR;
     }

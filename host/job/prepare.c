@@ -303,6 +303,7 @@ enum job_prepared job_prepare(const struct manifest *manifest, const struct job_
     job->manifest = manifest;
     job->is_misconfigured = true;
     job->is_preview = options->to_terminal || options->keeps_nothing;
+    job->is_check = options->keeps_nothing;
     job->replaces_sinks = options->to_terminal;
     job->row_limit = options->row_limit;
     job->replay = options->replay;

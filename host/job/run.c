@@ -44,6 +44,10 @@ void job_cancel(struct job *job)
 
 void job_fail(struct job *job, const struct task *task, const struct ph_error *err)
 {
+    if (task != NULL && task->failure != NULL) {
+        *task->failure = *err;
+        return;
+    }
     (void)pthread_mutex_lock(&job->error_mutex);
     if (!ph_error_is_set(&job->error) && !atomic_load(&job->cancelled)) {
         job->error = *err;

@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define WAIT_NS  (2 * CLOCK_NS_PER_S)
 #define NAP_NS   (100 * CLOCK_NS_PER_MS)
@@ -22,13 +21,19 @@ struct found {
     struct ph_error *error;
 };
 
+/* The table has one writer at a time: sources are checked side by side. */
+static pthread_mutex_t adding = PTHREAD_MUTEX_INITIALIZER;
+
 static int32_t add_partition(struct ph_partition_list *list, const char *topic, int32_t partition,
                              const char *cluster)
 {
     struct found *f = list->host_data;
     uint32_t id;
-    return partitions_add(&f->task->job->partitions, f->task->node->manifest->name, topic,
-                          partition, cluster, &id, f->error);
+    (void)pthread_mutex_lock(&adding);
+    int32_t rc = partitions_add(&f->task->job->partitions, f->task->node->manifest->name, topic,
+                                partition, cluster, &id, f->error);
+    (void)pthread_mutex_unlock(&adding);
+    return rc;
 }
 
 static int32_t find_partitions(struct task *t, struct ph_error *err)
@@ -128,23 +133,6 @@ static void take_all_handed(struct task *t, struct check_result *r)
     }
 }
 
-/* The job was stopped by the source's failure: the next operator begins without it. The operator's
- * name, which stands in front, is known. */
-static int32_t take_failure(struct task *t, struct ph_error *err)
-{
-    struct job *job = t->job;
-    size_t name = strlen(t->node->manifest->name) + 2;
-    uint64_t count;
-    ssize_t got = read(job->cancel_fd, &count, sizeof count);
-    (void)got;
-    atomic_store(&job->cancelled, false);
-    *err = job->error;
-    (void)snprintf(err->text, sizeof err->text, "%s",
-                   job->error.text + (strlen(job->error.text) > name ? name : 0));
-    ph_error_clear(&job->error);
-    return PH_ERROR;
-}
-
 /* Until there are enough rows, or the time is over. */
 static int32_t read_rows(struct task *t, struct check_result *r)
 {
@@ -152,8 +140,8 @@ static int32_t read_rows(struct task *t, struct check_result *r)
     while (!t->done && r->record_count < CHECK_RECORDS && clock_monotonic_ns() < until_ns &&
            count_read(&t->counts.set_aside) < CHECK_RECORDS) {
         enum task_step step = task_step(t);
-        if (step == TASK_FAILED || ph_error_is_set(&t->job->error)) {
-            return take_failure(t, &r->error);
+        if (step == TASK_FAILED || ph_error_is_set(&r->error)) {
+            return PH_ERROR;
         }
         take_all_handed(t, r);
         if (step == TASK_IDLE) {

@@ -144,6 +144,18 @@ exits 'run after a check' 0 stage.json
 says 'run after a check' ' 0 records in'
 leaves_after_state 'check of a pipeline that ran'
 
+# Each waits until the other is there as well: one behind the other they would wait for ever.
+truncate -s 0 stage.bin && truncate -s 800M stage.bin
+export STAGE_MEET=2
+exits 'side by side' 0 check stage.json
+truncate -s 0 stage.bin && truncate -s 800M stage.bin
+exits 'in the order of the graph' 1 check stage.json --set 's0/config/fail=["activate:retriable"]' --set 'a/config/fail=["activate:fatal"]'
+prints 'in the order of the graph' 's0: wrong: stage activate failed
+a: wrong: stage activate failed
+b: ok
+stage: 1 of 3 operators can do their work'
+unset STAGE_MEET
+
 exits 'a manifest that is not valid' 78 check file.json --set rows/config/nonsense=1
 exits 'an option of run' 64 check file.json --limit 3
 
