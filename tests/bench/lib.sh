@@ -21,7 +21,7 @@ bench_api() {
     local name=$1
     shift
     process_start "$name" "$BENCH_BIN/geo-api" --port 0 "$@" &&
-        wait_until 10 bench_api_port "$name" >/dev/null || bench_fail "$name did not start: see $(process_log "$name")"
+        wait_until 60 bench_api_port "$name" >/dev/null || bench_fail "$name did not start: see $(process_log "$name")"
     bench_api_port "$name"
 }
 

@@ -16,7 +16,7 @@ FAILED=0
 check() {
     local name=$1 status=$2 out=${3//@/$DIR} err=${4//@/$DIR} got=0
     shift 4
-    timeout 30 "$PIPEHOST" "$@" >out.txt 2>err.txt || got=$?
+    timeout 120 "$PIPEHOST" "$@" >out.txt 2>err.txt || got=$?
     # shellcheck disable=SC2053 # patterns
     if [ "$got" != "$status" ] || [[ "$(cat out.txt)" != $out ]] || [[ "$(cat err.txt)" != $err ]]; then
         FAILED=$((FAILED + 1))
@@ -282,9 +282,9 @@ unset K
 
 # ---- a stderr that nobody reads stops neither data nor signals
 
-# until_true COMMAND...: asks again for 20 s.
+# until_true COMMAND...: asks again for 60 s.
 until_true() {
-    local end=$((SECONDS + 20))
+    local end=$((SECONDS + 60))
     until "$@"; do
         [ "$SECONDS" -lt "$end" ] || return 1
         read -r -t 0.02 <>pause
@@ -302,7 +302,7 @@ is_gone() { ! kill -0 "$1" 2>/dev/null; }
 mkfifo pause full
 exec 5<>full
 head -c 65536 /dev/zero >&5
-timeout 30 "$PIPEHOST" good.json -v --set /pipeline=stalled --plugin-dir "$PLUGINS" 2>&5 ||
+timeout 120 "$PIPEHOST" good.json -v --set /pipeline=stalled --plugin-dir "$PLUGINS" 2>&5 ||
     { echo "FAILED stalled: a bounded run ends with $?"; FAILED=$((FAILED + 1)); }
 "$PIPEHOST" good.json -v --set /pipeline=endless --set s0/config/end=false --plugin-dir "$PLUGINS" 2>&5 &
 pid=$!

@@ -19,7 +19,7 @@ fail() {
 exits() {
     local name=$1 status=$2 got=0
     shift 2
-    timeout 30 "$PIPEHOST" "$@" --plugin-dir "$PLUGINS" >out.txt 2>err.txt || got=$?
+    timeout 120 "$PIPEHOST" "$@" --plugin-dir "$PLUGINS" >out.txt 2>err.txt || got=$?
     [ "$got" = "$status" ] || fail "$name: exit status $got, expected $status"
 }
 prints() { [ "$(cat out.txt)" = "$2" ] || fail "$1: standard output is not: $2"; }

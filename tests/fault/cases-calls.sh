@@ -44,7 +44,7 @@ calls_pipeline() {
         --set locate/config/cache_file="$STATE/places" --set events/config/rdkafka/socket.timeout.ms=3000)
 }
 
-calls_run() { pipeline_run 25 --set events/config/bounded_mode=latest; }
+calls_run() { pipeline_run 90 --set events/config/bounded_mode=latest; }
 
 # calls_job SEED NAME:N:ERRNO
 calls_job() {

@@ -22,7 +22,7 @@ http_serve() {
     local name=$1
     shift
     process_start "$name" "$@"
-    wait_until 10 http_listens "$name" >/dev/null
+    wait_until 60 http_listens "$name" >/dev/null
     HTTP_PORT=$(http_listens "$name")
 }
 http_listens() { sed -n 's/^listening on \([0-9]*\)$/\1/p' "$(process_log "$1")" | grep .; }
@@ -31,7 +31,7 @@ http_listens() { sed -n 's/^listening on \([0-9]*\)$/\1/p' "$(process_log "$1")"
 http_run() {
     local wanted=$1 endpoint=$2
     shift 2
-    must "it ends with $wanted" ends_with "$wanted" pipeline_run 40 --set "locate/config/endpoint=$endpoint" \
+    must "it ends with $wanted" ends_with "$wanted" pipeline_run 90 --set "locate/config/endpoint=$endpoint" \
         --set locate/config/timeout_ms=1s --set locate/config/attempts=2 --set events/config/bounded_mode=latest "$@"
 }
 

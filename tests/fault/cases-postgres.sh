@@ -57,7 +57,7 @@ pg_begin() {
     pg_pace "$PG_PACE_S"
     [ "$PG_IS_WATCHED" = 0 ] || pipeline_watch_start
     pipeline_start
-    must 'rows come' wait_until 30 has_rows "$PG_AFTER"
+    must 'rows come' wait_until 60 has_rows "$PG_AFTER"
     must 'and more would' pg_has_more
     job_note faults 1
 }
@@ -69,7 +69,7 @@ pg_is_done() { [ "$(pg_position)" = "$PG_COUNT" ]; }
 pg_settle() {
     must 'everything is committed' wait_until 60 pg_is_done
     kill -TERM "$PIPELINE_PID"
-    must 'it ends with 0' ends_with 0 pipeline_wait 30
+    must 'it ends with 0' ends_with 0 pipeline_wait 60
     [ -z "$REPAIRED_US" ] || note_recovery "$REPAIRED_US"
     [ "$PG_IS_WATCHED" = 0 ] || must 'no look saw what must not be' pipeline_watch_stop
     must 'the rows are exact' rows_are_exact
@@ -77,14 +77,14 @@ pg_settle() {
 
 # pg_waits TEXT: the sink says what it waits for, and runs.
 pg_waits() {
-    must "it waits for: $1" wait_until 30 log_says "rows: waiting: .*$1"
+    must "it waits for: $1" wait_until 60 log_says "rows: waiting: .*$1"
     must 'and runs' kill -0 "$PIPELINE_PID"
 }
 pg_repaired() { REPAIRED_US=$(now_us); }
 pg_works_again() { must 'it goes on by itself' wait_until 60 log_says 'rows: works again'; }
 # pg_stops TEXT: with the code of a wrong configuration.
 pg_stops() {
-    must 'it stops with 78' ends_with 78 pipeline_wait 30
+    must 'it stops with 78' ends_with 78 pipeline_wait 60
     must "and says: $1" log_says "$1"
 }
 
@@ -109,7 +109,7 @@ pg_restart_fast() {
 pg_restart_immediate() {
     pg_begin
     process_signal postgres QUIT
-    must 'the server is gone' wait_until 20 process_gone postgres
+    must 'the server is gone' wait_until 60 process_gone postgres
     rm -f -- "$RUN_DIR/pids/postgres"
     must 'the server starts' postgres_start
     pg_repaired
@@ -134,7 +134,7 @@ pg_read_only() {
 pg_killed_in_copy() {
     pipeline_refuse
     pg_begin
-    must 'a session is ended in COPY' wait_until 20 pg_end "state = 'active' AND wait_event = 'ClientRead'"
+    must 'a session is ended in COPY' wait_until 60 pg_end "state = 'active' AND wait_event = 'ClientRead'"
     pg_repaired
     pg_works_again
     ! pg_has_more || pg_end "state = 'active' AND wait_event = 'ClientRead'" || true
@@ -147,9 +147,9 @@ pg_killed_before_commit() {
     psql_run "CREATE FUNCTION $trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END'"
     psql_run "CREATE CONSTRAINT TRIGGER $trigger AFTER UPDATE ON pipehost_positions DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
         WHEN (NEW.pipeline = '$PIPELINE' AND NEW.next_offset > OLD.next_offset) EXECUTE FUNCTION $trigger()"
-    must 'a session is ended before COMMIT' wait_until 20 pg_end "wait_event = 'PgSleep'"
-    must 'and the next one' wait_until 20 pg_end "wait_event = 'PgSleep'"
-    must 'the way is free again' wait_until 20 pg_drop_hold "$trigger"
+    must 'a session is ended before COMMIT' wait_until 60 pg_end "wait_event = 'PgSleep'"
+    must 'and the next one' wait_until 60 pg_end "wait_event = 'PgSleep'"
+    must 'the way is free again' wait_until 60 pg_drop_hold "$trigger"
     pg_repaired
     pg_works_again
 }
@@ -241,7 +241,7 @@ pg_dropped_table() {
     pg_begin
     psql_run "BEGIN; LOCK TABLE $TABLE; CREATE TABLE saved_$TABLE AS TABLE $TABLE; DROP TABLE $TABLE; COMMIT"
     pg_stops "rows: .*\"$TABLE\" does not exist"
-    must 'a start says how to make it' ends_with 78 pipeline_run 20
+    must 'a start says how to make it' ends_with 78 pipeline_run 90
     must 'in one statement' log_says "rows: no table \"$TABLE\" at .*; make it: CREATE TABLE"
     psql_run "CREATE TABLE $TABLE AS TABLE saved_$TABLE; CREATE SEQUENCE again_$TABLE; ALTER TABLE $TABLE ALTER n SET DEFAULT
         nextval('again_$TABLE'); SELECT setval('again_$TABLE', (SELECT max(n) FROM $TABLE))" >/dev/null
@@ -259,7 +259,7 @@ pg_altered_column() {
     must 'and more is to come' pg_has_more
     psql_run "ALTER TABLE $TABLE RENAME url TO uri"
     pg_stops 'rows: .*column \\*"url\\*" of relation'
-    must 'a start names the column' ends_with 78 pipeline_run 20
+    must 'a start names the column' ends_with 78 pipeline_run 90
     must 'and how to add it' log_says 'rows: table .* has no column'
     psql_run "ALTER TABLE $TABLE RENAME uri TO url"
     pg_repaired

@@ -232,7 +232,7 @@ watch_begin() {
     : >"$STATE/$1.out"
     setpriv --pdeathsig TERM -- "$TOOLS/$2" "${options[@]}" >"$STATE/$1.out" 2>&1 &
     WATCHES+=("$! $1")
-    must 'somebody looks' wait_until 20 grep -qx looking "$STATE/$1.out"
+    must 'somebody looks' wait_until 60 grep -qx looking "$STATE/$1.out"
 }
 pipeline_watch_start() {
     WATCHES=()

@@ -12,7 +12,7 @@ case_from_pyflink() {
     ARGS[0]=$STATE/process-events.json
     KAFKA_GROUP=web-events-lab
     produce --count 20000 --distinct 500
-    expect 'the page is the whole job' exits_with 0 60 --set events/config/bounded_mode=latest
+    expect 'the page is the whole job' exits_with 0 120 --set events/config/bounded_mode=latest
     expect 'every row is there once and right' rows_exact 20000 --distinct 500
     unset KAFKA_GROUP
 }

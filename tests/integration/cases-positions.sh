@@ -43,22 +43,22 @@ case_topic_made_again() {
     local TABLE_PLAIN=remade_plain
     positions_begin remade
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 30
+    expect 'the first run ends' exits_with 0 120
     plain_produce 7 1000 500
-    expect 'a second run goes on' exits_with 0 30
+    expect 'a second run goes on' exits_with 0 120
     expect 'and is exact' equals "$(plain_rows)" '2000|2000'
-    expect 'a third has nothing to do' exits_with 0 30
+    expect 'a third has nothing to do' exits_with 0 120
     expect 'and adds nothing' equals "$(plain_rows)" '2000|2000'
     delete_topic "$TOPIC"
     create_topic "$TOPIC" 2
     plain_produce 8 3000
-    expect 'a topic that was made again and has grown beyond the position is refused' exits_with 78 30
+    expect 'a topic that was made again and has grown beyond the position is refused' exits_with 78 120
     expect 'with what is wrong' log_says 'the record at offset 999 is not the one that was read there before'
     expect 'and what to do' log_says "pipehost positions set $STATE/plain.json --partition $TOPIC/[01] --to earliest"
     expect 'and wrote nothing' equals "$(plain_rows)" '2000|2000'
     expect 'the command accepts it' positions 0 set --to earliest
     expect 'and says what it does' answers "rows/events ${TOPIC}[1]: 1000 -> 0, at most 1000 records will be written again"
-    expect 'then it is read' exits_with 0 30
+    expect 'then it is read' exits_with 0 120
     expect 'from its beginning' equals "$(plain_rows)" '5000|3000'
 }
 
@@ -68,28 +68,28 @@ case_positions() {
     expect 'nothing is shown before the first run' positions 0 show
     expect 'and said so' answers 'rows: no position'
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 30
+    expect 'the first run ends' exits_with 0 120
     expect 'positions are shown' positions 0 show --json
     expect 'as JSON' equals "$(jq -c '[.[] | [.sink, .source, .topic, .partition, .next_offset]]' "$STATE/answer")" \
         "[[\"rows\",\"events\",\"$TOPIC\",0,500],[\"rows\",\"events\",\"$TOPIC\",1,500]]"
     expect 'a dry run' positions 0 set --partition "$TOPIC/1" --to 400 --dry-run
     expect 'says what would be' answers "rows/events ${TOPIC}[1]: 500 -> 400, at most 100 records will be written again"
     expect 'and that it is one' answers '1 position would be changed: this was a dry run'
-    expect 'nothing comes again after it' exits_with 0 30
+    expect 'nothing comes again after it' exits_with 0 120
     expect 'so nothing was changed' equals "$(plain_rows)" '1000|1000'
     expect 'set' positions 0 set --partition 1 --to 400
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'and wrote those records again' equals "$(plain_rows)" '1100|1000'
     plain_produce 7 1000 500
     expect 'set to the end' positions 0 set --to latest --sink rows
     expect 'skips' answers "rows/events ${TOPIC}[0]: 500 -> 1000, at most 500 records will be skipped"
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'and has skipped them' equals "$(plain_rows)" '1100|1000'
     expect 'set to a time' positions 0 set --to 2001-01-01T00:00:00Z --dry-run
     expect 'finds its offset' answers "rows/events ${TOPIC}[0]: 1000 -> 0, at most 1000 records will be written again"
     expect 'reset' positions 0 reset
     expect 'forgets' answers "rows/events ${TOPIC}[0]: 1000 -> none, the next start begins by the startup mode"
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'and begins by the startup mode' equals "$(plain_rows)" '3100|2000'
     expect 'an offset alone names no partition' positions 64 set --to 5
     expect 'a partition that is not there is refused' positions 78 set --to earliest --partition 7
@@ -101,13 +101,13 @@ case_positions_running() {
     positions_begin running
     plain_produce 7 1000
     pipehost_start --set events/config/bounded_mode=none
-    wait_until 20 log_says 'partitions begin anew'
-    wait_until 20 plain_has 1000
+    wait_until 60 log_says 'partitions begin anew'
+    wait_until 60 plain_has 1000
     expect 'positions of a running pipeline are shown' positions 0 show
     expect 'with their offset' grep -q "rows/events ${TOPIC}\[0\]: 500, moved " "$STATE/answer"
     expect 'but not set' positions 75 set --to earliest
     expect 'nor forgotten' positions 75 reset
-    process_stop "pipehost-$CASE"
+    process_stop "pipehost-$CASE" 60
     expect 'nothing came of that' equals "$(plain_rows)" '1000|1000'
 }
 
@@ -117,15 +117,15 @@ case_renamed() {
     local TABLE_PLAIN=renamed_plain
     positions_begin renamed
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 30
+    expect 'the first run ends' exits_with 0 120
     sed -i 's/"pipeline": "renamed"/"pipeline": "new-name"/' "$STATE/plain.json"
-    expect 'under another name it is refused' exits_with 78 30
+    expect 'under another name it is refused' exits_with 78 120
     expect 'with both names' log_says 'under the pipeline name "renamed" and none under "new-name"'
     expect 'and the command' log_says 'pipehost positions rename MANIFEST --from renamed goes on from them'
     expect 'a name without positions is refused' positions 78 rename --from nobody
     expect 'renaming works' positions 0 rename --from renamed
     plain_produce 7 1000 500
-    expect 'the next run goes on' exits_with 0 30
+    expect 'the next run goes on' exits_with 0 120
     expect 'and is exact' equals "$(plain_rows)" '2000|2000'
 }
 
@@ -134,19 +134,19 @@ case_positions_of_the_host() {
     positions_begin host-kept
     ARGS+=(--set /exactly_once=false)
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 30
+    expect 'the first run ends' exits_with 0 120
     expect 'positions that the host keeps are shown' positions 0 show
     expect 'with their offset' answers "rows/events ${TOPIC}[0]: 500"
     expect 'set' positions 0 set --partition 0 --to 100
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'and wrote those records again' equals "$(plain_rows)" '1400|1000'
     expect 'reset' positions 0 reset
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'and begins by the startup mode' equals "$(plain_rows)" '2400|1000'
     delete_topic "$TOPIC"
     create_topic "$TOPIC" 2
     plain_produce 8 3000
-    expect 'a topic that was made again is refused here too' exits_with 78 30
+    expect 'a topic that was made again is refused here too' exits_with 78 120
     expect 'with what is wrong' log_says 'the record at offset 499 is not the one that was read there before'
 }
 
@@ -178,27 +178,27 @@ positions_in_kafka() {
     expect 'nothing is shown before the first run' positions 0 show
     expect 'and said so' answers 'copies: no position'
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 30
+    expect 'the first run ends' exits_with 0 120
     expect 'positions are shown' positions 0 show --json
     expect 'as JSON' equals "$(jq -c '[.[] | [.sink, .source, .topic, .partition, .next_offset, .fence]] | sort' "$STATE/answer")" \
         "[[\"copies\",\"events\",\"$TOPIC\",0,500,null],[\"copies\",\"events\",\"$TOPIC\",1,500,null]]"
     expect 'a dry run' positions 0 set --partition "$TOPIC/1" --to 400 --dry-run
     expect 'says what would be' answers "copies/events ${TOPIC}[1]: 500 -> 400, at most 100 records will be written again"
-    expect 'nothing comes again after it' exits_with 0 30
+    expect 'nothing comes again after it' exits_with 0 120
     expect 'so nothing was changed' equals "$(copies)" '1000|1000'
     expect 'set back' positions 0 set --partition 1 --to 400
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'and wrote those records again' equals "$(copies)" '1100|1000'
     plain_produce 7 1000 500
     expect 'set to the end' positions 0 set --to latest --sink copies
     expect 'skips' answers "copies/events ${TOPIC}[0]: 500 -> 1000, at most 500 records will be skipped"
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'and has skipped them' equals "$(copies)" '1100|1000'
     expect 'reset' positions 0 reset
     expect 'forgets' answers "copies/events ${TOPIC}[0]: 1000 -> none, the next start begins by the startup mode"
     expect 'none is shown' positions 0 show
     expect 'any more' grep -q "^copies/events ${TOPIC}\[0\]: none" "$STATE/answer"
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'and begins by the startup mode' equals "$(copies)" '3100|2000'
     positions_renamed_in_kafka
 }
@@ -210,7 +210,7 @@ positions_renamed_in_kafka() {
     expect 'and shown' grep -q "^copies/events ${TOPIC}\[1\]: 1000" "$STATE/answer"
     expect 'once' positions 78 rename --from "$CASE"
     plain_produce 7 1000 1000
-    expect 'the next run goes on' exits_with 0 30
+    expect 'the next run goes on' exits_with 0 120
     expect 'from there' equals "$(copies)" '4100|3000'
     sed -i 's/"pipeline": "[^"]*"/"pipeline": "'"$CASE"'"/' "$STATE/plain.json"
     expect 'the other name has none any more' positions 0 show
@@ -247,25 +247,25 @@ case_positions_of_both() {
     local status=0 first TABLE_PLAIN
     kafka_positions_begin positions-both
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 30
+    expect 'the first run ends' exits_with 0 120
     expect 'positions of both sinks are shown' positions 0 show
     expect 'four' equals "$(grep -c ': 500' "$STATE/answer")" 4
     expect 'one sink is set back' positions 0 set --sink copies --partition 0 --to 300
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'Kafka got those again' equals "$(copies)" '1200|1000'
     expect 'and Postgres nothing' equals "$(plain_rows)" '1000|1000'
     expect 'both are set back' positions 0 set --partition 1 --to 450
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'Kafka got them again' equals "$(copies)" '1250|1000'
     expect 'and so did Postgres' equals "$(plain_rows)" '1050|1000'
     expect 'both are reset' positions 0 reset
-    expect 'the next run ends' exits_with 0 30
+    expect 'the next run ends' exits_with 0 120
     expect 'Kafka has all of it twice' equals "$(copies)" '2250|1000'
     expect 'and so has Postgres' equals "$(plain_rows)" '2050|1000'
-    pipehost_run 60 --set events/config/bounded_mode=none --set "/state_dir=$STATE-elsewhere" &
+    pipehost_run 120 --set events/config/bounded_mode=none --set "/state_dir=$STATE-elsewhere" &
     first=$!
     plain_produce 7 100 500
-    wait_until 20 copies_are 2350
+    wait_until 60 copies_are 2350
     expect 'while it runs elsewhere they are shown' positions 0 show --sink copies
     expect 'set' positions 0 set --sink copies --to earliest
     plain_produce 7 100 550

@@ -32,7 +32,7 @@ demo_api_port() { sed -n 's/^listening on \([0-9]*\)$/\1/p' "$(process_log geo-a
 demo_start_api() {
     demo_start geo-api build/bin/geo-api --port 0
     DEMO_COMPONENTS+=(geo-api)
-    wait_until 10 demo_api_port >/dev/null || demo_blame geo-api || return 1
+    wait_until 60 demo_api_port >/dev/null || demo_blame geo-api || return 1
     DEMO_ENDPOINT=http://127.0.0.1:$(demo_api_port)/
 }
 
@@ -61,9 +61,9 @@ demo_show() {
 
 # demo_finish: stops the feed, lets the job commit what it has, and shows the end of it.
 demo_finish() {
-    process_stop event-gen 10
+    process_stop event-gen 60
     process_signal pipehost TERM
-    wait_until 30 process_gone pipehost || { printf 'error: pipehost did not drain within 30 s\n' >&2 && return 1; }
+    wait_until 60 process_gone pipehost || { printf 'error: pipehost did not drain within 60 s\n' >&2 && return 1; }
     demo_show 0 >"$RUN_DIR/last"
     sed 's/, [0-9]* rows.s$/ in the end/' "$RUN_DIR/last"
     cat <<'EOF'

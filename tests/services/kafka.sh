@@ -60,7 +60,7 @@ kafka_create() {
     kafka_make_certificate || return 1
     local try plain ssl controller proxied proxy
     for try in 1 2 3 4 5; do
-        plain=$(free_port) ssl=$(free_port) controller=$(free_port) proxied=$(free_port) proxy=$(free_port)
+        read -r plain ssl controller proxied proxy <<<"$(free_ports 5)"
         (umask 077 && kafka_write_properties "$plain" "$ssl" "$controller" "$proxied" "$proxy")
         if [ "$try" = 1 ]; then
             local user="[name=$KAFKA_WEB_TRAFFIC_KEY,password=$KAFKA_WEB_TRAFFIC_SECRET]"
@@ -105,10 +105,10 @@ kafka_start() {
         -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info \
         -Dorg.slf4j.simpleLogger.log.org.apache.kafka.server.KafkaRaftServer=info \
         -cp "$KAFKA_JARS/*" kafka.Kafka "$RUN_DIR/$KAFKA_NAME/server.properties"
-    wait_until 60 kafka_is_up_or_dead && process_alive "$KAFKA_NAME"
+    wait_until 120 kafka_is_up_or_dead && process_alive "$KAFKA_NAME"
 }
 
-kafka_stop() { process_stop "$KAFKA_NAME" 30; }
+kafka_stop() { process_stop "$KAFKA_NAME" 60; }
 kafka_kill9() { process_kill9 "$KAFKA_NAME"; }
 
 # add_partitions NAME PARTITIONS: how many the topic has from now on.
@@ -133,6 +133,6 @@ create_topic() {
 delete_topic() {
     kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error org.apache.kafka.tools.TopicCommand \
         --bootstrap-server "$KAFKA_URL" --delete --topic "$1" >/dev/null
-    wait_until 30 topic_is_gone "$1"
+    wait_until 60 topic_is_gone "$1"
 }
 topic_is_gone() { ! kcat -L -b "$KAFKA_URL" 2>/dev/null | grep -qF "\"$1\" with"; }

@@ -54,7 +54,7 @@ postgres_is_up_or_dead() { process_gone postgres || postgres_answers; }
 # postgres_start: starts the server (again, on the same data and port) and waits until it serves. Sessions of a server that
 # was killed take a moment to notice; until then a new one refuses to start.
 postgres_start() {
-    local deadline=$((SECONDS + 25))
+    local deadline=$((SECONDS + 60))
     until postgres_start_once; do
         [ "$SECONDS" -lt "$deadline" ] || return 1
         sleep 0.5
@@ -66,10 +66,10 @@ postgres_start_once() {
     STOP_SIGNAL=INT process_start postgres "${POSTGRES_AS[@]}" "$POSTGRES_BIN/postgres" -D "$RUN_DIR/postgres/data" -p "$POSTGRES_PORT" \
         -c listen_addresses=127.0.0.1 -c "unix_socket_directories=$RUN_DIR/postgres/socket" \
         -c "shared_buffers=${POSTGRES_SHARED_BUFFERS:-256MB}" -c max_wal_size=4GB -c log_timezone=UTC -c timezone=UTC -c jit=off
-    wait_until 30 postgres_is_up_or_dead && process_alive postgres
+    wait_until 60 postgres_is_up_or_dead && process_alive postgres
 }
 
-postgres_stop() { process_stop postgres 30; }
+postgres_stop() { process_stop postgres 60; }
 postgres_kill9() { process_kill9 postgres; }
 
 # psql_run SQL [DATABASE]: runs it as the superuser and prints bare rows, fields separated by |.

@@ -56,17 +56,19 @@ process_start() {
         exec "$@"' process "$RUN_DIR/pids/$name" "${STOP_SIGNAL:-TERM}" "$@" \
         </dev/null >>"$RUN_DIR/logs/$name.log" 2>&1 &
     disown $!
-    wait_until 5 test -s "$RUN_DIR/pids/$name"
+    wait_until 60 test -s "$RUN_DIR/pids/$name"
 }
 
 process_log() { printf '%s\n' "$RUN_DIR/logs/$1.log"; }
 
-# process_pid NAME: prints the pid while the process runs, fails otherwise (a zombie or a reused pid does not count).
+# process_pid NAME: prints the pid while the process runs, fails otherwise (a zombie or a reused pid does not count, but for one
+# with threads: those of a killed process end after its first, and hold its locks and ports until then).
 process_pid() {
-    local pid started rest stat
+    local pid started rest stat threads
     read -r pid started rest 2>/dev/null <"$RUN_DIR/pids/$1" || return 1
     read -ra stat 2>/dev/null <<<"$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" || return 1
-    [ "${stat[19]:-}" = "$started" ] && [ "${stat[0]}" != Z ] || return 1
+    threads=("/proc/$pid/task"/*)
+    [ "${stat[19]:-}" = "$started" ] && { [ "${stat[0]}" != Z ] || [ ${#threads[@]} -gt 1 ]; } || return 1
     printf '%s\n' "$pid"
 }
 
@@ -81,20 +83,23 @@ process_signal() {
     kill -s "${2:-$signal}" -- "-$pid" 2>/dev/null || true
 }
 
-# process_stop NAME [SECONDS]: asks, waits, and kills what has not ended by then.
+# process_stop NAME [SECONDS]: asks, waits, and kills what has not ended by then; false where it had to.
 process_stop() {
+    local status=0
     process_signal "$1"
-    if ! wait_until "${2:-10}" process_gone "$1"; then
+    if ! wait_until "${2:-30}" process_gone "$1"; then
+        status=1
         process_signal "$1" KILL
-        wait_until 5 process_gone "$1" || return 1
+        wait_until 60 process_gone "$1" || return 1
     fi
     rm -f -- "$RUN_DIR/pids/$1"
+    return "$status"
 }
 
 # process_kill9 NAME: ends it without a chance to tidy up.
 process_kill9() {
     process_signal "$1" KILL
-    wait_until 5 process_gone "$1" && rm -f -- "$RUN_DIR/pids/$1"
+    wait_until 60 process_gone "$1" && rm -f -- "$RUN_DIR/pids/$1"
 }
 
 # wait_until SECONDS COMMAND...: polls until the command succeeds; fails at the deadline.
@@ -121,6 +126,15 @@ free_port() {
             return
         fi
     done
+}
+
+# free_ports COUNT: so many of them, each another one.
+free_ports() {
+    local -A ports=()
+    while [ ${#ports[@]} -lt "$1" ]; do
+        ports[$(free_port)]=1
+    done
+    printf '%s\n' "${!ports[*]}"
 }
 
 random_secret() { od -An -N12 -tx1 /dev/urandom | tr -d ' \n'; }

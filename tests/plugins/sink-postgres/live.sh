@@ -67,7 +67,7 @@ with_server_fault() {
     fresh_table
     (drive "$rows" "$epoch") &
     driver=$!
-    wait_until 30 rows_above $((rows / 10))
+    wait_until 60 rows_above $((rows / 10))
     "$@"
     postgres_start
     wait_until 60 rows_above $((rows / 2))

@@ -19,8 +19,7 @@ export KAFKA_RESTART=$RUN_DIR/source-kafka-restart
 mkfifo "$KAFKA_RESTART" || exit 1
 
 restarter() {
-    local line
-    while read -r line <"$KAFKA_RESTART" && [ "$line" = restart ]; do
+    while read -r <"$KAFKA_RESTART"; do
         kafka_kill9 && kafka_start || return 1
     done
 }
@@ -28,8 +27,7 @@ restarter &
 status=0
 "$BIN/source_kafka_real_topics" || status=$?
 "$BIN/source_kafka_real_source" || status=$?
-# The restarter waits for a writer: this line ends it.
-echo end >"$KAFKA_RESTART"
-wait $!
+kill $! 2>/dev/null
+wait $! 2>/dev/null
 rm -f -- "$KAFKA_RESTART"
 exit "$status"

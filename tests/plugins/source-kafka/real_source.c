@@ -285,7 +285,7 @@ START_TEST(a_run_without_an_end_passes_the_markers_when_nothing_comes)
     open_plain(from_begin_on);
     feed.check = is_not_aborted;
     start_feed();
-    int64_t until_ns = harness_now_ns() + 20000 * NS_PER_MS;
+    int64_t until_ns = harness_now_ns() + WAIT_MS * NS_PER_MS;
     while (feed.next[0] < TRANSACTIONS_END) {
         ck_assert_msg(harness_now_ns() < until_ns, "the position stays at %lld",
                       (long long)feed.next[0]);
@@ -429,7 +429,7 @@ START_TEST(a_wrong_password_is_said_at_once)
 {
     struct sasl s;
     open_at(env("KAFKA_SSL_URL"), cluster.topic, sasl(&s, "wr0ng-secret", env("KAFKA_CA_FILE")));
-    is_refused("/rdkafka/sasl.password", 5000);
+    is_refused("/rdkafka/sasl.password", 9000);
     ck_assert(!error_has("wr0ng-secret"));
     ck_assert(!harness_logged(feed.harness, "wr0ng-secret"));
 }
@@ -440,7 +440,7 @@ START_TEST(a_certificate_of_nobody_known_is_said_at_once)
     struct sasl s;
     open_at(env("KAFKA_SSL_URL"), cluster.topic,
             sasl(&s, env("KAFKA_WEB_TRAFFIC_SECRET"), "/etc/ssl/certs/ca-certificates.crt"));
-    is_refused("/rdkafka/ssl.ca.location", 5000);
+    is_refused("/rdkafka/ssl.ca.location", 9000);
 }
 END_TEST
 
@@ -449,7 +449,7 @@ START_TEST(tls_to_a_listener_without_it_is_said_at_once)
     struct sasl s;
     open_at(env("KAFKA_URL"), cluster.topic,
             sasl(&s, env("KAFKA_WEB_TRAFFIC_SECRET"), env("KAFKA_CA_FILE")));
-    is_refused("/rdkafka/security.protocol", 5000);
+    is_refused("/rdkafka/security.protocol", 9000);
     ck_assert_msg(error_has("is this a listener without TLS?"), "%s", feed_error(&feed));
 }
 END_TEST
@@ -459,7 +459,7 @@ START_TEST(a_topic_that_is_not_there_is_said_at_once_with_the_nearest)
     char wanted[80];
     (void)snprintf(wanted, sizeof wanted, "%s9", cluster.topic);
     open_at(env("KAFKA_URL"), wanted, from_begin_to_end);
-    is_refused("/topic", 5000);
+    is_refused("/topic", 9000);
     ck_assert_msg(error_has(", did you mean \"real-"), "%s", feed_error(&feed));
 }
 END_TEST

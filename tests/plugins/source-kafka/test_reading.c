@@ -6,7 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define WAIT_MS 10000
+#define WAIT_MS 60000
 
 static struct mock mock;
 static struct feed feed;

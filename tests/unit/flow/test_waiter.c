@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define LONG_NS (20 * CLOCK_NS_PER_S)
+#define LONG_NS (40 * CLOCK_NS_PER_S)
 
 struct heard {
     uint32_t count;
