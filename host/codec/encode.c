@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/encode.h"
 
-#include "base/escape.h"
 #include "batch/batch.h"
 #include "codec/number.h"
+#include "codec/quote.h"
 #include "codec/timestamp.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* The longest number, or timestamp with its quotes. */
+/* The longest number, or timestamp with its quotes; more than a text takes beside its bytes. */
 #define SCALAR_MAX (NUMBER_TEXT_SIZE + TIMESTAMP_TEXT_SIZE)
+_Static_assert(SCALAR_MAX >= QUOTE_MAX(0), "the slack of a text");
 
 struct encode_column {
     uint32_t index; /* in the batch */
@@ -27,6 +28,7 @@ struct encoder {
     struct encode_column *columns;
     char *names;
     uint32_t fixed_bytes; /* of a row whose views are all empty, at most */
+    struct quote quote;
 };
 
 /* ---- pieces: each writes at `at`, where there is room, and answers the end ---- */
@@ -35,41 +37,6 @@ static char *put(char *at, const char *text, size_t length)
 {
     memcpy(at, text, length);
     return at + length;
-}
-
-/* How many of the eight bytes, from the first on, are ASCII that a JSON string holds as it is. */
-static uint32_t plain_of(uint64_t word)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    const uint64_t tops = ones << 7;
-    uint64_t quote = word ^ ones * '"';
-    uint64_t slash = word ^ ones * '\\';
-    uint64_t odd = (word - ones * 0x20) | (quote - ones) | (slash - ones) | word;
-    odd &= tops;
-    return odd == 0 ? 8 : (uint32_t)__builtin_ctzll(odd) / 8;
-}
-
-static char *put_string(char *at, const uint8_t *data, uint32_t length)
-{
-    const char *from = (const char *)data;
-    const char *end = from + length;
-    *at++ = '"';
-    while (from < end) {
-        if (end - from >= 8) {
-            uint64_t word;
-            memcpy(&word, from, sizeof word);
-            memcpy(at, &word, sizeof word); /* what is not plain is written over */
-            uint32_t plain = plain_of(word);
-            at += plain;
-            from += plain;
-            if (plain == 8) {
-                continue;
-            }
-        }
-        at += escape_json(&from, end, at);
-    }
-    *at++ = '"';
-    return at;
 }
 
 static char *put_json(char *at, const uint8_t *data, uint32_t length)
@@ -150,7 +117,7 @@ static char *put_view(char *at, const struct encoder *e, const struct ph_column 
     if (c->type == PH_TYPE_JSON && e->json_columns == ENCODE_NESTED) {
         return put_json(at, bytes.data, bytes.length);
     }
-    return put_string(at, bytes.data, bytes.length);
+    return quote_put(&e->quote, at, bytes.data, bytes.length);
 }
 
 static char *put_value(char *at, const struct encoder *e, const struct ph_column *c, uint32_t row)
@@ -267,7 +234,7 @@ static bool fill(struct encoder *e, const struct ph_schema *schema,
         room += strlen(schema->fields[column_at(options, i)].name) * 6 + 4;
     }
     e->columns = calloc(e->column_count + 1u, sizeof *e->columns);
-    e->names = malloc(room + 1);
+    e->names = malloc(room + QUOTE_SLACK);
     if (e->columns == NULL || e->names == NULL || room > UINT32_MAX / 2) {
         return false;
     }
@@ -276,7 +243,7 @@ static bool fill(struct encoder *e, const struct ph_schema *schema,
         const struct ph_field *f = &schema->fields[column_at(options, i)];
         char *begin = at;
         *at++ = ',';
-        at = put_string(at, (const uint8_t *)f->name, (uint32_t)strlen(f->name));
+        at = quote_put(&e->quote, at, (const uint8_t *)f->name, (uint32_t)strlen(f->name));
         *at++ = ':';
         e->columns[i] = (struct encode_column){.index = column_at(options, i),
                                                .type = f->type,
@@ -296,6 +263,7 @@ struct encoder *encoder_create(const struct ph_schema *schema, const struct enco
     e->timestamps = options->timestamps;
     e->json_columns = options->json_columns;
     e->is_splice = options->is_splice;
+    quote_init(&e->quote);
     e->column_count = options->columns == NULL ? schema->field_count : options->column_count;
     if (!fill(e, schema, options)) {
         encoder_destroy(e);
