@@ -47,6 +47,8 @@ run_close() {
 process_start() {
     local name=$1
     shift
+    # What an earlier process of this name left would count as this one's.
+    rm -f -- "$RUN_DIR/pids/$name"
     # The child writes its own pid file before it becomes the command: no moment in which it runs unrecorded.
     # shellcheck disable=SC2016
     setsid bash -c '
