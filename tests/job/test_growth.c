@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RECORDS 20000
+#define RECORDS 8000
 #define FIRST   3 /* partitions that are there at the start */
 #define ALL     11
 
@@ -56,7 +56,7 @@ static void until_committed(uint32_t first, uint32_t end, int64_t offset)
     run_until(&r, have_reached, &w, "positions");
 }
 
-#define GROWING ",'partitions':3,'records':20000,'limit':true"
+#define GROWING ",'partitions':3,'records':8000,'limit':true"
 
 static const char *const manifests[] = {
     PIPELINE("", SOURCE(0, GROWING) "," UDF("u", 2, "s0", "") "," SINK("k", 1, "u", "")),

@@ -118,7 +118,7 @@ static void *wake_a_sleeper(void *arg)
     while (atomic_load(&sleeper->state) < 2 && clock_monotonic_ns() < until_ns) {
         sched_yield();
     }
-    for (int i = 0; i < 1000; i++) { /* let it go on from announcing to sleeping */
+    for (int i = 0; i < 50; i++) { /* let it go on from announcing to sleeping */
         sched_yield();
     }
     waiter_wake(sleeper);
