@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define PREFETCH 8u /* places from the one at hand */
+
 void holds_fini(struct holds *holds)
 {
     for (uint32_t i = 0; i < HOLDS_MAX; i++) {
@@ -43,6 +45,7 @@ struct hold *holds_claim(struct holds *holds, uint32_t row_count)
 {
     struct hold *hold = &holds->ring[(holds->first + holds->count) % HOLDS_MAX];
     hold->place_count = 0;
+    hold->kept_count = 0;
     hold->answered_count = 0;
     return make_room(hold, row_count) ? hold : NULL;
 }
@@ -71,12 +74,23 @@ const struct ph_batch *holds_pop(struct holds *holds)
     return batch;
 }
 
+void hold_keep(struct hold *hold)
+{
+    for (uint32_t i = hold->kept_count; i < hold->place_count; i++) {
+        uint32_t later = i + PREFETCH < hold->place_count ? i + PREFETCH : i;
+        __builtin_prefetch(hold->places[later].place);
+        place_retain(hold->places[i].place);
+    }
+    hold->kept_count = hold->place_count;
+}
+
 void hold_clear(struct hold *hold)
 {
-    for (uint32_t i = 0; i < hold->place_count; i++) {
+    for (uint32_t i = 0; i < hold->kept_count; i++) {
         place_release(hold->places[i].place);
     }
     hold->place_count = 0;
+    hold->kept_count = 0;
 }
 
 struct place *hold_unanswered(struct hold *hold)
@@ -96,7 +110,9 @@ bool hold_fill(const struct hold *hold, struct ph_builder *builder)
     const uint32_t *first_rows = hold->first_rows;
     uint32_t row_count = hold->batch->row_count;
     for (uint32_t i = 0; i < hold->place_count; i++) {
+        uint32_t later = i + PREFETCH < hold->place_count ? i + PREFETCH : i;
         const struct place *place = hold->places[i].place;
+        __builtin_prefetch(hold->places[later].place->text);
         if (ph_builder_set_bytes(builder, hold->places[i].row, place->text, place->text_length) !=
             PH_OK) {
             return false;

@@ -16,7 +16,7 @@
 #define HOLD_ROW_NULL UINT32_MAX
 
 struct hold_place {
-    struct place *place; /**< a reference */
+    struct place *place; /**< a reference from hold_keep() on */
     uint32_t row;        /**< the first row that has it */
 };
 
@@ -25,6 +25,7 @@ struct hold {
     uint32_t *first_rows;         /**< for each row, the first one with the same address */
     struct hold_place *places;    /**< one for each address, ascending by row */
     uint32_t place_count;
+    uint32_t kept_count;     /**< how many of the places, from the front, are references */
     uint32_t answered_count; /**< how many of the places, from the front, are answered */
     uint32_t row_capacity;
 };
@@ -57,12 +58,15 @@ const struct ph_batch *holds_pop(struct holds *holds);
 /** Drops the places of one that was claimed but not pushed. */
 void hold_clear(struct hold *hold);
 
-/** The row is the first that has this place. */
+/** The row is the first that has this place, which somebody holds until hold_keep(). */
 static inline void hold_add(struct hold *hold, struct place *place, uint32_t row)
 {
-    place_retain(place);
     hold->places[hold->place_count++] = (struct hold_place){place, row};
 }
+
+/** Takes a reference of each place that was added: of all at once, because they lie all over the
+ * memory. */
+void hold_keep(struct hold *hold);
 
 /** The first place without an answer, or null. */
 struct place *hold_unanswered(struct hold *hold);

@@ -101,6 +101,7 @@ __attribute__((noinline)) static bool look_up_slowly(struct lane *lane, struct h
 {
     int64_t asked_before = tally->asked;
     struct place *place;
+    hold_keep(hold); /* the cache may drop any of them here */
     if (text.length - 1 < FRONT_TEXT_MAX) {
         struct front_key key;
         struct front_slot *slot;
@@ -122,6 +123,7 @@ __attribute__((noinline)) static bool look_up_slowly(struct lane *lane, struct h
     }
     hold->first_rows[row] = row;
     hold_add(hold, place, row);
+    hold_keep(hold);
     count_row(lane->op, tally, place, asked_before);
     place_release(place);
     return true;
@@ -138,15 +140,21 @@ __attribute__((noinline)) static struct front_slot *find_long(const struct front
     return front_find(front, &key);
 }
 
-/* The slots of the next rows, which lie all over a table that is larger than the processor's cache.
- * Here and elsewhere always inline: gcc drops the call of a function that only prefetches. */
+/* The slots of the next rows, which lie all over a table that may be larger than the processor's
+ * cache, and the texts of the rows behind those. Here and elsewhere always inline: gcc drops the
+ * call of a function that only prefetches. */
 __attribute__((always_inline)) static inline void prefetch_slots(const struct front *front,
                                                                  const struct ph_column *column,
                                                                  uint32_t row, uint32_t row_count)
 {
     uint32_t end = row_count - row < AHEAD ? row_count : row + AHEAD;
+    uint32_t last = row_count - 1;
     for (; row < end; row++) {
         struct ph_bytes text = ph_column_bytes(column, row);
+        uint32_t later = last - row < AHEAD ? last : row + AHEAD;
+        if (!ph_column_is_null(column, later)) {
+            __builtin_prefetch(ph_column_bytes(column, later).data);
+        }
         if (!ph_column_is_null(column, row) && front_is_short(text.length)) {
             front_prefetch_short(front, text.data, text.length);
         }
@@ -197,6 +205,7 @@ bool lane_look_up(struct lane *lane, struct hold *hold, const struct ph_batch *b
         hold_clear(hold);
         return false;
     }
+    hold_keep(hold);
     ph_counter_add(lane->cells[COUNTER_CACHE_HITS], (int64_t)batch->row_count - tally.nulls -
                                                         tally.asked - tally.coalesced -
                                                         tally.reserved - tally.invalid);
