@@ -13,26 +13,32 @@
 
 #define TEXT_BAD UINT32_MAX
 
-/** Whether a backslash stands in text[length], behind which 31 bytes are readable. Most texts are
- * too short for a call of memchr. */
+#if defined(__SSE2__)
+/** Bit n is set where text[n] is a backslash, of 16 bytes. */
+static inline uint64_t text_find_escapes(const uint8_t *text)
+{
+    __m128i block = _mm_loadu_si128((const __m128i *)(const void *)text);
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
+}
+#endif
+
+/** Whether a backslash stands in text[length], behind which 63 bytes are readable. Most texts are
+ * too short for a call of memchr, and of so many lengths that a branch for each would be guessed
+ * wrong. */
 static inline bool text_has_escape(const uint8_t *text, uint32_t length)
 {
 #if defined(__SSE2__)
-    const __m128i backslash = _mm_set1_epi8('\\');
     for (;;) {
-        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)text);
-        __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(text + 16));
-        uint64_t found = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(low, backslash)) |
-                         (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(high, backslash))
-                             << 16;
-        if (length <= 32) {
+        uint64_t found = text_find_escapes(text) | text_find_escapes(text + 16) << 16 |
+                         text_find_escapes(text + 32) << 32 | text_find_escapes(text + 48) << 48;
+        if (length < 64) {
             return (found & ((UINT64_C(1) << length) - 1)) != 0;
         }
         if (found != 0) {
             return true;
         }
-        text += 32;
-        length -= 32;
+        text += 64;
+        length -= 64;
     }
 #else
     return memchr(text, '\\', length) != NULL;
