@@ -268,18 +268,19 @@ static inline void copy16(uint8_t *at, const uint8_t *from)
     memcpy(at, &block, sizeof block);
 }
 
-/* Most texts have 16 to 64 bytes: overlapping moves are cheaper than a call. */
+/* Most texts have 16 to 64 bytes: four moves that overlap are cheaper than a call, or than a guess
+ * how many are needed. */
 static inline void copy_text(uint8_t *at, const uint8_t *from, size_t length)
 {
     if (length - 16 > 48) {
         memcpy(at, from, length);
         return;
     }
+    size_t second = length < 32 ? length - 16 : 16;
+    size_t third = length < 32 ? 0 : length - 32;
     copy16(at, from);
-    if (length > 32) {
-        copy16(at + 16, from + 16);
-        copy16(at + length - 32, from + length - 32);
-    }
+    copy16(at + second, from + second);
+    copy16(at + third, from + third);
     copy16(at + length - 16, from + length - 16);
 }
 
