@@ -144,9 +144,11 @@ static int32_t become_producer(struct epochs *e, struct note *found, struct ph_e
 
 static void adopt(const struct epochs *e, struct held *h, const struct note *found)
 {
+    const struct producer *p = e->producer;
     h->note = *found;
     (void)snprintf(h->note.owner, sizeof h->note.owner, "%s", e->positions.owner);
     (void)snprintf(h->note.cluster, sizeof h->note.cluster, "%s", h->cluster);
+    note_copy_text(h->note.target, sizeof h->note.target, p->settings->topic);
 }
 
 int32_t epochs_commit_positions(struct epochs *e, struct ph_error *err)
@@ -167,8 +169,7 @@ static int32_t sign(struct epochs *e, const struct note *found, struct ph_error 
     for (uint32_t i = 0; i < e->positions.count; i++) {
         const struct held *h = &e->positions.items[i];
         bool is_signed = strcmp(found[i].owner, e->positions.owner) == 0;
-        bool is_there = found[i].next_offset >= 0 || note_is_reset(&found[i]);
-        if (!is_there || (is_signed && !h->is_elsewhere)) {
+        if (!note_is_there(&found[i]) || (is_signed && !h->is_elsewhere)) {
             continue;
         }
         if (transaction_begin(&e->transaction, err) != PH_OK ||
@@ -204,7 +205,7 @@ static int32_t claim(struct epochs *e, struct note *found, struct ph_error *err)
     }
     if (read_positions(e, true, found, err) != PH_OK ||
         epochs_look_elsewhere(e, found, err) != PH_OK || check_found(e, found, err) != PH_OK ||
-        take_over(e, found, err) != PH_OK) {
+        epochs_refuse_other_name(e, found, err) != PH_OK || take_over(e, found, err) != PH_OK) {
         return PH_ERROR;
     }
     epochs_warn_of_records(e);

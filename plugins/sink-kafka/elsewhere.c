@@ -5,15 +5,10 @@
 
 #include <stdlib.h>
 
-static bool is_there(const struct note *n)
-{
-    return n->next_offset >= 0 || note_is_reset(n);
-}
-
 /* A file has no offsets in a group. */
 static bool may_be_elsewhere(const struct held *h, const struct note *found)
 {
-    return !is_there(found) && h->cluster[0] != '\0';
+    return !note_is_there(found) && h->cluster[0] != '\0';
 }
 
 static bool any_in_topic(const struct positions *p)
@@ -76,7 +71,7 @@ static int32_t take(struct epochs *e, const struct positions *others, const stru
         if (h->id != others->items[k].id) {
             continue;
         }
-        h->is_elsewhere = is_there(&notes[k]);
+        h->is_elsewhere = note_is_there(&notes[k]);
         if (!h->is_elsewhere && found[i].next_offset == NOTE_MOVED) {
             return refuse_lost(e, h, err);
         }

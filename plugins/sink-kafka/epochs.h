@@ -67,6 +67,11 @@ __attribute__((warn_unused_result)) int32_t epochs_look_elsewhere(struct epochs 
 __attribute__((warn_unused_result)) int32_t epochs_move_position(struct epochs *e,
                                                                  const struct held *h,
                                                                  struct ph_error *err);
+/** Refuses where another pipeline's name has positions of the same sink, sources and topics,
+ * written to the same topic, and this name has none. other_name.c [worker] */
+__attribute__((warn_unused_result)) int32_t epochs_refuse_other_name(struct epochs *e,
+                                                                     const struct note *found,
+                                                                     struct ph_error *err);
 /** One sentence at a first start over a topic that has records. first_start.c [worker] */
 void epochs_warn_of_records(struct epochs *e);
 /** Commits what is in the open transaction, and waits for that. claim.c [worker] */

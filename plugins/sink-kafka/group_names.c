@@ -5,6 +5,7 @@
 
 #define NS_PER_MS  INT64_C(1000000)
 #define REQUEST_MS 10000
+#define PAUSE_MS   100
 
 static int32_t refuse(const struct producer *p, rd_kafka_resp_err_t code, struct ph_error *err)
 {
@@ -49,10 +50,11 @@ static rd_kafka_event_t *wait_for_answer(struct producer *p, rd_kafka_queue_t *q
 }
 
 /* A broker that does not answer may have the one that is looked for: no part of them will do. */
-static rd_kafka_resp_err_t error_of(rd_kafka_event_t *answer,
-                                    const rd_kafka_ListConsumerGroups_result_t *result)
+static rd_kafka_resp_err_t error_of(rd_kafka_event_t *answer)
 {
     size_t count = 0;
+    const rd_kafka_ListConsumerGroups_result_t *result =
+        rd_kafka_event_ListConsumerGroups_result(answer);
     if (rd_kafka_event_error(answer) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return rd_kafka_event_error(answer);
     }
@@ -63,18 +65,12 @@ static rd_kafka_resp_err_t error_of(rd_kafka_event_t *answer,
     return count == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(errors[0]);
 }
 
-static int32_t take_answer(const struct producer *p, rd_kafka_event_t *answer, group_take_name take,
-                           void *owner, struct ph_error *err)
+static int32_t take_names(rd_kafka_event_t *answer, group_take_name take, void *owner,
+                          struct ph_error *err)
 {
     size_t count = 0;
-    const rd_kafka_ListConsumerGroups_result_t *result =
-        rd_kafka_event_ListConsumerGroups_result(answer);
-    rd_kafka_resp_err_t code = error_of(answer, result);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return refuse(p, code, err);
-    }
-    const rd_kafka_ConsumerGroupListing_t **groups =
-        rd_kafka_ListConsumerGroups_result_valid(result, &count);
+    const rd_kafka_ConsumerGroupListing_t **groups = rd_kafka_ListConsumerGroups_result_valid(
+        rd_kafka_event_ListConsumerGroups_result(answer), &count);
     for (size_t i = 0; i < count; i++) {
         if (take(owner, rd_kafka_ConsumerGroupListing_group_id(groups[i]), err) != PH_OK) {
             return PH_ERROR;
@@ -83,14 +79,45 @@ static int32_t take_answer(const struct producer *p, rd_kafka_event_t *answer, g
     return PH_OK;
 }
 
+static bool may_come_right(rd_kafka_resp_err_t code)
+{
+    return code != RD_KAFKA_RESP_ERR_NO_ERROR &&
+           (errors_flags(code, ERRORS_AT_START) & PH_ERR_RETRIABLE) != 0;
+}
+
+/* Asks again while a broker that came back loads its groups. */
+static rd_kafka_event_t *get_names(struct producer *p, rd_kafka_queue_t *queue,
+                                   struct ph_error *err)
+{
+    int64_t end_ns = link_now_ns(&p->link) + 2 * REQUEST_MS * NS_PER_MS;
+    for (;;) {
+        rd_kafka_event_t *answer =
+            ask(p, queue, err) == PH_OK ? wait_for_answer(p, queue, err) : NULL;
+        rd_kafka_resp_err_t code = answer == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : error_of(answer);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return answer;
+        }
+        rd_kafka_event_destroy(answer);
+        if (!may_come_right(code) || link_now_ns(&p->link) >= end_ns) {
+            (void)refuse(p, code, err);
+            return NULL;
+        }
+        if (link_pause_until(&p->link, link_now_ns(&p->link) + PAUSE_MS * NS_PER_MS, err) !=
+            PH_OK) {
+            return NULL;
+        }
+        producer_wake(p);
+    }
+}
+
 int32_t group_names_list(struct producer *p, group_take_name take, void *owner,
                          struct ph_error *err)
 {
     uint64_t one = 1;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(p->link.rk);
     rd_kafka_queue_io_event_enable(queue, p->link.events_fd, &one, sizeof one);
-    rd_kafka_event_t *answer = ask(p, queue, err) == PH_OK ? wait_for_answer(p, queue, err) : NULL;
-    int32_t result = answer == NULL ? PH_ERROR : take_answer(p, answer, take, owner, err);
+    rd_kafka_event_t *answer = get_names(p, queue, err);
+    int32_t result = answer == NULL ? PH_ERROR : take_names(answer, take, owner, err);
     if (answer != NULL) {
         rd_kafka_event_destroy(answer);
     }

@@ -41,8 +41,7 @@ int32_t epochs_list_kept(struct epochs *e, const char *pipeline, struct ph_kept_
     int32_t result = read_kept(e, false, &found, err);
     for (uint32_t i = 0; result == PH_OK && i < found.count; i++) {
         struct ph_kept_position position = kept_of(&found.items[i]);
-        bool is_there = position.next_offset >= 0 || note_is_reset(&found.items[i].note);
-        result = is_there ? list->add(list, &position) : PH_OK;
+        result = note_is_there(&found.items[i].note) ? list->add(list, &position) : PH_OK;
     }
     positions_fini(&found);
     return result;
@@ -62,6 +61,7 @@ static int32_t shut_out(struct epochs *e, struct ph_error *err)
 static int32_t hold_all(struct epochs *e, const struct ph_partition *partitions,
                         const struct ph_position *positions, uint32_t count, struct ph_error *err)
 {
+    const struct producer *p = e->producer;
     for (uint32_t i = 0; i < count; i++) {
         if (positions_hold(&e->positions, &partitions[i], err) != PH_OK) {
             return PH_ERROR;
@@ -70,6 +70,7 @@ static int32_t hold_all(struct epochs *e, const struct ph_partition *partitions,
         h->note = (struct note){.next_offset = positions[i].next_offset,
                                 .fingerprint = positions[i].fingerprint};
         note_copy_text(h->note.cluster, sizeof h->note.cluster, h->cluster);
+        note_copy_text(h->note.target, sizeof h->note.target, p->settings->topic);
         note_copy_text(h->note.owner, sizeof h->note.owner, e->positions.owner);
     }
     return PH_OK;
@@ -163,7 +164,9 @@ static int32_t check_names(struct epochs *e, const char *from, struct ph_error *
 /* Written under this pipeline's name, taken away under the other. */
 static int32_t move(struct epochs *e, struct held *h, struct ph_error *err)
 {
+    const struct producer *p = e->producer;
     const char *from = h->pipeline;
+    note_copy_text(h->note.target, sizeof h->note.target, p->settings->topic);
     note_copy_text(h->note.owner, sizeof h->note.owner, e->positions.owner);
     h->pipeline = e->positions.pipeline;
     if (epochs_add_position(e, h, err) != PH_OK) {

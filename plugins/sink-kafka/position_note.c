@@ -19,8 +19,9 @@ uint32_t note_write(const struct note *n, char text[NOTE_TEXT_SIZE])
 {
     int length =
         snprintf(text, NOTE_TEXT_SIZE,
-                 "{\"next_offset\":%lld,\"fingerprint\":%u,\"cluster\":\"%s\",\"owner\":\"%s\"}",
-                 (long long)n->next_offset, n->fingerprint, n->cluster, n->owner);
+                 "{\"next_offset\":%lld,\"fingerprint\":%u,\"cluster\":\"%s\","
+                 "\"target\":\"%s\",\"owner\":\"%s\"}",
+                 (long long)n->next_offset, n->fingerprint, n->cluster, n->target, n->owner);
     return (uint32_t)length;
 }
 
@@ -57,10 +58,16 @@ void note_read(struct note *n, const char *text, size_t length)
     n->next_offset = next_offset == NULL ? -1 : strtoll(next_offset, NULL, 10);
     n->fingerprint = fingerprint == NULL ? 0 : (uint32_t)strtoul(fingerprint, NULL, 10);
     read_text(copy, "cluster", n->cluster, sizeof n->cluster);
+    read_text(copy, "target", n->target, sizeof n->target);
     read_text(copy, "owner", n->owner, sizeof n->owner);
 }
 
 bool note_is_reset(const struct note *n)
 {
     return n->next_offset == -1 && n->owner[0] != '\0';
+}
+
+bool note_is_there(const struct note *n)
+{
+    return n->next_offset >= 0 || note_is_reset(n);
 }

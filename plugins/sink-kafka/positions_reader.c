@@ -13,13 +13,11 @@
 #define READ_MS   90000
 #define PARTITION 0
 
-typedef int32_t (*take_record)(void *taker, const rd_kafka_message_t *m, struct ph_error *err);
-
 struct reader {
     struct link link;
     rd_kafka_queue_t *queue;
     const struct producer *producer;
-    take_record take;
+    positions_take take;
     void *taker;
     bool is_stable;
     int64_t end_offset; /**< what must be read; -1 = not known yet */
@@ -151,9 +149,8 @@ static void close_reader(struct reader *r)
     link_close(&r->link, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 }
 
-/* Gives take each record of the topic that has a key, in their order. */
-static int32_t read_all(const struct producer *p, bool is_stable, take_record take_one, void *taker,
-                        struct ph_error *err)
+int32_t positions_topic_each(const struct producer *p, bool is_stable, positions_take take_one,
+                             void *taker, struct ph_error *err)
 {
     struct reader r = {.link = p->link,
                        .producer = p,
@@ -216,7 +213,7 @@ int32_t positions_topic_read(struct producer *p, const struct positions *positio
         return ph_error_set(err, PH_ERR_FATAL, "no memory for positions");
     }
     if (write_keys(&l, p->link.task->host)) {
-        result = read_all(p, is_stable, take_held, &l, err);
+        result = positions_topic_each(p, is_stable, take_held, &l, err);
     }
     free(l.keys);
     return result;
@@ -281,5 +278,5 @@ int32_t positions_topic_list(struct producer *p, const char *except, bool is_sta
     if (positions_topic_find(p, &is_there, err) != PH_OK) {
         return PH_ERROR;
     }
-    return is_there ? read_all(p, is_stable, take_any, &l, err) : PH_OK;
+    return is_there ? positions_topic_each(p, is_stable, take_any, &l, err) : PH_OK;
 }

@@ -238,8 +238,77 @@ case_positions_moved() {
     expect 'and not begun anew' log_says 'was moved, and is not where it would be now (positions_topic it-positions-moved-lost): set positions'
     expect 'a run with positions in a group ends' exits_with 0 30
     expect 'and took the newer ones' equals "$(copies)" '2000|2000'
-    expect 'a run without any position' exits_with 0 30 --set /pipeline=it-positions-moved-anew --set "/state_dir=$STATE-anew"
-    expect 'warns' log_says 'copies: topic .* has records, but Kafka at .* has no position of this pipeline'
+    expect 'set says where it goes on all the same' positions 0 set --to latest --set copies/config/positions_topic=it-positions-moved-lost
+    expect 'which leaves nothing older in the group' exits_with 0 30 --set copies/config/positions_topic=it-positions-moved-lost
+    sed -i 's/"name": "copies"/"name": "copies-anew"/' "$STATE/plain.json"
+    ARGS=("$STATE/plain.json")
+    expect 'a sink without any position begins' exits_with 0 30
+    expect 'and warns' log_says 'copies-anew: topic .* has records, but Kafka at .* has no position of this pipeline'
+}
+
+# renamed_in_kafka NAME [ARG...]: the start of a pipeline that was renamed, wherever the cluster keeps its positions.
+renamed_in_kafka() {
+    local TABLE_PLAIN name=$1
+    kafka_positions_begin "$1" only
+    shift
+    ARGS+=("$@")
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 30
+    sed -i "s/\"pipeline\": \"$name\"/\"pipeline\": \"$name-now\"/" "$STATE/plain.json"
+    expect 'under another name it is refused' exits_with 78 30
+    expect 'with both names' log_says "written to topic $OUTPUT under the pipeline name \"$name\" and none under \"$name-now\""
+    expect 'and the command' log_says "pipehost positions rename MANIFEST --from $name goes on from them"
+    expect 'nothing was written' equals "$(copies)" '1000|1000'
+    create_topic "$OUTPUT-other" 1
+    expect 'one that writes to another topic is another pipeline' exits_with 0 30 --set "copies/config/topic=$OUTPUT-other" --set "/pipeline=$name-other" --set "/state_dir=$STATE-other"
+    expect 'one that reads another topic is too' reads_another "$name"
+    expect 'renaming works' positions 0 rename --from "$name"
+    plain_produce 7 1000 500
+    expect 'the next run goes on' exits_with 0 30
+    expect 'and is exact' equals "$(copies)" '2000|2000'
+    expect 'a second writer of that topic' exits_with 78 30 --set "/pipeline=$name-second" --set "/state_dir=$STATE-second"
+    expect 'is let in by set' positions 0 set --to latest --set "/pipeline=$name-second" --set "/state_dir=$STATE-second"
+    expect 'and begins beside the first one' exits_with 0 30 --set "/pipeline=$name-second" --set "/state_dir=$STATE-second"
+    expect 'where it was told to' equals "$(copies)" '2000|2000'
+}
+reads_another() {
+    create_topic "$TOPIC-other" 1
+    exits_with 0 30 --set "events/config/topic=$TOPIC-other" --set "/pipeline=$1-reader" --set "/state_dir=$STATE-reader"
+}
+case_renamed_group() { renamed_in_kafka renamed-group; }
+case_renamed_topic() { renamed_in_kafka renamed-topic --set copies/config/positions=topic --set copies/config/positions_topic=it-renamed-topic-kept; }
+
+# asks_until_shown: each answer but the last is a sentence that says why there is none; the command never dies.
+asks_until_shown() {
+    local status end=$((SECONDS + 240))
+    set_environment
+    while [ "$SECONDS" -lt "$end" ]; do
+        status=0
+        "${ENVIRONMENT[@]}" timeout 120 "$BIN/pipehost" positions show "${ARGS[@]}" >"$STATE/answer" 2>"$STATE/said" || status=$?
+        printf 'exit %s\n' "$status"
+        cat "$STATE/answer" "$STATE/said"
+        [ "$status" != 0 ] || return 0
+        [ "$status" = 1 ] && grep -q 'error: copies: .*Kafka at' "$STATE/said" || return 1
+        : >"$STATE/asked"
+    done
+    return 1
+}
+
+was_shown() { wait "$1" || { tail -n 5 "$STATE/shown"; false; }; }
+
+# The broker that coordinates the group is away, and comes back while it is asked.
+case_positions_away() {
+    local asking
+    kafka_positions_begin positions-away only
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 60
+    kafka_kill9
+    asks_until_shown >"$STATE/shown" 2>&1 &
+    asking=$!
+    expect 'without it that is said' wait_until 60 test -e "$STATE/asked"
+    kafka_start
+    expect 'and then positions are shown' was_shown "$asking"
+    expect 'as they were' equals "$(grep -c '^copies/events .*: 500, ' "$STATE/answer")" 2
 }
 
 # Both sinks at once, and a process that is shut out.

@@ -104,17 +104,19 @@ END_TEST
 START_TEST(the_longest_note_has_room)
 {
     char text[NOTE_TEXT_SIZE];
-    char longest[2 * NOTE_OWNER_SIZE];
+    char longest[2 * NOTE_TARGET_SIZE];
     struct note read;
     struct note n = {.next_offset = INT64_MIN, .fingerprint = UINT32_MAX};
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     note_copy_text(n.cluster, sizeof n.cluster, longest);
+    note_copy_text(n.target, sizeof n.target, longest);
     note_copy_text(n.owner, sizeof n.owner, longest);
     uint32_t length = note_write(&n, text);
     ck_assert_uint_lt(length, NOTE_TEXT_SIZE);
     note_read(&read, text, length);
     ck_assert_str_eq(read.cluster, n.cluster);
+    ck_assert_str_eq(read.target, n.target);
     ck_assert_str_eq(read.owner, n.owner);
 }
 END_TEST
@@ -140,9 +142,16 @@ START_TEST(a_position_taken_away_is_none_and_says_by_whom)
     struct note n = {.next_offset = -1, .owner = "somebody"};
     note_read(&read, text, note_write(&n, text));
     ck_assert(note_is_reset(&read));
+    ck_assert(note_is_there(&read));
     n.next_offset = 0;
     note_read(&read, text, note_write(&n, text));
     ck_assert(!note_is_reset(&read));
+    ck_assert(note_is_there(&read));
+    n.next_offset = NOTE_MOVED;
+    note_read(&read, text, note_write(&n, text));
+    ck_assert_int_eq(read.next_offset, NOTE_MOVED);
+    ck_assert(!note_is_reset(&read));
+    ck_assert(!note_is_there(&read));
 }
 END_TEST
 
