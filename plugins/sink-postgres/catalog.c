@@ -16,17 +16,24 @@ enum field {
     FIELD_INSERT,
     FIELD_RELATION,
     FIELD_TYPE_ID,
-    FIELD_ROW_TRIGGER
+    FIELD_ROW_TRIGGER,
+    FIELD_UNFIT
 };
 
-/* A row trigger (1) on INSERT (4), BEFORE it (2) or INSTEAD OF it (64), of a partition too. */
+/* A row trigger (1) on INSERT (4), BEFORE it (2) or INSTEAD OF it (64), of a partition too. The
+ * last one is the kind of a relation that takes no rows, or is empty. */
 static const char query[] =
     "SELECT a.attname, y.typname, format_type(a.atttypid, a.atttypmod), a.atttypmod, a.attnotnull,"
     " a.atthasdef OR a.attidentity <> '', a.attgenerated <> '',"
     " has_column_privilege(c.oid, a.attnum, 'INSERT'), c.relname, a.atttypid,"
     " EXISTS (SELECT 1 FROM pg_trigger t WHERE (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid"
     " FROM pg_partition_tree(c.oid))) AND t.tgtype & 5 = 5 AND t.tgtype & 66 <> 0 AND t.tgenabled"
-    " <> 'D')"
+    " <> 'D'),"
+    " CASE WHEN c.relkind = 'v' THEN CASE WHEN EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid ="
+    " c.oid AND t.tgtype & 69 = 69 AND t.tgenabled <> 'D') THEN '' ELSE 'v' END"
+    " WHEN c.relkind = 'p' THEN CASE WHEN EXISTS (SELECT 1 FROM pg_partition_tree(c.oid) WHERE"
+    " isleaf) THEN '' ELSE 'p' END"
+    " WHEN c.relkind IN ('r', 'f') THEN '' ELSE c.relkind::text END"
     " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type y ON y.oid = "
     "a.atttypid"
     " WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -189,6 +196,33 @@ static int32_t plan_one(struct sink_task *t, uint32_t column, const PGresult *r,
     return PH_OK;
 }
 
+/* COPY would fail, or the table refuse row for row. */
+static int32_t check_kind(const struct sink_task *t, const PGresult *r, struct ph_error *err)
+{
+    const char *table = sql_text(&t->sink->table);
+    char kind = PQgetvalue(r, 0, FIELD_UNFIT)[0];
+    struct sql text = {0};
+    if (kind == '\0') {
+        return PH_OK;
+    }
+    if (kind == 'v') {
+        sql_add(&text,
+                "%s is a view, which takes rows by an INSTEAD OF trigger only: name the table "
+                "behind it; or CREATE TRIGGER … INSTEAD OF INSERT ON %s FOR EACH ROW …",
+                table, table);
+    } else if (kind == 'p') {
+        sql_add(&text,
+                "table %s is partitioned and has no partition, so that it would refuse every row; "
+                "make one: CREATE TABLE … PARTITION OF %s DEFAULT",
+                table, table);
+    } else {
+        sql_add(&text, "%s takes no rows: it is neither a table nor a view", table);
+    }
+    int32_t result = fail(t->sink, -1, err, &text);
+    sql_fini(&text);
+    return result;
+}
+
 static bool is_fed(const struct sink *s, const char *name)
 {
     for (uint32_t i = 0; i < s->column_count; i++) {
@@ -243,6 +277,9 @@ static int32_t make_plan(struct sink_task *t, const PGresult *r, struct ph_error
 {
     if (PQntuples(r) == 0) {
         return fail_no_table(t, err);
+    }
+    if (check_kind(t, r, err) != PH_OK) {
+        return PH_ERROR;
     }
     (void)snprintf(t->relation, sizeof t->relation, "%s", PQgetvalue(r, 0, FIELD_RELATION));
     t->has_row_trigger = is_true(r, 0, FIELD_ROW_TRIGGER);

@@ -50,6 +50,7 @@ static int32_t skip_row(struct sink_task *t, struct segment *s, uint32_t row,
     void *skipped = e->skipped;
     (void)snprintf(reason, sizeof reason, "column \"%s\": the value %s",
                    t->plan.columns[fault->column].target.name, fault->reason);
+    poison_place(t, fault->sqlstate, s->batch, row);
     if (poison_count(t, fault->sqlstate, 1, e->line_count + 1, reason, err) != PH_OK) {
         return PH_ERROR;
     }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define REASON_SIZE 640
+#define PLACES_SIZE (TALLY_PLACES * 128u)
 /* Unconfirmed refusals in a row after which the host looks for the row by halves. */
 #define PASSING_MAX 3u
 
@@ -177,10 +178,21 @@ static bool violates(const struct blame *b, const struct ph_batch *batch, uint32
            !poison_is_utf8(text.data, text.length);
 }
 
+void poison_place(struct sink_task *t, const char *sqlstate, const struct ph_batch *batch,
+                  uint32_t row)
+{
+    if (batch->partition_ids != NULL && batch->offsets != NULL) {
+        tally_place(tally_find(&t->tally, sqlstate),
+                    (struct tally_place){batch->partition_ids[row], batch->offsets[row]});
+    }
+}
+
 static void refuse(struct sink_task *t, struct blame *b, const struct ph_batch *batch, uint32_t row)
 {
     b->count++;
-    if (!b->is_only_counting) {
+    if (b->is_only_counting) {
+        poison_place(t, b->sqlstate, batch, row);
+    } else {
         t->task->reject(t->task, batch, row, b->sqlstate, b->reason);
         ph_counter_add(t->cells[SINK_REFUSED_ROWS], 1);
     }
@@ -256,24 +268,55 @@ static void set_reason(struct blame *b)
                    b->column == NULL ? "" : "\": ", message, detail[0] == '\0' ? "" : "; ", detail);
 }
 
+/* Null where the host keeps the positions: it alone knows the partition then. */
+static const struct ph_partition *find_partition(const struct sink_task *t, uint32_t id)
+{
+    for (uint32_t i = 0; i < t->held_count; i++) {
+        if (t->held[i].partition.id == id) {
+            return &t->held[i].partition;
+        }
+    }
+    return NULL;
+}
+
+/* ", such as events/0 offset 7, …" */
+static void list_places(const struct sink_task *t, const struct tally_reason *reason,
+                        char out[PLACES_SIZE])
+{
+    size_t length = 0;
+    out[0] = '\0';
+    for (uint32_t i = 0; i < reason->place_count; i++) {
+        const struct ph_partition *p = find_partition(t, reason->places[i].partition_id);
+        char from[80] = "";
+        if (p != NULL) {
+            (void)snprintf(from, sizeof from, "%.60s/%d ", p->topic, p->partition);
+        }
+        length += (size_t)snprintf(out + length, PLACES_SIZE - length, "%s%soffset %lld",
+                                   i == 0 ? ", such as " : ", ", from,
+                                   (long long)reason->places[i].offset);
+    }
+}
+
 int32_t poison_count(struct sink_task *t, const char *sqlstate, uint64_t count, uint64_t rows,
                      const char *reason, struct ph_error *err)
 {
     const struct sink *s = t->sink;
+    char places[PLACES_SIZE];
     uint64_t all = t->tally.taken + t->tally.refused + rows;
     uint64_t refused = tally_refused(&t->tally, sqlstate, count);
     bool is_share = tally_is_too_many(refused, all, s->poison_max_percent);
     if (!is_share && refused <= (uint64_t)s->poison_max_rows) {
         return PH_OK;
     }
+    list_places(t, tally_find(&t->tally, sqlstate), places);
     (void)ph_error_set(err, PH_ERR_CONFIG,
                        "%llu of %llu rows were refused for one reason, more than %s (%lld) allows: "
-                       "%.300s (SQLSTATE %s); correct the table or what is written to it, or raise "
-                       "the limit",
+                       "%.240s (SQLSTATE %s)%s; correct the table or what is written to it, or "
+                       "raise the limit",
                        (unsigned long long)refused, (unsigned long long)all,
                        is_share ? "poison_max_percent" : "poison_max_rows",
                        (long long)(is_share ? s->poison_max_percent : s->poison_max_rows), reason,
-                       sqlstate);
+                       sqlstate, places);
     ph_error_set_foreign(err, sqlstate);
     return PH_ERROR;
 }

@@ -9,16 +9,31 @@
 /** Fewer rows than this say nothing of a share. */
 #define TALLY_LEAST   1000u
 #define TALLY_REASONS 16u
+#define TALLY_PLACES  3u
+
+/** Where a refused row came from. */
+struct tally_place {
+    uint32_t partition_id;
+    int64_t offset;
+};
+
+struct tally_reason {
+    char sqlstate[6];
+    uint64_t count;
+    struct tally_place places[TALLY_PLACES]; /**< of the first ones */
+    uint32_t place_count;
+};
 
 struct tally {
     uint64_t taken;   /**< rows made durable since the count began */
     uint64_t refused; /**< and refused, for whatever reason */
-    struct tally_reason {
-        char sqlstate[6];
-        uint64_t count;
-    } reasons[TALLY_REASONS];
+    struct tally_reason reasons[TALLY_REASONS];
 };
 
+/** The entry of a reason; those that find no room share the last one. */
+struct tally_reason *tally_find(struct tally *t, const char *sqlstate);
+/** Keeps where a row came from that is refused for a reason, if it is one of the first. */
+void tally_place(struct tally_reason *r, struct tally_place place);
 /** Rows were refused for a reason; answers how many for this reason by now. */
 uint64_t tally_refused(struct tally *t, const char *sqlstate, uint64_t count);
 /** An epoch is durable. Ends the count where it is of enough rows. */

@@ -63,6 +63,59 @@ START_TEST(a_column_that_wants_a_value_and_gets_none_is_refused)
 }
 END_TEST
 
+static void assert_opens(void)
+{
+    struct rig r;
+    struct ph_position p;
+    rig_settings(&r, "live");
+    rig_open(&r, fields, 2);
+    assert_ok(&r, rig_claim(&r, 1, &p));
+    rig_close(&r);
+}
+
+static void assert_refuses(const char *says)
+{
+    struct rig r;
+    rig_settings(&r, "live");
+    rig_open(&r, fields, 2);
+    assert_activate(&r, "/table", says);
+    rig_close(&r);
+}
+
+START_TEST(a_view_takes_rows_by_its_trigger_only)
+{
+    rig_sql("DROP TABLE IF EXISTS live; CREATE TABLE live_behind (ip text, at timestamp); CREATE "
+            "VIEW live AS SELECT * FROM live_behind");
+    assert_refuses("\"live\" is a view, which takes rows by an INSTEAD OF trigger only: name the "
+                   "table behind it; or CREATE TRIGGER … INSTEAD OF INSERT ON \"live\" FOR EACH "
+                   "ROW …");
+    rig_sql("CREATE OR REPLACE FUNCTION live_put() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "INSERT INTO live_behind VALUES (NEW.ip, NEW.at); RETURN NEW; END $$; CREATE TRIGGER t "
+            "INSTEAD OF INSERT ON live FOR EACH ROW EXECUTE FUNCTION live_put()");
+    assert_opens();
+    rig_sql("DROP VIEW live; DROP TABLE live_behind; CREATE MATERIALIZED VIEW live AS SELECT ''::"
+            "text AS ip, now()::timestamp AS at");
+    assert_refuses("\"live\" takes no rows: it is neither a table nor a view");
+    rig_sql("DROP MATERIALIZED VIEW live");
+}
+END_TEST
+
+START_TEST(a_partitioned_table_needs_a_partition)
+{
+    static const char says[] = "table \"live\" is partitioned and has no partition, so that it "
+                               "would refuse every row; make one: CREATE TABLE … PARTITION OF "
+                               "\"live\" DEFAULT";
+    rig_sql("DROP TABLE IF EXISTS live; CREATE TABLE live (ip text, at timestamp) PARTITION BY "
+            "RANGE (at)");
+    assert_refuses(says);
+    rig_sql("CREATE TABLE live_all PARTITION OF live DEFAULT PARTITION BY RANGE (at)");
+    assert_refuses(says);
+    rig_sql("CREATE TABLE live_last PARTITION OF live_all DEFAULT");
+    assert_opens();
+    rig_sql("DROP TABLE live");
+}
+END_TEST
+
 START_TEST(columns_that_fill_themselves_need_no_value)
 {
     struct rig r;
@@ -334,6 +387,8 @@ TCase *refusal_tests(void)
     tcase_add_test(c, a_column_that_is_not_there_comes_with_the_nearest);
     tcase_add_test(c, a_column_of_another_type_is_refused);
     tcase_add_test(c, a_column_that_wants_a_value_and_gets_none_is_refused);
+    tcase_add_test(c, a_view_takes_rows_by_its_trigger_only);
+    tcase_add_test(c, a_partitioned_table_needs_a_partition);
     tcase_add_test(c, columns_that_fill_themselves_need_no_value);
     tcase_add_test(c, a_wrong_password_is_refused_at_once);
     tcase_add_test(c, a_database_that_is_not_there_is_refused_at_once);

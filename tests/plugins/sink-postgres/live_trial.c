@@ -221,6 +221,9 @@ START_TEST(more_than_a_number_of_one_reason_stops_as_config)
     assert_error(&r, PH_ERR_CONFIG,
                  "8 of 1000 rows were refused for one reason, more than "
                  "poison_max_rows (7) allows: ");
+    assert_error(&r, PH_ERR_CONFIG,
+                 "(SQLSTATE 23514), such as it's an \"event\"/0 offset 49, it's an \"event\"/0 "
+                 "offset 98, it's an \"event\"/0 offset 147; correct the table");
     rig_close(&r);
 }
 END_TEST
@@ -236,6 +239,7 @@ START_TEST(a_crowd_that_is_too_many_sets_nothing_aside)
     assert_ok(&r, rig_write(&r, b));
     ck_assert_int_eq(rig_commit(&r, 0, COUNT), PH_ERROR);
     assert_error(&r, PH_ERR_CONFIG, "1000 of 1000 rows were refused for one reason");
+    assert_error(&r, PH_ERR_CONFIG, "/0 offset 0, it's an \"event\"/0 offset 1, it's an");
     ck_assert_uint_eq(r.task->reject_count, 0);
     ck_assert_int_eq(harness_counter(r.task, "refused_rows"), 0);
     harness_batch_release(b);

@@ -15,6 +15,24 @@ START_TEST(each_reason_is_counted_by_itself)
 }
 END_TEST
 
+START_TEST(the_first_places_of_a_reason_are_kept_once)
+{
+    struct tally t = {0};
+    const struct tally_reason *r = tally_find(&t, "23514");
+    for (int64_t offset = 0; offset < 3 * (int64_t)TALLY_PLACES; offset++) {
+        tally_place(tally_find(&t, "23514"), (struct tally_place){7, offset / 2});
+    }
+    tally_place(tally_find(&t, "22001"), (struct tally_place){8, 0});
+    ck_assert_uint_eq(tally_refused(&t, "23514", 5), 5);
+    ck_assert_uint_eq(r->place_count, TALLY_PLACES);
+    for (uint32_t i = 0; i < TALLY_PLACES; i++) {
+        ck_assert_uint_eq(r->places[i].partition_id, 7);
+        ck_assert_int_eq(r->places[i].offset, i);
+    }
+    ck_assert_uint_eq(tally_find(&t, "22001")->place_count, 1);
+}
+END_TEST
+
 START_TEST(reasons_without_room_share_the_last_place)
 {
     struct tally t = {0};
@@ -58,6 +76,7 @@ TCase *tally_tests(void)
 {
     TCase *c = tcase_create("tally");
     tcase_add_test(c, each_reason_is_counted_by_itself);
+    tcase_add_test(c, the_first_places_of_a_reason_are_kept_once);
     tcase_add_test(c, reasons_without_room_share_the_last_place);
     tcase_add_test(c, a_count_ends_with_enough_rows_and_no_sooner);
     tcase_add_test(c, a_share_of_few_rows_says_nothing);
