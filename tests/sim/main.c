@@ -3,9 +3,12 @@
  * until one of the limits. A failure prints the seed of its episode and what repeats it. */
 #include "sim.h"
 
+#include "base/log.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct sim_world *sim_current;
 
@@ -61,14 +64,17 @@ static bool parse(int argc, char **argv, struct limits *l)
 static void report(const struct sim_counts *c, int64_t took_ns)
 {
     double seconds = (double)took_ns / (double)CLOCK_NS_PER_S;
-    (void)printf("%llu episodes, %llu epochs (%.0f/s), %llu rows, %llu kills, %llu failed calls, "
-                 "%llu take-overs, %llu dead letters, %llu positions again, %llu doubles of "
-                 "at-least-once in %.1f s: nothing wrong\n",
-                 (unsigned long long)c->episodes, (unsigned long long)c->epochs,
-                 (double)c->epochs / seconds, (unsigned long long)c->rows,
-                 (unsigned long long)c->kills, (unsigned long long)c->faults,
-                 (unsigned long long)c->takeovers, (unsigned long long)c->letters,
-                 (unsigned long long)c->refreshes, (unsigned long long)c->doubles, seconds);
+    (void)printf(
+        "%llu episodes, %llu epochs (%.0f/s), %llu rows, %llu kills, %llu failed calls, "
+        "%llu take-overs, %llu dead letters, %llu positions again, %llu doubles of "
+        "at-least-once, %llu records skipped and %llu written again by command, %llu starts "
+        "refused in %.1f s: nothing wrong\n",
+        (unsigned long long)c->episodes, (unsigned long long)c->epochs, (double)c->epochs / seconds,
+        (unsigned long long)c->rows, (unsigned long long)c->kills, (unsigned long long)c->faults,
+        (unsigned long long)c->takeovers, (unsigned long long)c->letters,
+        (unsigned long long)c->refreshes, (unsigned long long)c->doubles,
+        (unsigned long long)c->skipped, (unsigned long long)c->rewritten,
+        (unsigned long long)c->refusals, seconds);
 }
 
 int main(int argc, char **argv)
@@ -88,6 +94,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     sim_current = w;
+    log_init(LOG_FORMAT_TEXT, PH_LOG_ERROR, STDERR_FILENO); /* not where each start begins */
     (void)printf("seed %llu\n", (unsigned long long)l.seed);
     (void)fflush(stdout);
     int64_t until_ns = begin_ns + (int64_t)l.seconds * CLOCK_NS_PER_S;

@@ -49,6 +49,15 @@ static void create_task(struct sim_process *p, uint32_t sink, uint32_t lane)
     }
 }
 
+/* In calls; some die while they start. */
+static uint64_t draw_life(struct sim_world *w)
+{
+    if (!w->shape.kills || !sim_chance(w, 90)) {
+        return UINT64_MAX;
+    }
+    return 1 + sim_draw(w, sim_chance(w, w->has_begun ? 15 : 60) ? 24 : 600);
+}
+
 struct sim_process *sim_process_create(struct sim_world *w, uint32_t machine)
 {
     struct sim_process *p = calloc(1, sizeof *p);
@@ -56,7 +65,7 @@ struct sim_process *sim_process_create(struct sim_world *w, uint32_t machine)
     p->world = w;
     p->machine = machine;
     p->id = ++w->next_process_id;
-    p->calls_to_live = w->shape.kills && sim_chance(w, 90) ? 1 + sim_draw(w, 600) : UINT64_MAX;
+    p->calls_to_live = draw_life(w);
     p->knows_all = !w->shape.is_late || w->late_exists;
     letter_memory_init(&p->letters);
     memset(p->next, 0xff, sizeof p->next);
@@ -126,45 +135,15 @@ static bool are_settled(const struct sim_process *p)
     return true;
 }
 
-static void seed(struct sim_task *t)
-{
-    struct ph_position seeds[SIM_PARTITIONS];
-    uint32_t count = 0;
-    const struct sink_driver *d = t->driver;
-    for (uint32_t i = 0; i < d->partition_count; i++) {
-        uint32_t id = d->partitions[i]->id;
-        if (d->durable[id] < 0) {
-            seeds[count++] = (struct ph_position){
-                .partition_id = id, .next_offset = sim_begin_of(t->process->world, id)};
-        }
-    }
-    if (count > 0 && sim_keeps(t->process->world, t->sink)) {
-        sink_driver_seed(t->driver, seeds, count);
-        t->is_resting = false;
-    }
-}
-
-/* The least position of all sinks that keep one. */
-static int64_t start_of(const struct sim_process *p, uint32_t id)
-{
-    int64_t start = INT64_MAX;
-    for (uint32_t i = 0; i < p->task_count; i++) {
-        const struct sim_task *t = &p->tasks[i];
-        if (sim_keeps(p->world, t->sink) && sim_task_reads(t, id)) {
-            start = t->driver->durable[id] < start ? t->driver->durable[id] : start;
-        }
-    }
-    return start == INT64_MAX ? sim_begin_of(p->world, id) : start;
-}
-
 static void start_source(struct sim_process *p)
 {
     struct sim_world *w = p->world;
+    sim_start_finish(p);
+    if (p->is_dead) {
+        return;
+    }
     for (uint32_t id = 0; id < w->shape.partition_count; id++) {
-        if (is_owned_at_start(p, id)) {
-            p->next[id] = start_of(p, id);
-            SIM_MUST(p->next[id] >= 0, "partition %u begins nowhere", id);
-        }
+        SIM_MUST(p->next[id] >= 0 || !is_owned_at_start(p, id), "partition %u was not started", id);
     }
     if (!p->knows_all) {
         p->late_ns = w->now_ns + (int64_t)sim_draw(w, 2000) * CLOCK_NS_PER_MS;
@@ -174,13 +153,12 @@ static void start_source(struct sim_process *p)
 
 static bool advance_phase(struct sim_process *p)
 {
-    if (p->phase == SIM_RUNS || !are_settled(p)) {
+    if (p->phase == SIM_RUNS || p->is_refused || !are_settled(p)) {
         return false;
     }
-    for (uint32_t i = 0; p->phase == SIM_CLAIMS && i < p->task_count; i++) {
-        seed(&p->tasks[i]);
-    }
-    if (p->phase == SIM_SEEDS) {
+    if (p->phase == SIM_CLAIMS) {
+        sim_start_decide(p);
+    } else {
         start_source(p);
     }
     p->phase++;
@@ -204,9 +182,7 @@ static void find_late(struct sim_process *p)
     }
     p->late_is_offered = true;
     w->late_exists = true;
-    if (start_of(p, id) >= 0) {
-        p->next[id] = start_of(p, id);
-    }
+    (void)sim_start_late(p, id);
 }
 
 /* ---- steps ---- */

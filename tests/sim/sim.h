@@ -2,7 +2,9 @@
 /**
  * The delivery core in a simulated world: one thread, a clock that jumps, everything a pure
  * function of a seed. An episode is a pipeline with a few partitions and sinks that runs until all
- * its records are through, however often its process dies on the way.
+ * its records are through, however often its process dies on the way. Where a start begins is
+ * decided by host/job/positions.c, and between two processes somebody may set positions or lose
+ * them.
  *
  *   world: records (computed, never stored) · databases · dead-letter files · ledgers
  *     └ process (up to two at a time): source lanes ──▶ queues ──▶ sink drivers, the code under
@@ -26,7 +28,10 @@
 #define SIM_MAX_ROWS    64u
 #define SIM_MAX_BATCHES 12u
 #define SIM_TRANSACTION (2u * EPOCH_ENTRIES_MAX)
-#define SIM_REFRESH_NS  (2 * CLOCK_NS_PER_S) /**< a day in this world */
+#define SIM_INTERVENTIONS                                                                          \
+    6u /**< in an episode: its records become that many times more at most                         \
+        */
+#define SIM_REFRESH_NS (2 * CLOCK_NS_PER_S) /**< a day in this world */
 
 /* ---- the world ---- */
 
@@ -85,7 +90,18 @@ struct sim_store {
     struct sim_transaction transactions[SIM_MACHINES][SIM_LANES];
     int64_t ledgers[SIM_MACHINES][SIM_PARTITIONS];
     uint64_t unstored[SIM_LANES]; /**< rows that are there, of which the ledger does not know */
-    uint64_t doubles_allowed;     /**< at-least-once: so many rows may be there twice */
+    uint64_t doubles_allowed;     /**< at-least-once: so many rows may be there too often */
+    /** How often a record is to be there, once its position has passed it: once, unless somebody
+     * set the position over it. */
+    uint8_t due[SIM_PARTITIONS][SIM_OFFSETS];
+    int64_t lost[SIM_PARTITIONS]; /**< positions that were there; -1 = not lost */
+};
+
+/** A machine's state_dir: which positions were there once, and whether the first are being made. */
+struct sim_folder {
+    bool is_seeding;
+    bool has_begun[SIM_PARTITIONS];
+    bool sink_has_begun[SIM_SINKS][SIM_PARTITIONS];
 };
 
 struct sim_letter {
@@ -103,6 +119,7 @@ struct sim_box {
 
 struct sim_counts {
     uint64_t episodes, steps, epochs, rows, kills, faults, takeovers, letters, doubles, refreshes;
+    uint64_t skipped, rewritten, refusals;
 };
 
 struct sim_world {
@@ -112,7 +129,10 @@ struct sim_world {
     struct sim_shape shape;
     struct sim_store stores[SIM_SINKS];
     struct sim_box boxes[SIM_MACHINES];
+    struct sim_folder folders[SIM_MACHINES];
     bool late_exists;
+    bool has_begun; /**< the first positions are all there */
+    uint32_t interventions;
     uint64_t next_process_id;
     uint64_t takeovers; /**< of this episode */
     struct sim_counts counts;
@@ -239,9 +259,11 @@ struct sim_process {
     struct letter_memory letters;
     struct ph_partition partitions[SIM_PARTITIONS];
     struct sim_lane lanes[SIM_LANES];
-    int64_t next[SIM_PARTITIONS]; /**< what the source reads next; -1 = not begun */
-    bool knows_all;               /**< the late partition too */
-    int64_t late_ns;              /**< when it is found; 0 = not in this life */
+    struct ph_position starts[SIM_PARTITIONS]; /**< where host/job says that they begin */
+    bool is_refused;                           /**< it says that a position is lost */
+    int64_t next[SIM_PARTITIONS];              /**< what the source reads next; -1 = not begun */
+    bool knows_all;                            /**< the late partition too */
+    int64_t late_ns;                           /**< when it is found; 0 = not in this life */
     bool late_is_offered;
     struct sim_task tasks[SIM_SINKS * SIM_LANES];
     uint32_t task_count;
@@ -267,6 +289,19 @@ static inline bool sim_task_reads(const struct sim_task *t, uint32_t partition)
     return t->queue_count > 1 || t->process->world->shape.lanes == 1 ||
            partition % SIM_LANES == t->lane;
 }
+
+/* start.c */
+/** All sinks have claimed: where each partition begins, or is_refused. */
+void sim_start_decide(struct sim_process *p);
+/** The first positions are durable: the source starts. */
+void sim_start_finish(struct sim_process *p);
+/** The same for one that was found meanwhile; false: not yet. */
+bool sim_start_late(struct sim_process *p, uint32_t id);
+
+/* operator.c */
+/** What somebody does to a pipeline of which no process lives. */
+void sim_operator_work(struct sim_world *w, bool was_refused);
+bool sim_operator_has_lost(const struct sim_world *w);
 
 /* source.c */
 /** A batch for all sinks of a lane, or the end of its input; false: not now. */

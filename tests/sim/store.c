@@ -8,6 +8,7 @@ void sim_store_begin(struct sim_store *s)
     memset(s->positions, 0xff, sizeof s->positions);
     memset(s->last, 0xff, sizeof s->last);
     memset(s->ledgers, 0xff, sizeof s->ledgers);
+    memset(s->lost, 0xff, sizeof s->lost);
 }
 
 void sim_store_row(struct sim_world *w, uint32_t sink, const struct sim_row *row)
@@ -16,8 +17,9 @@ void sim_store_row(struct sim_world *w, uint32_t sink, const struct sim_row *row
     bool is_exact = w->shape.sinks[sink].delivery == PH_DELIVERY_TRANSACTIONAL;
     uint8_t *there = &s->rows[row->partition][row->offset][row->sub];
     int64_t place = row->offset * (int64_t)SIM_SUBS + row->sub;
-    SIM_MUST(!is_exact || *there == 0, "sink %u has the row %u/%lld.%u twice", sink, row->partition,
-             (long long)row->offset, row->sub);
+    uint32_t due = s->due[row->partition][row->offset];
+    SIM_MUST(!is_exact || *there < due, "sink %u has the row %u/%lld.%u more than %u times", sink,
+             row->partition, (long long)row->offset, row->sub, due);
     SIM_MUST(place > s->last[row->partition], "sink %u: the row %u/%lld.%u comes out of order",
              sink, row->partition, (long long)row->offset, row->sub);
     s->last[row->partition] = place;

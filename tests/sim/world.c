@@ -112,16 +112,29 @@ static void draw_shape(struct sim_world *w)
     }
 }
 
+static void make_due(const struct sim_world *w, struct sim_store *s)
+{
+    for (uint32_t id = 0; id < w->shape.partition_count; id++) {
+        for (int64_t offset = sim_begin_of(w, id); offset < w->shape.end; offset++) {
+            s->due[id][offset] = 1;
+        }
+    }
+}
+
 void sim_world_begin(struct sim_world *w, uint64_t seed)
 {
     w->seed = seed;
     w->random = sim_hash(w, 77, seed) | 1;
     w->now_ns = CLOCK_NS_PER_S;
+    memset(w->folders, 0, sizeof w->folders);
     w->late_exists = false;
+    w->has_begun = false;
+    w->interventions = 0;
     w->takeovers = 0;
     draw_shape(w);
     for (uint32_t i = 0; i < SIM_SINKS; i++) {
         sim_store_begin(&w->stores[i]);
+        make_due(w, &w->stores[i]);
     }
 }
 
