@@ -146,9 +146,9 @@ kafka_partitions() {
 
 # ---- transactions
 
-TIMED_OUT_PIECE=6000 # records for each moment
-TIMED_OUT_RATE=600  # ten seconds of them
-TIMED_OUT_MOMENTS=3
+TIMED_OUT_PIECE=3000 # records for each moment
+TIMED_OUT_RATE=600  # five seconds of them
+TIMED_OUT_MOMENTS=6
 
 # It wakes up to a transaction that the broker has aborted, and to a producer that is fenced for it: by nobody. Once is enough:
 # another moment is tried where none was open. They last as long as records are waited for, so that one mostly is.
@@ -170,7 +170,7 @@ kafka_timed_out() {
     must 'and so are the dead letters' letters_are_exact
 }
 timed_out_moment() {
-    pause_ms $((2500 + RANDOM % 3000)) # in the midst of them
+    pause_ms $((1500 + RANDOM % 2500)) # in the midst of them
     kill -STOP "$PIPELINE_PID"
     pause_ms 7000
     kill -CONT "$PIPELINE_PID"
