@@ -18,7 +18,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-static int64_t now_ns(void)
+int64_t run_now_ns(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
@@ -206,11 +206,11 @@ void run_signal(struct run *r, int signal)
 
 void run_until(struct run *r, bool (*holds)(struct run *r, void *arg), void *arg, const char *what)
 {
-    int64_t until_ns = now_ns() + RUN_WAIT_S * NS_PER_S;
+    int64_t until_ns = run_now_ns() + RUN_WAIT_S * NS_PER_S;
     while (!holds(r, arg)) {
         char text[256];
         bool ended = has_ended(r, 5);
-        if ((ended && !holds(r, arg)) || now_ns() > until_ns) {
+        if ((ended && !holds(r, arg)) || run_now_ns() > until_ns) {
             (void)snprintf(text, sizeof text, "%s before: %s", ended ? "ended" : "time is up",
                            what);
             give_up(r, text);

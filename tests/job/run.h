@@ -63,6 +63,8 @@ void run_read_log(struct run *r);
 bool run_has_logged(struct run *r, const char *text);
 /* CPU time of the running process, ns. */
 int64_t run_cpu_ns(struct run *r);
+/* The clock that only goes forward. */
+int64_t run_now_ns(void);
 
 /* Rows that a sink has for (source, partition, offset); all its lanes. */
 uint32_t run_count(const struct run *r, uint32_t sink, uint32_t source, uint32_t partition,

@@ -134,7 +134,7 @@ START_TEST(an_endless_run_of_skipped_records_is_committed_and_can_be_stopped)
 {
     int64_t many = 20 * (int64_t)BATCH_ROWS;
     run_write_manifest(&r,
-                       PIPELINE("'on_error':'skip','drain':{'timeout_ms':20000},"
+                       PIPELINE("'on_error':'skip','drain':{'timeout_ms':50000},"
                                 "'dead_letter':{'stop_above_percent':100},",
                                 SOURCE(0, ALL_BAD("1000000000000")) "," SINK("k", 1, "s0", "")));
     run_start(&r, NULL);

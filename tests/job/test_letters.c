@@ -178,8 +178,8 @@ START_TEST(a_replay_that_is_killed_and_begun_again_writes_nothing_twice)
              FEED(",'pad':30000") "," SINK("k", 1, "s0", MODE) "," SINK("j", 3, "s0", ""))
     const char *words[] = {"deadletter", "replay", manifest, "--plugin-dir", STAGE_DIR, NULL};
     run_expect(&r, SMALL_BATCHES(",'mode':'write','every':5"), 0);
-    run_write_manifest(&r, SMALL_BATCHES(",'commit_ms':30"));
-    for (uint64_t rows = 1601; rows < 1900; rows += 60) {
+    run_write_manifest(&r, SMALL_BATCHES(",'commit_ms':200"));
+    for (uint64_t rows = 1601; rows < 1800; rows += 60) {
         run_start_command(&r, words);
         run_until(&r, has_more_rows, &rows, "rows of a replay");
         run_signal(&r, SIGKILL);
@@ -218,17 +218,27 @@ static bool has_last_letter(struct run *run, void *arg)
     return run_letters(run, "\"offset\":1995,") > 0;
 }
 
+static bool is_seeded(struct run *run, void *arg)
+{
+    (void)arg;
+    return atomic_load(&run->stage->commits[1]) >= 1;
+}
+
 START_TEST(discarded_letters_are_not_written_once_more_when_their_records_are_read_again)
 {
-    uint64_t rows = 1;
     run_write_manifest(
-        &r, PIPELINE(TOP, FEED("") "," UDF("u", 2, "s0", ",'mode':'reject','every':5") "," SINK(
-                              "k", 1, "u", ",'commit_ms':1000")));
+        &r,
+        PIPELINE(TOP, FEED(",'limit':true") "," UDF(
+                          "u", 2, "s0", ",'mode':'reject','every':5") "," SINK("k", 1, "u", "")));
     run_start(&r, NULL);
+    run_until(&r, is_seeded, NULL, "first positions");
+    atomic_store(&r.stage->gate[1], true);
+    atomic_store(&r.stage->limit[0], 2000);
     run_until(&r, has_last_letter, NULL, "the last letter");
     run_signal(&r, SIGKILL);
     ck_assert_int_eq(run_wait(&r), 128 + SIGKILL);
-    ck_assert_uint_lt(run_rows(&r, 1), rows);
+    atomic_store(&r.stage->gate[1], false);
+    ck_assert_uint_eq(run_rows(&r, 1), 0);
     ck_assert_int_eq(deadletter("discard", file, NULL, NULL), 64);
     ck_assert_int_eq(deadletter("discard", file, "--operator", "nobody"), 64);
     ck_assert_int_eq(deadletter("discard", file, "--yes", NULL), 0);
@@ -300,8 +310,8 @@ END_TEST
 START_TEST(killed_anywhere_each_letter_is_in_its_sink_once)
 {
     run_write_manifest(&r, WITH_SINK("'commit':{'max_rows':40,'min_delay_ms':0},", ",'pad':30000",
-                                     ",'commit_ms':20"));
-    for (uint64_t rows = 40; rows < 330; rows += 70) {
+                                     ",'commit_ms':200"));
+    for (uint64_t rows = 40; rows < 260; rows += 70) {
         run_start(&r, NULL);
         run_until(&r, has_letter_rows, &rows, "rows of letters");
         run_signal(&r, SIGKILL);

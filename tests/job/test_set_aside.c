@@ -287,7 +287,7 @@ END_TEST
 START_TEST(no_position_passes_a_letter_that_waits)
 {
     run_write_manifest(
-        &r, PIPELINE("'drain':{'timeout_ms':500},",
+        &r, PIPELINE("'drain':{'timeout_ms':5000},",
                      SOURCE(0, ",'records':1000") "," UDF(
                          "u", 2, "s0", ",'mode':'reject-each'") "," SINK("k", 1, "u", "")));
     start_with_full_disk();
@@ -353,11 +353,11 @@ START_TEST(a_dead_letter_file_that_cannot_be_is_refused_at_start)
                PIPELINE("'dead_letter':{'file':'stage.bin/dead.jsonl'},",
                         SOURCE(0, RECORDS) "," SINK("k", 1, "s0", "")),
                78);
-    (void)snprintf(
-        expected, sizeof expected,
-        "error: the folder of the dead-letter file %s/stage.bin/dead.jsonl cannot be made: "
-        "Not a directory",
-        r.dir);
+    (void)snprintf(expected, sizeof expected,
+                   ": /dead_letter/file: the folder of the dead-letter file "
+                   "%s/stage.bin/dead.jsonl cannot be made: "
+                   "Not a directory",
+                   r.dir);
     expect_logged(expected);
     ck_assert_uint_eq(atomic_load(&r.stage->calls[0][AT_ACTIVATE]), 0);
 }

@@ -182,7 +182,7 @@ START_TEST(a_pipeline_without_input_is_idle)
                                             "u", 2, "s0", "") "," SINK("k", 1, "u", "")));
     run_start(&r, as_json);
     run_until(&r, is_committing, &commits, "rows");
-    uint64_t polls = atomic_load(&r.stage->calls[0][AT_POLL]) + 2; /* about one a second */
+    uint64_t polls = atomic_load(&r.stage->calls[0][AT_POLL]) + 5; /* about one a second */
     run_until(&r, has_polled, &polls, "polls");
     run_signal(&r, SIGTERM);
     run_ends(&r, 0);
