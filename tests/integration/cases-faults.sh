@@ -124,10 +124,10 @@ case_postgres_away() {
     pipehost_start
     expect 'Postgres away at start: it says so and waits' wait_until 60 log_says 'rows: waiting: '
     postgres_start
-    expect 'and goes on when it is there' wait_until 60 has_rows 2000
+    expect 'and goes on when it is there' wait_until 120 has_rows 2000
     postgres_kill9
     postgres_start
-    expect 'Postgres killed: it goes on' wait_until 60 log_says 'rows: works again'
+    expect 'Postgres killed: it goes on' wait_until 120 log_says 'rows: works again'
     wait_until 180 process_gone feed-pg
     wait_until 60 has_rows 40000
     process_stop "pipehost-$CASE" 60
@@ -141,7 +141,7 @@ case_kafka_away() {
     pipehost_start
     expect 'Kafka away at start: it says so and waits' wait_until 60 log_says 'events: .*waiting'
     kafka_start
-    expect 'and goes on when it is there' wait_until 60 has_rows 10000
+    expect 'and goes on when it is there' wait_until 120 has_rows 10000
     kafka_stop
     kafka_start
     produce --count 10000 --start-offset 2500

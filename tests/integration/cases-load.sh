@@ -113,7 +113,7 @@ case_outage() {
     say_figure "lag $(number_of events lag_records), memory $(memory_mib VmHWM) MiB of at most $(bound_mib)"
     expect 'memory stays within what the manifest says' memory_below "$(bound_mib)"
     postgres_start
-    expect 'PostgreSQL is back: it goes on' wait_until 60 log_says 'rows: works again'
+    expect 'PostgreSQL is back: it goes on' wait_until 120 log_says 'rows: works again'
     ends_exact
 }
 

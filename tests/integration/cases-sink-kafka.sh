@@ -175,7 +175,7 @@ case_output_away() {
     kafka_start
     # The sink may have had everything before: only what it has to write tells it that the broker is back.
     produce --count 4000 --start-offset 150000 --distinct 1000
-    expect 'and goes on when it is back' wait_until 60 log_says 'located: .*\(is back after\|works again after\)'
+    expect 'and goes on when it is back' wait_until 120 log_says 'located: .*\(is back after\|works again after\)'
     process_stop "pipehost-$CASE" 60
     expect 'SIGTERM drains' log_says 'output-away: done after'
     expect 'the next run goes on' exits_with 0 120 --set events/config/bounded_mode=latest
