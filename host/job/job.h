@@ -59,6 +59,7 @@ struct node {
     bool **reads; /**< by input, then column: whether the plugin looks at it. Null = at all */
     bool *wanted; /**< by column of the output: whether anybody downstream looks at it */
     struct reserve *reserve;
+    bool fans_out; /**< several operators read it, or what it is chained to */
     struct task **tasks;
     uint32_t task_count;
     _Atomic int64_t
@@ -202,9 +203,10 @@ struct job {
     uint32_t worker_count;
     struct edge **edges;
     uint32_t edge_count;
-    int lock_fd;   /**< the lock in state_dir, -1 = not held */
-    int cancel_fd; /**< becomes readable, for good, when everything stops at once */
-    int event_fd;  /**< readable when a worker has something to tell */
+    uint32_t fan_slots; /**< of the rings behind operators that fan out */
+    int lock_fd;        /**< the lock in state_dir, -1 = not held */
+    int cancel_fd;      /**< becomes readable, for good, when everything stops at once */
+    int event_fd;       /**< readable when a worker has something to tell */
     _Atomic bool cancelled;
     _Atomic bool draining;
     /* Of a run that only shows rows; see preview.h. */

@@ -25,12 +25,37 @@ static uint64_t held_in(const struct node *d)
     }
 }
 
+static bool has_ring(const struct node *n)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < n->job->node_count && !found; i++) {
+        const struct node *d = &n->job->nodes[i];
+        for (uint32_t k = 0; k < d->manifest->input_count && !found; k++) {
+            found = node_input(d, k) == n && !plan_is_chained(d);
+        }
+    }
+    return found;
+}
+
+/* Batches of one lane of n that wait behind an operator because one of its readers is slower than
+ * the others, beyond PLAN_RING_SLOTS. Its rings end with the same batches, however many they are:
+ * all of them together hold no more different ones than the fullest. */
+static uint64_t held_by_fans(const struct node *n)
+{
+    uint64_t fans = 0;
+    for (uint32_t i = 0; i < n->job->node_count; i++) {
+        const struct node *d = &n->job->nodes[i];
+        fans += d->fans_out && reach_has(n->job, n, d) && has_ring(d);
+    }
+    return fans * (n->job->fan_slots - PLAN_RING_SLOTS);
+}
+
 /* Batches that one lane of an operator and everything behind it can hold at once: each place that
  * one can be in is counted once, however many ways lead there. */
 static uint64_t held_behind(const struct node *n)
 {
     const struct job *job = n->job;
-    uint64_t sum = OWN_BATCHES;
+    uint64_t sum = OWN_BATCHES + held_by_fans(n);
     for (uint32_t i = 0; i < job->node_count; i++) {
         const struct node *d = &job->nodes[i];
         if (d == n || !reach_has(job, n, d)) {
@@ -146,20 +171,67 @@ static int32_t make_reserves(struct job *job, const uint64_t *bytes, double scal
     return PH_OK;
 }
 
+/* Who fans out; true where somebody does. */
+static bool find_fans(struct job *job)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        struct node *n = &job->nodes[job->manifest->order[i]];
+        uint32_t readers = 0;
+        for (uint32_t d = 0; d < job->node_count; d++) {
+            for (uint32_t k = 0; k < job->nodes[d].manifest->input_count; k++) {
+                readers += node_input(&job->nodes[d], k) == n;
+            }
+        }
+        n->fans_out = readers > 1 || (plan_is_chained(n) && node_input(n, 0)->fans_out);
+        found = found || n->fans_out;
+    }
+    return found;
+}
+
+static int32_t sum_bytes(struct job *job, uint32_t fan_slots, uint64_t *bytes, uint64_t *sum,
+                         struct ph_error *err)
+{
+    job->fan_slots = fan_slots;
+    *sum = 0;
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        if (node_bytes(&job->nodes[i], &bytes[i], err) != PH_OK) {
+            return PH_ERROR;
+        }
+        *sum += bytes[i];
+    }
+    return PH_OK;
+}
+
+/* One of several readers may fall behind the others by all that the limit leaves. */
+static int32_t deepen_fans(struct job *job, uint64_t limit, uint64_t *bytes, uint64_t *sum,
+                           struct ph_error *err)
+{
+    uint32_t slots = PLAN_RING_SLOTS;
+    int32_t rc = PH_OK;
+    while (rc == PH_OK && *sum <= limit && slots < PLAN_FAN_SLOTS) {
+        slots *= 2;
+        rc = sum_bytes(job, slots, bytes, sum, err);
+    }
+    if (rc == PH_OK && *sum > limit) {
+        rc = sum_bytes(job, slots / 2, bytes, sum, err);
+    }
+    return rc;
+}
+
 /*
  * Without a limit a quarter more than the sum is mapped at most, so that idle blocks of one size
- * need not go for another. A higher memory.limit_mib is shared in proportion: it lets records with
- * longer text, and records that become more rows, have as many batches as others.
+ * need not go for another. Of a higher memory.limit_mib readers that fall behind others come
+ * first; the rest is shared in proportion: it lets records with longer text, and records that
+ * become more rows, have as many batches as others.
  */
 int32_t plan_memory(struct job *job, struct ph_error *err)
 {
     uint64_t bytes[MANIFEST_OPERATORS_MAX];
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < job->node_count; i++) {
-        if (node_bytes(&job->nodes[i], &bytes[i], err) != PH_OK) {
-            return PH_ERROR;
-        }
-        sum += bytes[i];
+    bool has_fans = find_fans(job);
+    if (sum_bytes(job, PLAN_RING_SLOTS, bytes, &sum, err) != PH_OK) {
+        return PH_ERROR;
     }
     uint64_t limit = (uint64_t)job->manifest->memory_limit_mib * MIB;
     if (limit != 0 && limit < sum) {
@@ -168,6 +240,9 @@ int32_t plan_memory(struct job *job, struct ph_error *err)
                             "this graph needs %llu MiB for its batches: raise memory.limit_mib, "
                             "lower parallelism or leave the limit out",
                             (unsigned long long)((sum + MIB - 1) / MIB));
+    }
+    if (limit != 0 && has_fans && deepen_fans(job, limit, bytes, &sum, err) != PH_OK) {
+        return PH_ERROR;
     }
     double scale = limit == 0 ? 1.0 : (double)limit / (double)sum;
     return make_reserves(job, bytes, scale, limit != 0 ? limit : sum + sum / 4, err);

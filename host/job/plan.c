@@ -98,7 +98,7 @@ static struct edge *add_edge(struct job *job, struct task *from, struct task *to
     memset(e, 0, sizeof *e);
     e->producer = &from->worker->waiter;
     e->consumer = &to->worker->waiter;
-    if (!ring_init(&e->ring, PLAN_RING_SLOTS)) {
+    if (!ring_init(&e->ring, from->node->fans_out ? job->fan_slots : PLAN_RING_SLOTS)) {
         free(e);
         return NULL;
     }

@@ -5,15 +5,17 @@
 
 #include "job/job.h"
 
-#define PLAN_RING_SLOTS   8u  /**< batches between two workers */
-#define PLAN_SINK_BATCHES 32u /**< that an epoch holds at most */
-#define PLAN_ASYNC_HELD   16u /**< batches that an async UDF may hold */
+#define PLAN_RING_SLOTS   8u    /**< batches between two workers */
+#define PLAN_FAN_SLOTS    4096u /**< the most between two workers, one of whose neighbours waits */
+#define PLAN_SINK_BATCHES 32u   /**< that an epoch holds at most */
+#define PLAN_ASYNC_HELD   16u   /**< batches that an async UDF may hold */
 
 /** How many tasks each node has; before the operators are created. */
 void plan_lanes(struct job *job);
 /** Whether the node's tasks run in the workers of what they read. */
 bool plan_is_chained(const struct node *n);
-/** Makes the reserves. The error names the sum needed where memory.limit_mib is too small. */
+/** Makes the reserves, and says how deep rings are. The error names the sum needed where
+ * memory.limit_mib is too small. */
 __attribute__((warn_unused_result)) int32_t plan_memory(struct job *job, struct ph_error *err);
 /** Makes tasks (without the plugins' task objects), links, edges and workers. */
 __attribute__((warn_unused_result)) int32_t plan_tasks(struct job *job, struct ph_error *err);
