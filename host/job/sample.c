@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WAIT_NS  (2 * CLOCK_NS_PER_S)
-#define NAP_NS   (100 * CLOCK_NS_PER_MS)
-#define ROW_SIZE 65536u
+#define WAIT_NS (2 * CLOCK_NS_PER_S)
+/* Where nothing else is left to try: a busy broker may need longer for its first answer. */
+#define LAST_WAIT_NS (8 * CLOCK_NS_PER_S)
+#define NAP_NS       (100 * CLOCK_NS_PER_MS)
+#define ROW_SIZE     65536u
 
 /* ---- partitions, and where to read them */
 
@@ -76,6 +78,16 @@ static int32_t places_init(struct places *p, struct task *t, struct ph_error *er
     return t->node->plugin->source.resolve(t->object, p->partitions, p->count, p->offsets, err);
 }
 
+static bool begins_at_zero(const struct places *p)
+{
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (p->offsets[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int32_t start_all(struct task *t, const struct places *p, struct ph_error *err)
 {
     for (uint32_t i = 0; i < p->count; i++) {
@@ -133,17 +145,21 @@ static void take_all_handed(struct task *t, struct check_result *r)
     }
 }
 
-/* Until there are enough rows, or the time is over. */
-static int32_t read_rows(struct task *t, struct check_result *r)
+/* Until there are enough rows, or nothing comes: wait_ns for the first one, then WAIT_NS. */
+static int32_t read_rows(struct task *t, int64_t wait_ns, struct check_result *r)
 {
-    int64_t until_ns = clock_monotonic_ns() + WAIT_NS;
+    int64_t until_ns = clock_monotonic_ns() + wait_ns;
     while (!t->done && r->record_count < CHECK_RECORDS && clock_monotonic_ns() < until_ns &&
            count_read(&t->counts.set_aside) < CHECK_RECORDS) {
         enum task_step step = task_step(t);
         if (step == TASK_FAILED || ph_error_is_set(&r->error)) {
             return PH_ERROR;
         }
+        uint32_t before = r->record_count;
         take_all_handed(t, r);
+        if (r->record_count > before) {
+            until_ns = clock_monotonic_ns() + WAIT_NS;
+        }
         if (step == TASK_IDLE) {
             worker_wait(t->worker, clock_monotonic_ns() + NAP_NS);
         }
@@ -155,13 +171,11 @@ static int32_t read_rows(struct task *t, struct check_result *r)
 static int32_t read_last_rows(struct task *t, struct places *p, struct check_result *r)
 {
     struct ph_error err;
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < p->count; i++) {
-        sum += p->offsets[i];
-        p->offsets[i] = p->offsets[i] > CHECK_RECORDS ? p->offsets[i] - CHECK_RECORDS : 0;
-    }
-    if (sum == 0 || t->done) {
+    if (begins_at_zero(p) || t->done) {
         return PH_OK;
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        p->offsets[i] = p->offsets[i] > CHECK_RECORDS ? p->offsets[i] - CHECK_RECORDS : 0;
     }
     t->node->plugin->ops.deactivate(t->object);
     if (t->node->plugin->ops.activate(t->object, &r->error) != PH_OK) {
@@ -169,7 +183,7 @@ static int32_t read_last_rows(struct task *t, struct places *p, struct check_res
     }
     /* Where there are fewer records left than that, there is none to show. */
     ph_error_clear(&err);
-    return start_all(t, p, &err) == PH_OK ? read_rows(t, r) : PH_OK;
+    return start_all(t, p, &err) == PH_OK ? read_rows(t, LAST_WAIT_NS, r) : PH_OK;
 }
 
 static int32_t judge(struct task *t, uint32_t partitions, struct check_result *r)
@@ -201,7 +215,7 @@ int32_t sample_source(struct task *source, struct check_result *r)
     if (find_partitions(source, &r->error) == PH_OK &&
         places_init(&places, source, &r->error) == PH_OK &&
         start_all(source, &places, &r->error) == PH_OK) {
-        rc = read_rows(source, r);
+        rc = read_rows(source, begins_at_zero(&places) ? LAST_WAIT_NS : WAIT_NS, r);
         if (rc == PH_OK && r->record_count == 0 && count_read(&source->counts.set_aside) == 0) {
             rc = read_last_rows(source, &places, r);
         }
