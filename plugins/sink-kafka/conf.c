@@ -17,11 +17,15 @@
 /* The least that librdkafka takes for message.max.bytes. */
 #define MESSAGE_BYTES_MIN 1000
 
-/* A manifest may override these. */
-static const struct preset defaults[] = {
-    /* An epoch ends when its last record is reported: nothing may wait for company for long. */
-    {"linger.ms", "1"},
-};
+/* An epoch without a transaction is over when its last record is reported: none may wait for
+ * company for long. */
+#define LINGER_MS 1
+/* A transaction ends with a flush, for which none waits. Before that long is better: librdkafka
+ * (2.0.2, idempotent) has one batch of a partition on its way, and as long as a record behind it is
+ * older than this its thread turns without a pause. */
+#define LINGER_TRANSACTIONAL_MS 100
+/* A queue that is full of batches that are not waits for nothing else. */
+#define LINGER_BYTES_PER_MS (320 * 1024)
 
 /* And these not. */
 static const struct preset rules[] = {
@@ -35,6 +39,15 @@ struct conf_queue conf_queue(const struct settings *s, uint32_t lane_count)
 {
     int64_t lane_bytes = s->queue_bytes / (lane_count > 0 ? lane_count : 1);
     return (struct conf_queue){lane_bytes, lane_bytes / RECORD_SHARE_BYTES};
+}
+
+int64_t conf_linger_ms(const struct settings *s, uint32_t lane_count)
+{
+    if (!s->is_transactional) {
+        return LINGER_MS;
+    }
+    int64_t ms = conf_queue(s, lane_count).value_bytes / LINGER_BYTES_PER_MS;
+    return ms < LINGER_MS ? LINGER_MS : ms > LINGER_TRANSACTIONAL_MS ? LINGER_TRANSACTIONAL_MS : ms;
 }
 
 int64_t conf_message_bytes(const struct settings *s, int64_t topic_bytes)
@@ -59,10 +72,15 @@ static int64_t get_integer(const rd_kafka_conf_t *conf, const char *name, int64_
 }
 
 /* A batch of several records must not be larger than the topic takes either. */
-static int32_t set_sizes(rd_kafka_conf_t *conf, int64_t message_bytes, struct ph_error *err)
+int64_t conf_batch_bytes(const rd_kafka_conf_t *conf, int64_t message_bytes)
 {
     int64_t batch_bytes = get_integer(conf, "batch.size", message_bytes);
-    batch_bytes = message_bytes < batch_bytes ? message_bytes : batch_bytes;
+    return message_bytes < batch_bytes ? message_bytes : batch_bytes;
+}
+
+static int32_t set_sizes(rd_kafka_conf_t *conf, int64_t message_bytes, struct ph_error *err)
+{
+    int64_t batch_bytes = conf_batch_bytes(conf, message_bytes);
     if (preset_set_integer(conf, "message.max.bytes", message_bytes, err) != PH_OK) {
         return PH_ERROR;
     }
@@ -100,7 +118,8 @@ static int32_t fill(rd_kafka_conf_t *conf, const struct settings *s, const struc
 {
     struct conf_queue queue = conf_queue(s, task->host->lane_count);
     if (preset_connection(conf, err) != PH_OK ||
-        preset_set_all(conf, defaults, sizeof defaults / sizeof defaults[0], err) != PH_OK ||
+        preset_set_integer(conf, "linger.ms", conf_linger_ms(s, task->host->lane_count), err) !=
+            PH_OK ||
         properties_apply(s->properties, conf, err) != PH_OK ||
         preset_set_all(conf, rules, sizeof rules / sizeof rules[0], err) != PH_OK ||
         set_transaction(conf, s, transactional_id, err) != PH_OK ||

@@ -24,6 +24,13 @@ struct conf_queue {
 /** The share of one lane. [any] */
 struct conf_queue conf_queue(const struct settings *s, uint32_t lane_count);
 
+/** The size at which a batch is full: batch.size, or less where messages have to be smaller. [any]
+ */
+int64_t conf_batch_bytes(const rd_kafka_conf_t *conf, int64_t message_bytes);
+
+/** How long a record waits for others of its batch, where the manifest does not say. [any] */
+int64_t conf_linger_ms(const struct settings *s, uint32_t lane_count);
+
 /** What a message's value and key may have together, where a topic takes batches of topic_bytes.
  * [any] */
 int64_t conf_message_bytes(const struct settings *s, int64_t topic_bytes);

@@ -18,6 +18,7 @@ void epochs_fini(struct epochs *e)
 
 void epochs_close(struct epochs *e)
 {
+    transaction_end_flush(&e->transaction);
     if (!e->is_in_doubt && e->producer->link.rk != NULL) {
         transaction_give_up(&e->transaction);
     }
@@ -95,6 +96,7 @@ int32_t epochs_commit(struct epochs *e, const struct ph_epoch *epoch, struct ph_
 /* All records are reported: now the offsets and the end of the transaction. */
 static int32_t end_transaction(struct epochs *e, struct ph_error *err)
 {
+    transaction_end_flush(&e->transaction);
     if (producer_check(e->producer, err) != PH_OK) {
         return PH_ERROR;
     }
@@ -105,16 +107,29 @@ static int32_t end_transaction(struct epochs *e, struct ph_error *err)
                                                                                : PH_ERROR;
 }
 
+/* A flush has librdkafka turn without a pause: it is for the last batches only. */
+static int32_t await_reports(struct epochs *e, struct ph_error *err)
+{
+    const struct producer *p = e->producer;
+    /* Behind one that was given up others may wait for the abort. */
+    if (p->unreported == 0 || p->failure != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return end_transaction(e, err);
+    }
+    if (e->transaction.call == TRANSACTION_NO_CALL && producer_may_linger(p) &&
+        transaction_call(&e->transaction, TRANSACTION_FLUSH, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return PH_PENDING;
+}
+
 int32_t epochs_step(struct epochs *e, struct ph_error *err)
 {
     int32_t result = PH_PENDING;
     if (!e->is_committing) {
         return PH_PENDING;
     }
-    if (e->transaction.call == TRANSACTION_NO_CALL) {
-        /* Behind one that was given up others may wait for the abort. */
-        bool is_reported = e->producer->unreported == 0 || e->producer->failure != 0;
-        result = is_reported ? end_transaction(e, err) : PH_PENDING;
+    if (e->transaction.call == TRANSACTION_NO_CALL || e->transaction.call == TRANSACTION_FLUSH) {
+        result = await_reports(e, err);
     } else if (transaction_is_over(&e->transaction)) {
         result = transaction_take(&e->transaction, err);
     }
@@ -133,6 +148,7 @@ void epochs_abort(struct epochs *e)
     ph_error_clear(&ignored);
     e->is_committing = false;
     group_offsets_fini(&e->offsets);
+    transaction_end_flush(&e->transaction);
     if (e->producer->link.rk == NULL) {
         return;
     }

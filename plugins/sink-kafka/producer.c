@@ -51,9 +51,12 @@ static void take_report(struct producer *p, const rd_kafka_message_t *m)
         set_failure(p, m->err, rd_kafka_err2str(m->err));
     }
     if (m->_private != NULL) {
-        p->totals.records += m->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-        p->totals.bytes +=
-            m->err == RD_KAFKA_RESP_ERR_NO_ERROR ? (int64_t)(m->len + m->key_len) : 0;
+        int64_t bytes = (int64_t)(m->len + m->key_len);
+        p->unreported_bytes -= bytes;
+        if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            p->totals.records++;
+            p->totals.bytes += bytes;
+        }
         arena_report(&p->arena, m->_private);
     }
 }
@@ -144,9 +147,15 @@ static void count_sent(struct producer *p, const rd_kafka_message_t *message)
 {
     if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         p->unreported++;
+        p->unreported_bytes += (int64_t)(message->len + message->key_len);
     } else {
         arena_report(&p->arena, message->_private);
     }
+}
+
+bool producer_may_linger(const struct producer *p)
+{
+    return p->unreported > 0 && p->unreported_bytes <= p->partitions * p->batch_bytes;
 }
 
 void producer_send(struct producer *p, rd_kafka_message_t *messages, int count)
@@ -202,6 +211,7 @@ static int32_t create(struct producer *p, int64_t message_bytes, struct ph_error
     if (conf == NULL) {
         return PH_ERROR;
     }
+    p->batch_bytes = conf_batch_bytes(conf, message_bytes);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
     if (link_create(&p->link, RD_KAFKA_PRODUCER, conf, err) != PH_OK) {
         return PH_ERROR;
@@ -218,6 +228,7 @@ static int32_t find_topic(struct producer *p, struct ph_error *err)
     if (topic_find(&p->link, p->topic, "/topic", &metadata, err) != PH_OK) {
         return PH_ERROR;
     }
+    p->partitions = metadata->topics[0].partition_cnt;
     rd_kafka_metadata_destroy(metadata);
     return PH_OK;
 }
@@ -260,6 +271,7 @@ void producer_close(struct producer *p)
     link_close(&p->link, 0);
     arena_fini(&p->arena); /* now nobody reads it any more */
     p->unreported = 0;
+    p->unreported_bytes = 0;
     p->is_waiting_room = false;
     p->failure = RD_KAFKA_RESP_ERR_NO_ERROR;
 }

@@ -32,11 +32,14 @@ struct producer {
 
     int64_t records_max;         /**< that may be unreported */
     int64_t unreported;          /**< records that were produced and have no report yet */
+    int64_t unreported_bytes;    /**< keys and values of the rows among them */
     bool is_waiting_room;        /**< full: nothing is taken before half of it is free again */
     rd_kafka_resp_err_t failure; /**< why the first record of those was given up; 0 = none was */
     char failure_text[LINK_TEXT_SIZE];
 
     int64_t message_bytes; /**< what a value and its key may have together */
+    int64_t batch_bytes;   /**< at which a batch of one partition is full */
+    int64_t partitions;    /**< that the topic had when the producer was made */
     struct {
         int64_t records;
         int64_t bytes;
@@ -63,6 +66,9 @@ void producer_send(struct producer *p, rd_kafka_message_t *messages, int count);
  */
 void producer_send_with(struct producer *p, rd_kafka_message_t *message,
                         rd_kafka_headers_t *headers);
+/** Whether some of what is unreported may wait for company. False: there is more than all
+ * partitions can have without one of them having a full batch. [worker] */
+bool producer_may_linger(const struct producer *p);
 /** Takes reports and errors. Never blocks. [worker] */
 void producer_serve(struct producer *p);
 /** The same, after its events_fd became readable. [worker] */

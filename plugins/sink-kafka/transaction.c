@@ -15,6 +15,8 @@
  * sees that it is not wanted any more. */
 #define SLICE_MS 200
 #define PAUSE_MS 10
+/* How long the worker may have to wait for the end of a flush. */
+#define FLUSH_SLICE_MS 20
 #ifdef PIPEHOST_FAILPOINTS
 #define SENT_MS 3
 #endif
@@ -48,6 +50,13 @@ static rd_kafka_error_t *run_slices(struct transaction *t, blocking_call call, i
         }
         rd_kafka_error_destroy(error);
         (void)poll(NULL, 0, PAUSE_MS); /* not every one of them took its time */
+    }
+}
+
+static void flush(struct transaction *t)
+{
+    while (!atomic_load(&t->is_cancelled) &&
+           rd_kafka_flush(t->producer->link.rk, FLUSH_SLICE_MS) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
     }
 }
 
@@ -107,6 +116,9 @@ static void *run(void *arg)
     switch (t->call) {
     case TRANSACTION_INIT:
         t->error = run_slices(t, rd_kafka_init_transactions, INIT_MS);
+        break;
+    case TRANSACTION_FLUSH:
+        flush(t);
         break;
     case TRANSACTION_COMMIT:
         t->error = commit(t);
@@ -180,6 +192,15 @@ int32_t transaction_take(struct transaction *t, struct ph_error *err)
     rd_kafka_error_destroy(t->error);
     t->error = NULL;
     return PH_ERROR;
+}
+
+void transaction_end_flush(struct transaction *t)
+{
+    if (t->call == TRANSACTION_FLUSH) {
+        atomic_store(&t->is_cancelled, true);
+        (void)pthread_join(t->thread, NULL);
+        t->call = TRANSACTION_NO_CALL;
+    }
 }
 
 int32_t transaction_run(struct transaction *t, enum transaction_call call, struct ph_error *err)

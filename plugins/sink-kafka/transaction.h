@@ -10,6 +10,9 @@
  * nothing else; the worker goes on serving delivery reports, for which commit and abort wait as
  * well. After a call that failed the producer must be closed: a late answer of the broker could end
  * the next transaction instead.
+ *
+ * flush is none of these: it leaves the transaction open and cannot fail. As long as it runs no
+ * record waits for company (linger.ms); without it the last ones before a commit would.
  */
 #ifndef SINK_KAFKA_TRANSACTION_H
 #define SINK_KAFKA_TRANSACTION_H
@@ -22,6 +25,7 @@
 enum transaction_call {
     TRANSACTION_NO_CALL,
     TRANSACTION_INIT,
+    TRANSACTION_FLUSH,
     TRANSACTION_COMMIT,
     TRANSACTION_ABORT
 };
@@ -62,6 +66,8 @@ __attribute__((warn_unused_result)) int32_t transaction_call(struct transaction 
 bool transaction_is_over(const struct transaction *t);
 __attribute__((warn_unused_result)) int32_t transaction_take(struct transaction *t,
                                                              struct ph_error *err);
+/** Ends a flush, where one is under way; within some milliseconds. [worker] */
+void transaction_end_flush(struct transaction *t);
 /** Starts a call and waits for it, serving the producer. [worker] */
 __attribute__((warn_unused_result)) int32_t transaction_run(struct transaction *t,
                                                             enum transaction_call call,

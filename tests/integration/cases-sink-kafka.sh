@@ -53,6 +53,14 @@ case_to_kafka_headers() {
     expect 'every record names its source' topic_has 20000 --keys --headers "$TOPIC"
 }
 
+case_to_kafka_linger() {
+    kafka_case to-kafka-linger to-kafka.json
+    produce --count 1000
+    expect 'the end of a transaction has no record wait for company' exits_with 0 120 --set events/config/bounded_mode=latest \
+        --set located/config/rdkafka/linger.ms=800000 --set located/config/rdkafka/transaction.timeout.ms=900000
+    expect 'and all are there' topic_has 1000 --keys
+}
+
 case_both() {
     kafka_case both both.json
     produce --count 40000

@@ -6,6 +6,7 @@
 #include "kafka/errors.h"
 #include "position_note.h"
 #include "positions_topic.h"
+#include "producer.h"
 #include "properties.h"
 
 #include <check.h>
@@ -218,6 +219,38 @@ START_TEST(lanes_share_the_queue)
 }
 END_TEST
 
+START_TEST(only_records_of_a_transaction_wait_for_company)
+{
+    struct settings s = {.queue_bytes = INT64_C(32) << 20};
+    ck_assert_int_eq(conf_linger_ms(&s, 1), 1);
+    s.is_transactional = true;
+    ck_assert_int_eq(conf_linger_ms(&s, 1), 100);
+}
+END_TEST
+
+START_TEST(a_small_queue_is_not_held_up_by_batches_that_are_not_full)
+{
+    struct settings s = {.is_transactional = true, .queue_bytes = INT64_C(8) << 20};
+    ck_assert_int_eq(conf_linger_ms(&s, 1), 25);
+    ck_assert_int_eq(conf_linger_ms(&s, 4), 6);
+    s.queue_bytes = INT64_C(1) << 20;
+    ck_assert_int_eq(conf_linger_ms(&s, 64), 1);
+}
+END_TEST
+
+START_TEST(records_may_linger_where_no_partition_needs_to_have_a_full_batch)
+{
+    struct producer p = {.partitions = 4, .batch_bytes = 1000};
+    ck_assert(!producer_may_linger(&p)); /* there are none */
+    p.unreported = 1;
+    ck_assert(producer_may_linger(&p));
+    p.unreported_bytes = 4000;
+    ck_assert(producer_may_linger(&p));
+    p.unreported_bytes = 4001;
+    ck_assert(!producer_may_linger(&p));
+}
+END_TEST
+
 START_TEST(a_message_is_as_large_as_the_topic_allows)
 {
     const struct ph_value own[] = {{.name = "message.max.bytes", .text = "5000", .is_set = true}};
@@ -397,6 +430,9 @@ int main(void)
     tcase_add_test(plain, a_key_of_somebody_else_is_not_ours);
     tcase_add_test(plain, an_error_names_code_key_and_text);
     tcase_add_test(plain, lanes_share_the_queue);
+    tcase_add_test(plain, only_records_of_a_transaction_wait_for_company);
+    tcase_add_test(plain, a_small_queue_is_not_held_up_by_batches_that_are_not_full);
+    tcase_add_test(plain, records_may_linger_where_no_partition_needs_to_have_a_full_batch);
     tcase_add_test(plain, a_message_is_as_large_as_the_topic_allows);
     tcase_add_test(plain, no_two_sinks_share_an_id);
     tcase_add_test(plain, the_longest_id_has_room);
