@@ -85,20 +85,33 @@ static bool may_come_right(rd_kafka_resp_err_t code)
            (errors_flags(code, ERRORS_AT_START) & PH_ERR_RETRIABLE) != 0;
 }
 
+static bool has_names(rd_kafka_event_t *answer)
+{
+    size_t count = 0;
+    (void)rd_kafka_ListConsumerGroups_result_valid(rd_kafka_event_ListConsumerGroups_result(answer),
+                                                   &count);
+    return count > 0;
+}
+
 /* Asks again while a broker that came back loads its groups. */
-static rd_kafka_event_t *get_names(struct producer *p, rd_kafka_queue_t *queue,
+static rd_kafka_event_t *get_names(struct producer *p, rd_kafka_queue_t *queue, int64_t none_ms,
                                    struct ph_error *err)
 {
     int64_t end_ns = link_now_ns(&p->link) + 2 * REQUEST_MS * NS_PER_MS;
+    int64_t none_end_ns = link_now_ns(&p->link) + none_ms * NS_PER_MS;
     for (;;) {
         rd_kafka_event_t *answer =
             ask(p, queue, err) == PH_OK ? wait_for_answer(p, queue, err) : NULL;
-        rd_kafka_resp_err_t code = answer == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : error_of(answer);
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (answer == NULL) {
+            return NULL;
+        }
+        rd_kafka_resp_err_t code = error_of(answer);
+        bool is_good = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (is_good && (has_names(answer) || link_now_ns(&p->link) >= none_end_ns)) {
             return answer;
         }
         rd_kafka_event_destroy(answer);
-        if (!may_come_right(code) || link_now_ns(&p->link) >= end_ns) {
+        if (!is_good && (!may_come_right(code) || link_now_ns(&p->link) >= end_ns)) {
             (void)refuse(p, code, err);
             return NULL;
         }
@@ -110,13 +123,13 @@ static rd_kafka_event_t *get_names(struct producer *p, rd_kafka_queue_t *queue,
     }
 }
 
-int32_t group_names_list(struct producer *p, group_take_name take, void *owner,
+int32_t group_names_list(struct producer *p, int64_t none_ms, group_take_name take, void *owner,
                          struct ph_error *err)
 {
     uint64_t one = 1;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(p->link.rk);
     rd_kafka_queue_io_event_enable(queue, p->link.events_fd, &one, sizeof one);
-    rd_kafka_event_t *answer = get_names(p, queue, err);
+    rd_kafka_event_t *answer = get_names(p, queue, none_ms, err);
     int32_t result = answer == NULL ? PH_ERROR : take_names(answer, take, owner, err);
     if (answer != NULL) {
         rd_kafka_event_destroy(answer);

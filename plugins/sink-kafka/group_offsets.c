@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* Somebody waits for the answer at a terminal. */
+#define NONE_MS 2000
+
 static void name_group(char name[CONF_ID_SIZE], const struct producer *p, const char *pipeline,
                        const char *source)
 {
@@ -222,7 +225,7 @@ int32_t group_offsets_list(struct producer *p, const char *cluster, bool is_stab
     struct listing l = {.producer = p, .found = found, .is_stable = is_stable};
     name_group(l.prefix, p, found->pipeline, "");
     note_copy_text(l.cluster, sizeof l.cluster, cluster);
-    int32_t result = group_names_list(p, add_group, &l, err);
+    int32_t result = group_names_list(p, NONE_MS, add_group, &l, err);
     if (l.topics != NULL) {
         rd_kafka_metadata_destroy(l.topics);
     }

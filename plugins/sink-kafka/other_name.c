@@ -179,7 +179,7 @@ static int32_t search_groups(struct search *s, struct ph_error *err)
         return PH_OK;
     }
     s->until_ns = link_now_ns(&p->link) + LOOK_MS * NS_PER_MS;
-    if (group_names_list(p, look_at_group, s, err) != PH_OK) {
+    if (group_names_list(p, 0, look_at_group, s, err) != PH_OK) {
         return PH_ERROR;
     }
     if (s->left_out > 0) {

@@ -278,7 +278,8 @@ reads_another() {
 case_renamed_group() { renamed_in_kafka renamed-group; }
 case_renamed_topic() { renamed_in_kafka renamed-topic --set copies/config/positions=topic --set copies/config/positions_topic=it-renamed-topic-kept; }
 
-# asks_until_shown: each answer but the last is a sentence that says why there is none; the command never dies.
+# asks_until_shown COUNT: each answer but the last is a sentence that says why there is none, or has fewer positions, of a
+# broker that does not know yet what it has; the command never dies.
 asks_until_shown() {
     local status end=$((SECONDS + 240))
     set_environment
@@ -287,7 +288,10 @@ asks_until_shown() {
         "${ENVIRONMENT[@]}" timeout 120 "$BIN/pipehost" positions show "${ARGS[@]}" >"$STATE/answer" 2>"$STATE/said" || status=$?
         printf 'exit %s\n' "$status"
         cat "$STATE/answer" "$STATE/said"
-        [ "$status" != 0 ] || return 0
+        if [ "$status" = 0 ]; then
+            [ "$(grep -c '^copies/events .*: 500, ' "$STATE/answer")" != "$1" ] || return 0
+            continue
+        fi
         [ "$status" = 1 ] && grep -q 'error: copies: .*Kafka at' "$STATE/said" || return 1
         : >"$STATE/asked"
     done
@@ -303,12 +307,11 @@ case_positions_away() {
     plain_produce 7 1000
     expect 'the first run ends' exits_with 0 60
     kafka_kill9
-    asks_until_shown >"$STATE/shown" 2>&1 &
+    asks_until_shown 2 >"$STATE/shown" 2>&1 &
     asking=$!
     expect 'without it that is said' wait_until 60 test -e "$STATE/asked"
     kafka_start
-    expect 'and then positions are shown' was_shown "$asking"
-    expect 'as they were' equals "$(grep -c '^copies/events .*: 500, ' "$STATE/answer")" 2
+    expect 'and then positions are shown as they were' was_shown "$asking"
 }
 
 # Both sinks at once, and a process that is shut out.
