@@ -248,7 +248,7 @@ static void finish_try(struct calls *calls, struct call *call, CURLcode code)
     }
     verdict.outcome = outcome_of(&verdict.transfer);
     if (verdict.transfer.quota_left >= 0) {
-        calls->events->told_quota(calls->context, verdict.transfer.quota_left);
+        calls->events->told_quota(calls->context, call->epoch, verdict.transfer.quota_left);
     }
     if (tries_again(calls, call, &verdict)) {
         rest(calls, call, verdict.transfer.retry_after_ns);

@@ -32,8 +32,9 @@ struct calls_events {
                                   const struct verdict *verdict);
     /** A try ended with a plea for patience, and is made again. */
     void (*pleaded)(void *context, const struct verdict *verdict);
-    /** The API said how many look-ups are left. */
-    void (*told_quota)(void *context, int64_t quota_left);
+    /** The API said how many look-ups are left, to a request that began in this epoch of the gate.
+     */
+    void (*told_quota)(void *context, uint32_t epoch, int64_t quota_left);
     /** True where a place need not wait while the gate is shut: it gets a verdict at once. */
     bool (*gives_up)(void *context);
     void (*wake)(void *context, uint64_t lanes);

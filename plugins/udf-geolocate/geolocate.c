@@ -191,12 +191,31 @@ void geolocate_set_task(struct geolocate *op, uint32_t lane, const struct ph_tas
     (void)pthread_mutex_unlock(&op->tasks_mutex);
 }
 
-void geolocate_show_quota(struct geolocate *op, int64_t quota_left)
+static void set_quota(struct geolocate *op, int64_t quota_left)
 {
-    (void)pthread_mutex_lock(&op->tasks_mutex);
     op->quota_left = quota_left;
     if (op->cells != NULL) {
         ph_gauge_set(op->cells[COUNTER_QUOTA_LEFT], quota_left);
+    }
+}
+
+void geolocate_show_quota(struct geolocate *op, uint32_t epoch, int64_t quota_left)
+{
+    (void)pthread_mutex_lock(&op->tasks_mutex);
+    if ((int32_t)(epoch - op->quota_epoch) >= 0) {
+        set_quota(op, quota_left);
+    } else if (op->quota_left < 0) {
+        set_quota(op, 0); /* it was refused, and is one that counts */
+    }
+    (void)pthread_mutex_unlock(&op->tasks_mutex);
+}
+
+void geolocate_show_quota_empty(struct geolocate *op, uint32_t epoch)
+{
+    (void)pthread_mutex_lock(&op->tasks_mutex);
+    op->quota_epoch = epoch + 1;
+    if (op->quota_left > 0) {
+        set_quota(op, 0);
     }
     (void)pthread_mutex_unlock(&op->tasks_mutex);
 }

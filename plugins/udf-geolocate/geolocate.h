@@ -40,6 +40,7 @@ struct geolocate {
     const struct ph_task *tasks[PLACE_LANES_MAX]; /**< null = no such task */
     int64_t *const *cells; /**< lane 0's, which show what is the operator's; null = none */
     int64_t quota_left;    /**< -1 = the API has not said */
+    uint32_t quota_epoch;  /**< the gate's, after the last refusal */
     atomic_bool key_was_spoken_of;
     atomic_bool was_answered;        /**< by the API, at least once */
     _Atomic enum outcome refusal;    /**< the last one: OUTCOME_KEY or OUTCOME_QUOTA */
@@ -57,8 +58,14 @@ int32_t geolocate_bind(void *op, struct ph_binding *binding, struct ph_error *er
 void geolocate_set_task(struct geolocate *op, uint32_t lane, const struct ph_task *task,
                         int64_t *const *cells);
 
-/** Shows how many look-ups the API says are left. [worker] */
-void geolocate_show_quota(struct geolocate *op, int64_t quota_left);
+/** Shows how many look-ups the API says are left, to a request that began in this epoch of the
+ * gate. [worker] */
+void geolocate_show_quota(struct geolocate *op, uint32_t epoch, int64_t quota_left);
+
+/** The API refused a request of this epoch because the quota is used up: shows that none is left,
+ * where it says how many there are. Answers to requests that began before tell no number any more.
+ * [worker] */
+void geolocate_show_quota_empty(struct geolocate *op, uint32_t epoch);
 
 /** Shows whether the gate is shut. [worker] */
 void geolocate_show_gate(struct geolocate *op, int64_t now_ns);

@@ -215,6 +215,9 @@ static void pause_for_refusal(struct lane *lane, const struct verdict *verdict)
     if (gate_pause(&op->gate, verdict->epoch, GATE_PAUSE_TRY, lane->calls.now_ns, &pause_ns)) {
         atomic_store(&op->refusal, verdict->outcome);
         ph_counter_add(lane->cells[COUNTER_QUOTA_PAUSES], 1);
+        if (verdict->outcome == OUTCOME_QUOTA) {
+            geolocate_show_quota_empty(op, verdict->epoch);
+        }
         geolocate_show_gate(op, lane->calls.now_ns);
         say_refusal(lane, verdict);
     }
@@ -306,10 +309,10 @@ static void pleaded(void *self, const struct verdict *verdict)
     }
 }
 
-static void told_quota(void *self, int64_t quota_left)
+static void told_quota(void *self, uint32_t epoch, int64_t quota_left)
 {
     struct lane *lane = self;
-    geolocate_show_quota(lane->op, quota_left);
+    geolocate_show_quota(lane->op, epoch, quota_left);
 }
 
 static bool gives_up(void *self)
