@@ -263,7 +263,7 @@ START_TEST(the_smallest_legal_memory_suffices_when_rows_are_left_out_everywhere)
 {
     static const char manifest[] = PIPELINE(
         "",
-        SOURCE(0, ",'partitions':2,'records':8000,'pad':40") "," UDF(
+        SOURCE(0, ",'partitions':2,'records':3000,'pad':40") "," UDF(
             "f", 2, "s0",
             ",'mode':'flat','times':20,'draft_rows':4096") "," UDF("u", 3, "f",
                                                                    ",'mode':'reject-keep','every':"
@@ -277,7 +277,7 @@ START_TEST(the_smallest_legal_memory_suffices_when_rows_are_left_out_everywhere)
     const char *const args[] = {"--set", set, NULL};
     run_start(&r, args);
     run_ends(&r, 0);
-    ck_assert_uint_eq(run_rows(&r, 1), (uint64_t)2 * (8000 - 80 - 1) * not_rest_3_of_100(0));
+    ck_assert_uint_eq(run_rows(&r, 1), (uint64_t)2 * (3000 - 30 - 1) * not_rest_3_of_100(0));
 }
 END_TEST
 
