@@ -108,7 +108,7 @@ static int32_t ask(struct link *l, rd_kafka_topic_t *topic,
             return was_hung_up_on(l) ? refused(l, err) : unreachable(l, err);
         }
         tell_silence(l, now_ns - began_ns);
-        if (link_pause_until(l, link_now_ns(l), err) != PH_OK) {
+        if (link_pause_until(l, now_ns, err) != PH_OK) {
             return PH_ERROR;
         }
         if (code == RD_KAFKA_RESP_ERR__TIMED_OUT && request_ms < REQUEST_MAX_MS) {
