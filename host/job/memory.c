@@ -25,16 +25,17 @@ static uint64_t held_in(const struct node *d)
     }
 }
 
-static bool has_ring(const struct node *n)
+/* Inputs that read n; with_ring: only those that do so behind a ring. */
+static uint32_t count_readers(const struct node *n, bool with_ring)
 {
-    bool found = false;
-    for (uint32_t i = 0; i < n->job->node_count && !found; i++) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < n->job->node_count; i++) {
         const struct node *d = &n->job->nodes[i];
-        for (uint32_t k = 0; k < d->manifest->input_count && !found; k++) {
-            found = node_input(d, k) == n && !plan_is_chained(d);
+        for (uint32_t k = 0; k < d->manifest->input_count; k++) {
+            count += node_input(d, k) == n && !(with_ring && plan_is_chained(d));
         }
     }
-    return found;
+    return count;
 }
 
 /* Batches of one lane of n that wait behind an operator because one of its readers is slower than
@@ -45,7 +46,7 @@ static uint64_t held_by_fans(const struct node *n)
     uint64_t fans = 0;
     for (uint32_t i = 0; i < n->job->node_count; i++) {
         const struct node *d = &n->job->nodes[i];
-        fans += d->fans_out && reach_has(n->job, n, d) && has_ring(d);
+        fans += d->fans_out && reach_has(n->job, n, d) && count_readers(d, true) > 0;
     }
     return fans * (n->job->fan_slots - PLAN_RING_SLOTS);
 }
@@ -177,13 +178,8 @@ static bool find_fans(struct job *job)
     bool found = false;
     for (uint32_t i = 0; i < job->node_count; i++) {
         struct node *n = &job->nodes[job->manifest->order[i]];
-        uint32_t readers = 0;
-        for (uint32_t d = 0; d < job->node_count; d++) {
-            for (uint32_t k = 0; k < job->nodes[d].manifest->input_count; k++) {
-                readers += node_input(&job->nodes[d], k) == n;
-            }
-        }
-        n->fans_out = readers > 1 || (plan_is_chained(n) && node_input(n, 0)->fans_out);
+        n->fans_out =
+            count_readers(n, false) > 1 || (plan_is_chained(n) && node_input(n, 0)->fans_out);
         found = found || n->fans_out;
     }
     return found;
