@@ -102,7 +102,7 @@ api_stat() {
 api_port_said() { sed -n 's/^listening on \([0-9]*\)$/\1/p' "$(process_log geo-api)" | grep .; }
 api_start() {
     process_start geo-api "$TOOLS/geo-api" --port 0 "$@"
-    wait_until 60 api_port_said >/dev/null
+    wait_until 60 api_port_said >/dev/null || return 1
     API_PORT=$(api_port_said | tail -n 1)
 }
 api_stop() { process_stop geo-api; rm -f -- "$(process_log geo-api)"; }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Named places where a process of a test build dies as by kill -9. PIPEHOST_FAILPOINT=NAME:N in the
- * environment ends it at the N-th pass (NAME alone: the first); PIPEHOST_FAILPOINT=? lists each
- * name on stderr when it is first passed. Without PIPEHOST_FAILPOINTS at compile time there is
- * nothing of this in the code. [any]
+ * environment ends it at the N-th pass (NAME alone: the first), NAME:N:stop stops it there until
+ * SIGCONT; PIPEHOST_FAILPOINT=? lists each name on stderr when it is first passed. Without
+ * PIPEHOST_FAILPOINTS at compile time there is nothing of this in the code. [any]
  */
 #ifndef PIPEHOST_FAILPOINT_H
 #define PIPEHOST_FAILPOINT_H
@@ -25,9 +25,10 @@ static inline void ph_failpoint_pass(const char *name, long *passes)
         (void)fprintf(stderr, "failpoint %s\n", name);
     }
     if (strncmp(wanted, name, length) == 0 && (wanted[length] == ':' || wanted[length] == '\0')) {
-        long which = wanted[length] == ':' ? strtol(wanted + length + 1, NULL, 10) : 1;
+        char *rest = NULL;
+        long which = wanted[length] == ':' ? strtol(wanted + length + 1, &rest, 10) : 1;
         if (pass == which) {
-            (void)raise(SIGKILL);
+            (void)raise(rest != NULL && strcmp(rest, ":stop") == 0 ? SIGSTOP : SIGKILL);
         }
     }
 }
