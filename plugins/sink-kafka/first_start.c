@@ -20,22 +20,10 @@ static bool is_first_start(const struct positions *p)
     return is_kafka;
 }
 
-static int count_partitions(const struct producer *p)
-{
-    const struct rd_kafka_metadata *metadata = NULL;
-    int count = 0;
-    if (rd_kafka_metadata(p->link.rk, 0, p->topic, &metadata, LOOK_MS) == 0) {
-        count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-        rd_kafka_metadata_destroy(metadata);
-    }
-    return count;
-}
-
 static bool has_records(const struct producer *p)
 {
     int64_t end_ns = link_now_ns(&p->link) + LOOK_MS * NS_PER_MS;
-    int count = count_partitions(p);
-    for (int i = 0; i < count && link_now_ns(&p->link) < end_ns; i++) {
+    for (int32_t i = 0; i < p->partitions && link_now_ns(&p->link) < end_ns; i++) {
         int64_t low = 0;
         int64_t high = 0;
         if (rd_kafka_query_watermark_offsets(p->link.rk, p->settings->topic, i, &low, &high,
