@@ -233,25 +233,19 @@ static struct claimant *find_claimant(struct search *s, const char *key)
     return &s->claimants[s->claimant_count++];
 }
 
-static int32_t look_at_record(void *owner, const rd_kafka_message_t *m, struct ph_error *err)
+static int32_t look_at_record(void *owner, char key[POSITIONS_KEY_SIZE], const struct note *note,
+                              struct ph_error *err)
 {
     struct search *s = owner;
-    char key[POSITIONS_KEY_SIZE] = "";
     char parts[POSITIONS_KEY_SIZE];
     char name[POSITIONS_KEY_SIZE];
     struct ph_partition partition;
-    struct note note;
     (void)err;
-    if (m->key_len >= sizeof key) {
-        return PH_OK;
-    }
-    memcpy(key, m->key, m->key_len);
     memcpy(parts, key, sizeof parts);
     if (split_key(s, parts, name, &partition) && is_wanted(s, &partition)) {
         struct claimant *c = find_claimant(s, key);
-        note_read(&note, m->payload, m->payload == NULL ? 0 : m->len);
         if (c != NULL) {
-            c->is_there = is_of_target(s, &note);
+            c->is_there = is_of_target(s, note);
         }
     }
     return PH_OK;

@@ -73,10 +73,23 @@ static void take_end(struct reader *r, const rd_kafka_message_t *m)
     r->is_done = !r->is_stable || (r->end_offset >= 0 && m->offset >= r->end_offset);
 }
 
+/* One without a value is of no position at all. */
+static int32_t take_note(const struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
+{
+    char key[POSITIONS_KEY_SIZE] = "";
+    struct note note;
+    if (m->key_len == 0 || m->key_len >= sizeof key || memchr(m->key, '\0', m->key_len) != NULL) {
+        return PH_OK;
+    }
+    memcpy(key, m->key, m->key_len);
+    note_read(&note, m->payload, m->len);
+    return r->take(r->taker, key, &note, err);
+}
+
 static int32_t take(struct reader *r, const rd_kafka_message_t *m, struct ph_error *err)
 {
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return m->key_len > 0 ? r->take(r->taker, m, err) : PH_OK;
+        return take_note(r, m, err);
     }
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         take_end(r, m);
@@ -177,13 +190,14 @@ struct lookup {
     char (*keys)[POSITIONS_KEY_SIZE]; /**< of each position; "" = it is in a group */
 };
 
-static int32_t take_held(void *taker, const rd_kafka_message_t *m, struct ph_error *err)
+static int32_t take_held(void *taker, char key[POSITIONS_KEY_SIZE], const struct note *note,
+                         struct ph_error *err)
 {
     const struct lookup *l = taker;
     (void)err;
     for (uint32_t i = 0; i < l->positions->count; i++) {
-        if (strlen(l->keys[i]) == m->key_len && memcmp(m->key, l->keys[i], m->key_len) == 0) {
-            note_read(&l->found[i], m->payload, m->payload == NULL ? 0 : m->len);
+        if (strcmp(key, l->keys[i]) == 0) {
+            l->found[i] = *note;
             break;
         }
     }
@@ -239,23 +253,16 @@ static struct held *find(const struct positions *found, const struct ph_partitio
     return NULL;
 }
 
-/* The last record of a key counts; one without a value is of no position at all. */
-static int32_t take_any(void *taker, const rd_kafka_message_t *m, struct ph_error *err)
+static int32_t take_any(void *taker, char key[POSITIONS_KEY_SIZE], const struct note *note,
+                        struct ph_error *err)
 {
     const struct listing *l = taker;
-    char key[POSITIONS_KEY_SIZE] = "";
-    struct note note;
     struct ph_partition partition = {.size = (uint32_t)sizeof partition, .id = l->found->count};
-    if (m->key_len >= sizeof key) {
-        return PH_OK;
-    }
-    memcpy(key, m->key, m->key_len);
     if (!positions_topic_split_key(key, l->host, l->found->pipeline, &partition)) {
         return PH_OK;
     }
-    note_read(&note, m->payload, m->payload == NULL ? 0 : m->len);
     struct held *h = find(l->found, &partition);
-    if (h == NULL && note.cluster[0] != '\0' && strcmp(note.cluster, l->except) == 0) {
+    if (h == NULL && note->cluster[0] != '\0' && strcmp(note->cluster, l->except) == 0) {
         return PH_OK;
     }
     if (h == NULL) {
@@ -265,8 +272,8 @@ static int32_t take_any(void *taker, const rd_kafka_message_t *m, struct ph_erro
         h = positions_find(l->found, partition.id);
         h->in_topic = true;
     }
-    h->note = note;
-    (void)snprintf(h->cluster, sizeof h->cluster, "%s", note.cluster);
+    h->note = *note;
+    (void)snprintf(h->cluster, sizeof h->cluster, "%s", note->cluster);
     return PH_OK;
 }
 

@@ -30,9 +30,11 @@ bool positions_topic_split_key(char *key, const struct ph_host *host, const char
 __attribute__((warn_unused_result)) int32_t positions_topic_find(const struct producer *p,
                                                                  bool *is_there,
                                                                  struct ph_error *err);
-typedef int32_t (*positions_take)(void *taker, const rd_kafka_message_t *m, struct ph_error *err);
-/** Gives take each record of the topic that has a key, in their order: the last one of a key
- * counts. positions_reader.c [worker] */
+/** One record; the key is the taker's to change. */
+typedef int32_t (*positions_take)(void *taker, char key[POSITIONS_KEY_SIZE],
+                                  const struct note *note, struct ph_error *err);
+/** Gives take each record of the topic whose key may be one of positions, in their order: the last
+ * one of a key counts. positions_reader.c [worker] */
 __attribute__((warn_unused_result)) int32_t positions_topic_each(const struct producer *p,
                                                                  bool is_stable,
                                                                  positions_take take, void *taker,
