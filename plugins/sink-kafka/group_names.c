@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "group_names.h"
 
+#include "answer.h"
 #include "kafka/errors.h"
 
 #define NS_PER_MS  INT64_C(1000000)
@@ -30,21 +31,14 @@ static int32_t ask(const struct producer *p, rd_kafka_queue_t *queue, struct ph_
     return is_ready ? PH_OK : ph_error_set(err, PH_ERR_FATAL, "groups cannot be asked for");
 }
 
-/* The queue makes the producer's events_fd readable. Null with err set. */
-static rd_kafka_event_t *wait_for_answer(struct producer *p, rd_kafka_queue_t *queue,
-                                         struct ph_error *err)
+/* Null with err set. */
+static rd_kafka_event_t *get_answer(struct producer *p, rd_kafka_queue_t *queue,
+                                    struct ph_error *err)
 {
-    int64_t end_ns = link_now_ns(&p->link) + 2 * REQUEST_MS * NS_PER_MS;
-    rd_kafka_event_t *answer;
-    while ((answer = rd_kafka_queue_poll(queue, 0)) == NULL) {
-        if (link_now_ns(&p->link) >= end_ns) {
-            (void)refuse(p, RD_KAFKA_RESP_ERR__TIMED_OUT, err);
-            return NULL;
-        }
-        if (link_pause_until(&p->link, end_ns, err) != PH_OK) {
-            return NULL;
-        }
-        producer_wake(p);
+    rd_kafka_event_t *answer = NULL;
+    if (ask(p, queue, err) == PH_OK &&
+        answer_wait(p, queue, 2 * REQUEST_MS, &answer, err) == PH_OK && answer == NULL) {
+        (void)refuse(p, RD_KAFKA_RESP_ERR__TIMED_OUT, err);
     }
     return answer;
 }
@@ -100,8 +94,7 @@ static rd_kafka_event_t *get_names(struct producer *p, rd_kafka_queue_t *queue, 
     int64_t end_ns = link_now_ns(&p->link) + 2 * REQUEST_MS * NS_PER_MS;
     int64_t none_end_ns = link_now_ns(&p->link) + none_ms * NS_PER_MS;
     for (;;) {
-        rd_kafka_event_t *answer =
-            ask(p, queue, err) == PH_OK ? wait_for_answer(p, queue, err) : NULL;
+        rd_kafka_event_t *answer = get_answer(p, queue, err);
         if (answer == NULL) {
             return NULL;
         }
@@ -126,15 +119,12 @@ static rd_kafka_event_t *get_names(struct producer *p, rd_kafka_queue_t *queue, 
 int32_t group_names_list(struct producer *p, int64_t none_ms, group_take_name take, void *owner,
                          struct ph_error *err)
 {
-    uint64_t one = 1;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(p->link.rk);
-    rd_kafka_queue_io_event_enable(queue, p->link.events_fd, &one, sizeof one);
     rd_kafka_event_t *answer = get_names(p, queue, none_ms, err);
     int32_t result = answer == NULL ? PH_ERROR : take_names(answer, take, owner, err);
     if (answer != NULL) {
         rd_kafka_event_destroy(answer);
     }
-    rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
     rd_kafka_queue_destroy(queue);
     return result;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "positions_topic.h"
 
+#include "answer.h"
 #include "cluster_topics.h"
 #include "kafka/errors.h"
 #include "topic_setting.h"
 
 #include <stdlib.h>
 
-#define NS_PER_MS INT64_C(1000000)
 #define CREATE_MS 10000
 #define LOOK_MS   2000
 #define PARTITION 0
@@ -43,21 +43,16 @@ static rd_kafka_resp_err_t read_answer(rd_kafka_event_t *event)
     return count == 1 ? rd_kafka_topic_result_error(topics[0]) : rd_kafka_event_error(event);
 }
 
-/* Waits for the answer; the queue makes the producer's events_fd readable. */
-static int32_t wait_for_answer(struct producer *p, rd_kafka_queue_t *queue,
-                               rd_kafka_resp_err_t *code, struct ph_error *err)
+static int32_t ask(struct producer *p, rd_kafka_AdminOptions_t *options, rd_kafka_NewTopic_t *topic,
+                   rd_kafka_queue_t *queue, rd_kafka_resp_err_t *code, struct ph_error *err)
 {
-    int64_t end_ns = link_now_ns(&p->link) + 2 * CREATE_MS * NS_PER_MS;
     rd_kafka_event_t *event;
-    *code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    while ((event = rd_kafka_queue_poll(queue, 0)) == NULL && link_now_ns(&p->link) < end_ns) {
-        if (link_pause_until(&p->link, end_ns, err) != PH_OK) {
-            return PH_ERROR;
-        }
-        producer_wake(p);
+    rd_kafka_CreateTopics(p->link.rk, &topic, 1, options, queue);
+    if (answer_wait(p, queue, 2 * CREATE_MS, &event, err) != PH_OK) {
+        return PH_ERROR;
     }
+    *code = event == NULL ? RD_KAFKA_RESP_ERR__TIMED_OUT : read_answer(event);
     if (event != NULL) {
-        *code = read_answer(event);
         rd_kafka_event_destroy(event);
     }
     return PH_OK;
@@ -66,7 +61,6 @@ static int32_t wait_for_answer(struct producer *p, rd_kafka_queue_t *queue,
 static int32_t create(struct producer *p, rd_kafka_resp_err_t *code, struct ph_error *err)
 {
     char reason[LINK_TEXT_SIZE];
-    uint64_t one = 1;
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(p->link.rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_NewTopic_t *topic = new_topic(p);
@@ -76,10 +70,7 @@ static int32_t create(struct producer *p, rd_kafka_resp_err_t *code, struct ph_e
         rd_kafka_AdminOptions_set_request_timeout(options, CREATE_MS, reason, sizeof reason) != 0) {
         (void)ph_error_set(err, PH_ERR_FATAL, "out of memory for a request");
     } else {
-        rd_kafka_queue_io_event_enable(queue, p->link.events_fd, &one, sizeof one);
-        rd_kafka_CreateTopics(p->link.rk, &topic, 1, options, queue);
-        result = wait_for_answer(p, queue, code, err);
-        rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
+        result = ask(p, options, topic, queue, code, err);
     }
     if (queue != NULL) {
         rd_kafka_queue_destroy(queue);
