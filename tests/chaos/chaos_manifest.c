@@ -143,7 +143,7 @@ int main(void)
 {
     Suite *s = suite_create("chaos_manifest");
     TCase *t = tcase_create("chaos_manifest");
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, a_good_manifest_survives_one_failed_allocation);
     tcase_add_test(t, a_good_manifest_survives_the_end_of_memory);
     tcase_add_test(t, a_bad_manifest_survives_one_failed_allocation);

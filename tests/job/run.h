@@ -9,7 +9,7 @@
 #include <check.h>
 #include <sys/types.h>
 
-#define RUN_WAIT_S 60
+#define RUN_WAIT_S 180
 
 struct run {
     char dir[64];

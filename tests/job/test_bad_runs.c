@@ -225,7 +225,7 @@ int main(void)
 {
     Suite *suite = suite_create("bad runs");
     TCase *tc = tcase_create("bad runs");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, a_source_of_bad_records_alone_is_stopped_within_a_batch);
     tcase_add_test(tc, no_letter_is_written_twice_however_often_the_pipeline_starts);

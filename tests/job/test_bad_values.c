@@ -375,7 +375,7 @@ int main(void)
 {
     Suite *suite = suite_create("bad values");
     TCase *tc = tcase_create("bad values");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, each_bad_record_has_a_letter_with_its_reason_and_its_neighbours_arrive);
     tcase_add_test(tc, a_bad_record_that_is_skipped_harms_no_neighbour);

@@ -113,7 +113,7 @@ int main(void)
 {
     Suite *suite = suite_create("fan out");
     TCase *tc = tcase_create("fan out");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_loop_test(tc, with_the_least_memory_a_sink_is_held_when_the_rings_beside_it_are_full,
                         0, (int)(sizeof manifests / sizeof manifests[0]));

@@ -435,7 +435,7 @@ int main(void)
 {
     Suite *suite = suite_create("faults");
     TCase *tc = tcase_create("faults");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_loop_test(
         tc, a_failing_call_ends_the_pipeline_with_its_sentence_and_everything_is_destroyed, 0,

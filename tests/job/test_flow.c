@@ -412,7 +412,7 @@ int main(void)
 {
     Suite *suite = suite_create("flow");
     TCase *tc = tcase_create("flow");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_loop_test(tc, each_record_comes_out_as_often_as_it_should, 0,
                         (int)(sizeof shapes / sizeof shapes[0]));

@@ -221,7 +221,7 @@ int main(void)
 {
     Suite *suite = suite_create("growth");
     TCase *tc = tcase_create("growth");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_loop_test(tc, partitions_that_appear_are_read_from_their_beginning, 0,
                         sizeof manifests / sizeof manifests[0]);

@@ -227,7 +227,7 @@ int main(void)
 {
     Suite *suite = suite_create("guarantee");
     TCase *tc = tcase_create("guarantee");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, positions_of_a_durable_sink_are_kept_for_it);
     tcase_add_test(tc, a_topic_whose_last_record_is_another_one_is_refused);

@@ -367,7 +367,7 @@ int main(void)
 {
     Suite *s = suite_create("letters");
     TCase *tc = tcase_create("letters");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, letters_of_a_sink_go_to_that_sink_alone_and_once);
     tcase_add_test(tc, letters_above_a_fan_out_are_written_once_and_go_to_both_sinks);

@@ -471,7 +471,7 @@ int main(void)
 {
     Suite *suite = suite_create("limits");
     TCase *tc = tcase_create("limits");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_loop_test(tc, a_stalled_sink_holds_the_source_up_without_work_and_without_loss, 0,
                         (int)(sizeof stalls / sizeof stalls[0]));

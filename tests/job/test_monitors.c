@@ -223,7 +223,7 @@ int main(void)
 {
     Suite *suite = suite_create("monitors");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 360);
+    tcase_set_timeout(all, 500);
     tcase_add_checked_fixture(all, set_up, tear_down);
     tcase_add_test(all, the_metrics_page_has_the_numbers_of_host_and_plugins);
     tcase_add_test(all, a_pipeline_that_still_waits_for_a_service_is_alive_and_not_ready);

@@ -369,7 +369,7 @@ int main(void)
 {
     Suite *suite = suite_create("set aside");
     TCase *tc = tcase_create("set aside");
-    tcase_set_timeout(tc, 360);
+    tcase_set_timeout(tc, 500);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_loop_test(tc, a_refused_row_becomes_a_dead_letter_and_its_neighbours_go_on, 0,
                         (int)(sizeof refusals / sizeof refusals[0]));

@@ -158,8 +158,12 @@ START_TEST(a_stalled_sink_makes_itself_and_all_before_it_backpressured)
     run_until(&r, is_committing, &first, "first positions");
     atomic_store(&r.stage->gate[1], true);
     atomic_store(&r.stage->limit[0], 200000);
-    uint64_t served = atomic_load(&r.stage->calls[0][AT_SERVE]) + 10; /* 100 ms each */
-    run_until(&r, has_served, &served, "a second of waiting");
+    int64_t read;
+    do {
+        read = atomic_load(&r.stage->read[0][0]) + atomic_load(&r.stage->read[0][1]);
+        uint64_t served = atomic_load(&r.stage->calls[0][AT_SERVE]) + 10; /* 100 ms each */
+        run_until(&r, has_served, &served, "a second of waiting");
+    } while (read != atomic_load(&r.stage->read[0][0]) + atomic_load(&r.stage->read[0][1]));
     atomic_store(&r.stage->gate[1], false);
     run_ends(&r, 0);
     json_t *s = summary_of_log();
@@ -171,28 +175,6 @@ START_TEST(a_stalled_sink_makes_itself_and_all_before_it_backpressured)
                             number(s, "seconds") + 0.01);
     }
     ck_assert_double_gt(number(operator_of(s, 0, "s0"), "busy_s"), 0.0);
-    json_decref(s);
-}
-END_TEST
-
-START_TEST(a_pipeline_without_input_is_idle)
-{
-    uint64_t commits = 2;
-    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':100,'end':false") "," UDF(
-                                            "u", 2, "s0", "") "," SINK("k", 1, "u", "")));
-    run_start(&r, as_json);
-    run_until(&r, is_committing, &commits, "rows");
-    uint64_t polls = atomic_load(&r.stage->calls[0][AT_POLL]) + 5; /* about one a second */
-    run_until(&r, has_polled, &polls, "polls");
-    run_signal(&r, SIGTERM);
-    run_ends(&r, 0);
-    json_t *s = summary_of_log();
-    ck_assert_double_gt(number(s, "seconds"), 0.5);
-    for (size_t i = 0; i < 3; i++) {
-        const json_t *o = json_array_get(json_object_get(s, "operators"), i);
-        ck_assert_double_le(number(o, "backpressured_s") + number(o, "busy_s"),
-                            number(s, "seconds") / 3);
-    }
     json_decref(s);
 }
 END_TEST
@@ -286,7 +268,7 @@ START_TEST(status_tells_every_number_of_a_running_pipeline)
     (void)snprintf(manifest, sizeof manifest, "%s/p.json", r.dir);
     const char *const by_manifest[] = {manifest, NULL};
     const char *table = status_of(by_manifest, 0);
-    ck_assert_ptr_nonnull(strstr(table, "p: running 0:00:"));
+    ck_assert_ptr_nonnull(strstr(table, "p: running 0:0"));
     ck_assert_ptr_nonnull(strstr(table, "2,000 committed, 0 set aside\noperator "));
     ck_assert_ptr_nonnull(strstr(table, "\nk "));
     ck_assert_ptr_nonnull(strstr(table, "\n    epochs "));
@@ -294,6 +276,40 @@ START_TEST(status_tells_every_number_of_a_running_pipeline)
     run_ends(&r, 0);
     const char *none = status_of(by_manifest, 1);
     ck_assert_ptr_nonnull(strstr(none, "pipehost: p does not run: nobody answers in "));
+}
+END_TEST
+
+/* The shares are those of the last second. */
+static bool is_idle(const json_t *status)
+{
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *o = json_array_get(json_object_get(status, "operators"), i);
+        if (number(o, "backpressured") + number(o, "busy") > 1.0 / 3) {
+            return false;
+        }
+    }
+    return true;
+}
+
+START_TEST(a_pipeline_without_input_is_idle)
+{
+    char state[96];
+    struct wanted w = {.args = {"--json", "--state-dir", state}, .is_it = is_idle};
+    uint64_t commits = 2;
+    run_write_manifest(&r, PIPELINE("", SOURCE(0, ",'records':100,'end':false") "," UDF(
+                                            "u", 2, "s0", "") "," SINK("k", 1, "u", "")));
+    run_start(&r, as_json);
+    run_until(&r, is_committing, &commits, "rows");
+    uint64_t polls = atomic_load(&r.stage->calls[0][AT_POLL]) + 5; /* about one a second */
+    run_until(&r, has_polled, &polls, "polls");
+    (void)snprintf(state, sizeof state, "%s/state", r.dir);
+    run_until(&r, has_status, &w, "a second in which nobody works");
+    json_decref(w.status);
+    run_signal(&r, SIGTERM);
+    run_ends(&r, 0);
+    json_t *s = summary_of_log();
+    ck_assert_double_gt(number(s, "seconds"), 0.5);
+    json_decref(s);
 }
 END_TEST
 
@@ -408,7 +424,7 @@ int main(void)
 {
     Suite *suite = suite_create("stats");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 360);
+    tcase_set_timeout(all, 500);
     tcase_add_checked_fixture(all, set_up, tear_down);
     tcase_add_test(all, a_bounded_run_ends_with_one_summary_object);
     tcase_add_test(all, the_text_log_has_a_line_for_each_operator_and_one_for_the_pipeline);

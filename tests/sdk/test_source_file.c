@@ -246,7 +246,7 @@ int main(void)
 {
     Suite *suite = suite_create("source-file");
     TCase *c = tcase_create("lines");
-    tcase_set_timeout(c, 60);
+    tcase_set_timeout(c, 300);
     tcase_add_test(c, each_line_is_a_record_at_its_byte_offset);
     tcase_add_test(c, the_last_line_needs_no_line_break);
     tcase_add_test(c, blank_lines_are_passed_over);

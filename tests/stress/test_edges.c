@@ -376,7 +376,7 @@ int main(void)
 {
     Suite *suite = suite_create("edges");
     TCase *tc = tcase_create("stress");
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, nothing_is_lost_between_workers_and_nobody_sleeps_for_ever, 0, 4);
     tcase_add_loop_test(tc, descriptors_that_come_and_go_around_a_sleep_lose_no_wake, 0, 2);
     suite_add_tcase(suite, tc);

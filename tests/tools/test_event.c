@@ -187,7 +187,7 @@ int main(void)
 {
     Suite *suite = suite_create("event");
     TCase *tests = tcase_create("event");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 300);
     tcase_add_test(tests, each_event_is_json_that_decodes_to_its_expected_row);
     tcase_add_test(tests, the_headers_are_json_text_spelled_exactly_as_in_the_event);
     tcase_add_test(tests, no_bad_event_could_become_a_row);

@@ -209,7 +209,7 @@ int main(void)
 {
     Suite *suite = suite_create("kafka topic");
     TCase *tcase = tcase_create("start");
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, open_link, close_link);
     tcase_add_test(tcase, a_refused_password_is_a_wrong_setting);
     tcase_add_test(tcase, an_old_librdkafkas_scram_is_explained);

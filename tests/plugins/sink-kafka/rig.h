@@ -9,7 +9,7 @@
 #include <librdkafka/rdkafka_mock.h>
 
 #define RIG_TOPIC   "located"
-#define RIG_WAIT_MS 60000
+#define RIG_WAIT_MS 200000
 
 struct rig {
     bool is_exact;  /**< exactly-once; before rig_bind */

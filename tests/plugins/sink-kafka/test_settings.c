@@ -153,7 +153,7 @@ int main(void)
 {
     Suite *suite = suite_create("sink-kafka settings");
     TCase *tcase = tcase_create("settings");
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, NULL, teardown);
     tcase_add_test(tcase, a_transaction_has_time_to_be_committed);
     tcase_add_test(tcase, positions_have_a_topic_of_their_own);

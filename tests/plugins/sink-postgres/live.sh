@@ -67,10 +67,10 @@ with_server_fault() {
     fresh_table
     (drive "$rows" "$epoch") &
     driver=$!
-    wait_until 60 rows_above $((rows / 10))
+    wait_until 300 rows_above $((rows / 10))
     "$@"
     postgres_start
-    wait_until 60 rows_above $((rows / 2))
+    wait_until 300 rows_above $((rows / 2))
     "$@"
     postgres_start
     wait "$driver" || { cat "$drivers/log" >&2; exit 1; }

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define WAIT_NS INT64_C(50000000000)
+#define WAIT_NS INT64_C(200000000000)
 
 /* What the sink's session is doing. */
 static const char *state(void)

@@ -30,7 +30,7 @@ int main(int argc, char **argv)
                       durable_tests(), refusal_tests(), tls_tests()};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tcase_add_checked_fixture(cases[i], clean, disconnect);
-        tcase_set_timeout(cases[i], 60);
+        tcase_set_timeout(cases[i], 300);
         suite_add_tcase(suite, cases[i]);
     }
     SRunner *runner = srunner_create(suite);

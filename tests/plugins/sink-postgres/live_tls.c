@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WAIT_NS INT64_C(50000000000)
+#define WAIT_NS INT64_C(200000000000)
 
 static char dsn[1024];
 

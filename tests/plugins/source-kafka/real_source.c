@@ -468,7 +468,7 @@ int main(void)
 {
     Suite *suite = suite_create("source-kafka");
     TCase *tcase = tcase_create("real broker");
-    tcase_set_timeout(tcase, 240);
+    tcase_set_timeout(tcase, 500);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, all_of_many_records_come_once_and_in_order);
     tcase_add_test(tcase, a_bounded_run_stops_where_the_topic_ended);

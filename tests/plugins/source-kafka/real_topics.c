@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WAIT_MS 60000
+#define WAIT_MS 200000
 #define EACH    2000
 /* With Kafka 4; with the brokers before it, each librdkafka's does. */
 #define SCRAM_WORKS_SINCE 0x020601ff
@@ -198,7 +198,7 @@ int main(void)
 {
     Suite *suite = suite_create("source-kafka topics");
     TCase *tcase = tcase_create("real broker");
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, two_topics_are_read_each_partition_by_itself);
     tcase_add_test(tcase, offsets_are_committed_and_resolved_by_topic);

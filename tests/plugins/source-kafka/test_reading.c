@@ -6,7 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define WAIT_MS 60000
+#define WAIT_MS 200000
 
 static struct mock mock;
 static struct feed feed;
@@ -353,7 +353,7 @@ int main(void)
 {
     Suite *suite = suite_create("source-kafka reading");
     TCase *tcase = tcase_create("mock cluster");
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_bounded_run_gives_all_records_in_order_and_ends);
     tcase_add_test(tcase, a_full_writer_gets_the_kept_record_first);

@@ -6,7 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#define WAIT_MS   60000
+#define WAIT_MS   200000
 #define NS_PER_MS INT64_C(1000000)
 /* Nobody listens there: it is reserved, and below the ports that the kernel hands out. */
 #define NO_BROKER "127.0.0.1:1"
@@ -272,7 +272,7 @@ int main(void)
 {
     Suite *suite = suite_create("source-kafka trouble");
     TCase *tcase = tcase_create("mock cluster");
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_broker_that_does_not_answer_is_retriable_and_named);
     tcase_add_test(tcase, a_start_can_be_tried_again);

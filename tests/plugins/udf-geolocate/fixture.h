@@ -8,7 +8,7 @@
 
 #define FIXTURE_LANES_MAX 3u
 /** Every wait of a test ends after this, at the latest. */
-#define FIXTURE_DEADLINE_MS 50000
+#define FIXTURE_DEADLINE_MS 200000
 
 struct fixture {
     struct server *server; /**< null where the test needs none */

@@ -234,7 +234,7 @@ int main(void)
 {
     Suite *suite = suite_create("geolocate database");
     TCase *tests = tcase_create("database");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 300);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_file_with_nested_names_places_addresses_without_a_request);
     tcase_add_test(tests, a_file_with_flat_names_places_addresses_without_a_request);

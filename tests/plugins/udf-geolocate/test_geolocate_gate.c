@@ -263,7 +263,7 @@ int main(void)
     tcase_add_test(tests, after_a_refusal_one_request_at_a_time_tries);
     tcase_add_test(tests, tries_in_vain_wait_longer_each_up_to_a_bound);
     tcase_add_test(tests, no_pause_is_longer_than_a_day);
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 300);
     tcase_add_test(tests, lanes_on_threads_never_exceed_the_limit_and_none_is_forgotten);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -468,7 +468,7 @@ int main(void)
 {
     Suite *suite = suite_create("geolocate rows");
     TCase *tests = tcase_create("rows");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 300);
     tcase_add_test(tests, a_row_gets_the_place_of_its_address);
     tcase_add_test(tests,
                    an_address_that_needs_no_look_up_gets_the_empty_object_and_null_stays_null);

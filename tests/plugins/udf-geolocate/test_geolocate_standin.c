@@ -251,7 +251,7 @@ int main(void)
 {
     Suite *suite = suite_create("geolocate stand-in");
     TCase *tests = tcase_create("stand-in");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 300);
     tcase_add_unchecked_fixture(tests, set_up, tear_down);
     tcase_add_checked_fixture(tests, NULL, stop_api);
     tcase_add_test(tests, a_certificate_of_a_trusted_authority_is_taken);

@@ -391,7 +391,7 @@ int main(int argc, char **argv)
     }
     Suite *suite = suite_create("geolocate store");
     TCase *tests = tcase_create("store");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 300);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, an_address_that_was_looked_up_before_a_restart_is_not_asked_again);
     tcase_add_test(tests, the_file_is_for_its_owner_alone);

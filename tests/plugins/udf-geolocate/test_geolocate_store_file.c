@@ -164,7 +164,7 @@ int main(void)
 {
     Suite *suite = suite_create("geolocate store file");
     TCase *tests = tcase_create("store file");
-    tcase_set_timeout(tests, 60);
+    tcase_set_timeout(tests, 300);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_new_file_stays_whole_whichever_allocation_fails);
     tcase_add_test(tests, a_full_file_stays_whole_whichever_allocation_fails);

@@ -228,7 +228,7 @@ static bool read_pipe_until(const char *wanted)
     size_t length = 0;
     struct pollfd readable = {.fd = log_pipe[0], .events = POLLIN};
     static char text[1u << 20];
-    while (poll(&readable, 1, 50000) > 0 && length < sizeof text - 1) {
+    while (poll(&readable, 1, 200000) > 0 && length < sizeof text - 1) {
         ssize_t n = read(log_pipe[0], text + length, sizeof text - 1 - length);
         ck_assert_int_gt(n, 0);
         for (; n > 0; n--, length++) {
@@ -261,7 +261,7 @@ static void log_while_stalled(void)
     for (unsigned int i = 0; i < STALLED_LINES; i++) {
         log_write(i % 100 == 0 ? PH_LOG_ERROR : PH_LOG_INFO, NULL, "sentence number %u", i);
     }
-    ck_assert_int_lt(clock_monotonic_ns() - begin_ns, 40 * CLOCK_NS_PER_S);
+    ck_assert_int_lt(clock_monotonic_ns() - begin_ns, 200 * CLOCK_NS_PER_S);
 }
 
 START_TEST(a_stalled_stderr_stops_nobody_who_logs)
@@ -307,7 +307,7 @@ START_TEST(flushing_a_stalled_stderr_gives_up)
     int64_t begin_ns = clock_monotonic_ns();
     log_flush();
     ck_assert_int_ge(clock_monotonic_ns() - begin_ns, 100 * CLOCK_NS_PER_MS);
-    ck_assert_int_lt(clock_monotonic_ns() - begin_ns, 40 * CLOCK_NS_PER_S);
+    ck_assert_int_lt(clock_monotonic_ns() - begin_ns, 200 * CLOCK_NS_PER_S);
     ck_assert(read_pipe_until("one line"));
 }
 END_TEST
@@ -362,7 +362,7 @@ int main(void)
     tcase_add_test(t, flushing_a_stalled_stderr_gives_up);
     tcase_add_test(t, lines_before_an_exit_come_out);
     tcase_add_test(t, an_error_is_written_before_the_call_returns);
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 300);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -179,7 +179,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("pool");
     TCase *c = tcase_create("blocks");
-    tcase_set_timeout(c, 50);
+    tcase_set_timeout(c, 300);
     tcase_add_test(c, blocks_waste_at_most_a_quarter);
     tcase_add_test(c, a_block_that_came_back_is_lent_again);
     tcase_add_test(c, a_reserve_keeps_its_limit_and_counts);

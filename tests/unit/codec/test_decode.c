@@ -391,7 +391,7 @@ static Suite *suite(void)
     Suite *s = suite_create("decode");
     TCase *c = tcase_create("records");
     tcase_add_checked_fixture(c, init_ab, fini);
-    tcase_set_timeout(c, 60);
+    tcase_set_timeout(c, 300);
     tcase_add_test(c, fields_come_in_any_order_and_others_are_skipped);
     tcase_add_test(c, long_text_is_a_view_of_the_record);
     tcase_add_test(c, short_text_is_padded_with_zeros);

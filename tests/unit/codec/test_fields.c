@@ -412,7 +412,7 @@ static Suite *suite(void)
     Suite *s = suite_create("fields");
     TCase *c = tcase_create("types");
     tcase_add_checked_fixture(c, NULL, fini);
-    tcase_set_timeout(c, 60);
+    tcase_set_timeout(c, 300);
     tcase_add_test(c, integers_have_ranges);
     tcase_add_test(c, floats_are_rounded_correctly);
     tcase_add_test(c, bools_are_true_or_false);

@@ -102,7 +102,7 @@ static Suite *suite(void)
     Suite *s = suite_create("quote");
     TCase *c = tcase_create("texts");
     tcase_add_unchecked_fixture(c, init, NULL);
-    tcase_set_timeout(c, 60);
+    tcase_set_timeout(c, 300);
     tcase_add_test(c, each_set_of_quotes_in_a_word_gets_its_backslashes);
     tcase_add_test(c, each_byte_at_each_place_is_written_as_json_has_it);
     tcase_add_test(c, texts_of_any_mixture_are_written_alike_by_every_machine);

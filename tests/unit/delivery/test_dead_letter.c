@@ -242,7 +242,7 @@ int main(void)
     Suite *suite = suite_create("dead letters");
     TCase *tc = tcase_create("file");
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 300);
     tcase_add_test(tc, a_letter_is_a_line_of_json);
     tcase_add_test(tc, each_letter_is_later_than_the_one_before);
     tcase_add_test(tc, bytes_that_are_no_text_stand_as_base64);

@@ -387,7 +387,7 @@ int main(void)
     Suite *suite = suite_create("letter file");
     TCase *tc = tcase_create("file");
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 300);
     tcase_add_test(tc, a_full_file_becomes_the_first_older_one);
     tcase_add_loop_test(tc, when_all_are_full_it_waits_for_room_and_removes_nothing, 0, 3);
     tcase_add_test(tc, a_file_that_somebody_moved_or_removed_gets_nothing_more);

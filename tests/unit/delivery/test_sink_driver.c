@@ -261,7 +261,7 @@ int main(void)
 {
     Suite *suite = suite_create("sink driver");
     TCase *tc = tcase_create("simulation");
-    tcase_set_timeout(tc, 50);
+    tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, every_row_is_stored_once_and_bad_rows_are_set_aside, 0, 20);
     tcase_add_loop_test(tc, failures_and_lost_answers_lose_and_double_nothing, 0, 100);
     tcase_add_loop_test(tc, kills_at_any_step_lose_and_double_nothing, 0, 200);

@@ -162,7 +162,7 @@ int main(void)
 {
     Suite *suite = suite_create("ring and waiter");
     TCase *tc = tcase_create("flow");
-    tcase_set_timeout(tc, 50);
+    tcase_set_timeout(tc, 300);
     tcase_add_test(tc, a_ring_gives_slots_back_in_order_and_refuses_when_full);
     tcase_add_test(tc, a_wake_before_the_sleep_ends_the_sleep);
     tcase_add_test(tc, a_sleep_ends_at_its_deadline);

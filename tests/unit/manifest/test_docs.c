@@ -9,14 +9,11 @@
 
 static struct buf page;
 
-/* Reads a page, which stands in a folder beside tests/. */
 static void read_page(const char *name)
 {
     char path[1024];
     char why[FILE_WHY_SIZE];
-    const char *slash = strrchr(__FILE__, '/');
-    (void)snprintf(path, sizeof path, "%.*s/../../../docs/%s", (int)(slash - __FILE__), __FILE__,
-                   name);
+    (void)snprintf(path, sizeof path, DOCS_DIR "/%s", name);
     buf_init(&page, 1u << 20);
     ck_assert_msg(file_read(AT_FDCWD, path, &page, why), "%s: %s", path, why);
 }

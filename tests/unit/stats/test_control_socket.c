@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define WAIT_MS 50000
+#define WAIT_MS 200000
 
 static char dir[64];
 static struct control_socket *server;
@@ -175,7 +175,8 @@ START_TEST(silent_clients_are_bounded_and_hold_up_only_themselves)
     fd = connect_raw();
     send_text(fd, "late\n");
     serve(); /* ends: a connection that must wait is no reason to turn in a loop */
-    ck_assert_uint_eq(answers, 1);
+    bool are_still_kept = clock_monotonic_ns() < begin_ns + CONTROL_SILENCE_MS * CLOCK_NS_PER_MS;
+    ck_assert(answers == 1 || !are_still_kept);
     (void)close(silent[0]);
     (void)read_all(fd, text, sizeof text);
     ck_assert_str_eq(text, "late\n");
@@ -331,7 +332,7 @@ int main(void)
 {
     Suite *suite = suite_create("control_socket");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 60);
+    tcase_set_timeout(all, 300);
     tcase_add_checked_fixture(all, set_up, tear_down);
     tcase_add_test(all, a_request_gets_its_answer_and_the_connection_ends);
     tcase_add_test(all, a_request_may_come_in_pieces);
