@@ -199,6 +199,19 @@ int run_whole(struct run *r, const char *manifest)
     return run_wait(r);
 }
 
+unsigned long run_needed_mib(struct run *r)
+{
+    static const char *const args[] = {"--set", "/memory={\"limit_mib\":1}", NULL};
+    static const char before[] = "this graph needs ";
+    run_start(r, args);
+    run_ends(r, 78);
+    const char *at = strstr(r->log, before);
+    ck_assert_msg(at != NULL, "%s", r->log);
+    unsigned long mib = strtoul(at + strlen(before), NULL, 10);
+    ck_assert_uint_gt(mib, 1);
+    return mib;
+}
+
 void run_signal(struct run *r, int signal)
 {
     ck_assert_int_eq(kill(r->pid, signal), 0);

@@ -54,6 +54,8 @@ void run_ends(struct run *r, int status);
 int run_whole(struct run *r, const char *manifest);
 /* The same; the exit status must be this one. */
 void run_expect(struct run *r, const char *manifest, int status);
+/* The least memory that the manifest may have, as the refusal of 1 MiB tells it. */
+unsigned long run_needed_mib(struct run *r);
 void run_signal(struct run *r, int signal);
 /* Waits until the condition holds; the process must not end before. */
 void run_until(struct run *r, bool (*holds)(struct run *r, void *arg), void *arg, const char *what);

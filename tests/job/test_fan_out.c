@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define RECORDS 16000
 /* A record of some 16,000 bytes: a batch of 1 MiB holds more than 60 of them. */
@@ -31,18 +30,6 @@ static const char *const manifests[] = {
     PIPELINE("", SOURCE(0, FEED) "," OPERATOR("w", "waits", 2, "'input':'s0',", "") "," SINK(
                      "k", 1, "w", "") "," SINK("slow", 3, "s0", "")),
 };
-
-static unsigned long least_mib(void)
-{
-    static const char *const args[] = {"--set", "/memory={\"limit_mib\":1}", NULL};
-    run_start(&r, args);
-    run_ends(&r, 78);
-    const char *at = strstr(r.log, "this graph needs ");
-    ck_assert_msg(at != NULL, "%s", r.log);
-    unsigned long mib = strtoul(at + strlen("this graph needs "), NULL, 10);
-    ck_assert_uint_gt(mib, 1);
-    return mib;
-}
 
 static void start_with(unsigned long mib)
 {
@@ -94,7 +81,7 @@ static void let_it_end(void)
 START_TEST(with_the_least_memory_a_sink_is_held_when_the_rings_beside_it_are_full)
 {
     run_write_manifest(&r, manifests[_i]);
-    start_with(least_mib());
+    start_with(run_needed_mib(&r));
     ck_assert_uint_lt(rows_when_held(8 * A_BATCH), 80 * A_BATCH);
     let_it_end();
 }
@@ -103,7 +90,7 @@ END_TEST
 START_TEST(with_more_memory_a_sink_goes_on_while_its_neighbour_takes_a_third_of_what_was_added)
 {
     run_write_manifest(&r, manifests[_i]);
-    start_with(least_mib() + 300);
+    start_with(run_needed_mib(&r) + 300);
     (void)rows_when_held(100 * A_BATCH);
     let_it_end();
 }

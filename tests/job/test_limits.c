@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define NS_PER_MS INT64_C(1000000)
 
@@ -217,14 +216,7 @@ END_TEST
 static unsigned long needed_mib(const char *manifest)
 {
     run_write_manifest(&r, manifest);
-    static const char *const args[] = {"--set", "/memory={\"limit_mib\":1}", NULL};
-    run_start(&r, args);
-    run_ends(&r, 78);
-    const char *at = strstr(r.log, "this graph needs ");
-    ck_assert_msg(at != NULL, "%s", r.log);
-    unsigned long mib = strtoul(at + strlen("this graph needs "), NULL, 10);
-    ck_assert_uint_gt(mib, 1);
-    return mib;
+    return run_needed_mib(&r);
 }
 
 START_TEST(the_smallest_legal_memory_does_not_hang_with_a_stalled_sink)
