@@ -13,9 +13,9 @@ case_quota() {
     case_begin quota
     produce --count 20000 --distinct 1000
     pipehost_start --set events/config/bounded_mode=latest --set locate/config/quota_retry=200ms
-    expect 'the end of the quota is said' wait_until 60 log_says 'locate: .* refuses look-ups with status 401: .*on_quota'
+    expect 'the end of the quota is said' wait_until 180 log_says 'locate: .* refuses look-ups with status 401: .*on_quota'
     api_refill
-    expect 'and its end, and the run ends' wait_until 60 process_gone "pipehost-$CASE"
+    expect 'and its end, and the run ends' wait_until 180 process_gone "pipehost-$CASE"
     expect 'the refill is said' log_says 'locate: the API answers again'
     expect 'no row got an empty place' rows_exact 20000 --distinct 1000
     expect 'no secret is in the log' no_secret_in_log
@@ -26,7 +26,7 @@ case_quota() {
 api_is_refused() {
     api_stop && api_start --quota 0
     ARGS+=(--set /pipeline=quota-fail --set rows/config/positions_table=fail_positions --set "/state_dir=$STATE/fail" --set "locate/config/endpoint=http://127.0.0.1:$API_PORT/")
-    exits_with 1 120 --set locate/config/on_quota=fail && log_says 'locate: .*(on_quota: fail); correct the key'
+    exits_with 1 300 --set locate/config/on_quota=fail && log_says 'locate: .*(on_quota: fail); correct the key'
 }
 
 # The second run is another pipeline, so that it reads and writes everything again.
@@ -37,14 +37,14 @@ case_cache_file() {
     produce --count 20000 --distinct 1000
     ARGS+=(--set "locate/config/cache_file=$STATE/places")
     pipehost_start --set /parallelism=2
-    expect 'all rows are durable' wait_until 60 has_rows 20000
-    expect 'and all places are in the file' wait_until 60 is_now locate cache_file_written == 1000
+    expect 'all rows are durable' wait_until 180 has_rows 20000
+    expect 'and all places are in the file' wait_until 180 is_now locate cache_file_written == 1000
     process_kill9 "pipehost-$CASE"
     asked=$(api_stat requests)
     expect 'each address was asked for once' equals "$asked" "$(api_stat distinct)"
     psql_run "TRUNCATE $TABLE"
     mkdir -p "$STATE/again"
-    expect 'another run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest --set /pipeline=cache-file-again \
+    expect 'another run ends with 0' exits_with 0 300 --set events/config/bounded_mode=latest --set /pipeline=cache-file-again \
         --set rows/config/positions_table=again_positions --set "/state_dir=$STATE/again"
     expect 'its rows have the same places' rows_exact 20000 --distinct 1000
     expect 'and no address was asked for again' equals "$(api_stat requests)" "$asked"

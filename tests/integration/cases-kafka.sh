@@ -10,17 +10,17 @@ case_new_partitions() {
     case_begin new-partitions 2
     process_start feed-new "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 2 --seed 7 --rate 6000 --count $((NEW_EACH * 2))
     pipehost_start --set events/config/discovery_interval=300ms --set /parallelism=2
-    wait_until 60 has_rows 1000
+    wait_until 180 has_rows 1000
     add_partitions "$TOPIC" 6
     new_records 2 4
     wait_until 180 process_gone feed-new
-    wait_until 60 has_rows $((NEW_EACH * 6))
+    wait_until 180 has_rows $((NEW_EACH * 6))
     expect 'partitions found under load are exact' rows_exact $((NEW_EACH * 6)) --partitions 6
     expect 'the log names each of them' equals "$(grep -c 'is new: its records are read from offset 0 on' "$LOG")" 4
     add_partitions "$TOPIC" 9
     new_records 6 3
     process_kill9 "pipehost-$CASE"
-    expect 'after a kill -9 in the middle of it the next run ends' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'after a kill -9 in the middle of it the next run ends' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'and is exact' rows_exact $((NEW_EACH * 9)) --partitions 9
 }
 
@@ -44,7 +44,7 @@ EOF
     # shellcheck disable=SC2034 # exits_with runs it
     ARGS=("$STATE/metadata.json")
     psql_run 'TRUNCATE metadata_rows'
-    exits_with 0 120
+    exits_with 0 300
 }
 
 metadata_rows() {
@@ -91,9 +91,9 @@ case_topics() {
 EOF
     # shellcheck disable=SC2034 # exits_with runs it
     ARGS=("$STATE/topics.json")
-    expect 'two topics end with 0' exits_with 0 120
+    expect 'two topics end with 0' exits_with 0 300
     expect 'each record of both is there once' equals "$(topics_rows)" "$TOPIC|6000|6000|1999"$'\n'"$second|5000|5000|999"
-    expect 'a second run finds nothing to do' exits_with 0 120
+    expect 'a second run finds nothing to do' exits_with 0 300
     expect 'and adds nothing' equals "$(topics_rows)" "$TOPIC|6000|6000|1999"$'\n'"$second|5000|5000|999"
 }
 
@@ -135,21 +135,21 @@ case_markers() {
   ] }
 EOF
     produce --count 4000
-    expect 'the topic is written' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'the topic is written' exits_with 0 300 --set events/config/bounded_mode=latest
     # The broker writes them after it has answered.
-    expect 'each partition ends with a marker' wait_until 60 ends_with_markers
+    expect 'each partition ends with a marker' wait_until 180 ends_with_markers
     ends=$(log_ends "$OUTPUT")
     # shellcheck disable=SC2034 # exits_with runs it
     ARGS=("$STATE/markers.json")
     pipehost_start
-    expect 'a run that goes on takes the positions past them' wait_until 60 positions_are markers-read "$ends"
-    process_stop "pipehost-$CASE" 60
+    expect 'a run that goes on takes the positions past them' wait_until 180 positions_are markers-read "$ends"
+    process_stop "pipehost-$CASE" 180
     expect 'retention takes all of it' records_delete "$OUTPUT" "$ends"
-    expect 'the next run has lost nothing' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'the next run has lost nothing' exits_with 0 300 --set events/config/bounded_mode=latest
     ARGS=("${writer[@]}")
     produce --count 400 --start-offset 1000
-    expect 'more is written' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'more is written' exits_with 0 300 --set events/config/bounded_mode=latest
     ARGS=("$STATE/markers.json")
-    expect 'and read' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'and read' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'each record once' markers_rows 4400
 }

@@ -6,7 +6,7 @@ deadletter() {
     local wanted=$1 status=0
     shift
     set_environment
-    "${ENVIRONMENT[@]}" timeout -k 5 60 "$BIN/pipehost" deadletter "$@" >"$STATE/said" 2>>"$LOG" || status=$?
+    "${ENVIRONMENT[@]}" timeout -k 5 300 "$BIN/pipehost" deadletter "$@" >"$STATE/said" 2>>"$LOG" || status=$?
     cat "$STATE/said"
     [ "$status" = "$wanted" ]
 }
@@ -25,7 +25,7 @@ case_letters() {
     kafka_case letters both.json
     produce --count 20000
     psql_run "ALTER TABLE $TABLE ADD CONSTRAINT odd CHECK (url NOT LIKE '%77')"
-    expect 'rows that Postgres refuses do not stop it' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'rows that Postgres refuses do not stop it' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'each of them is a letter' equals "$(dead_count) $(row_count)" '200 19800'
     expect 'list' deadletter 0 list "$DEAD"
     expect 'counts them by operator and reason' has_said '^     200  rows             23514 .*violates check constraint "odd"'
@@ -48,7 +48,7 @@ case_letters() {
     expect 'discard wants a word more' deadletter 64 discard "$DEAD"
     expect 'discard' deadletter 0 discard "$DEAD" --yes
     expect 'takes them out' equals "$(cat "$DEAD" "$DEAD".[0-9] 2>/dev/null | wc -l) $(grep -c . "$DEAD.discarded")" '0 400'
-    expect 'the pipeline itself goes on where it was' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'the pipeline itself goes on where it was' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'and adds nothing' rows_exact 20000
 }
 
@@ -66,13 +66,13 @@ case_letters_to_postgres() {
     pipehost_start --set events/config/bounded_mode=latest --set /checkpoint/interval_ms=1000
     pause_ms 700
     process_kill9 "pipehost-$CASE"
-    expect 'after kill -9 it ends when all letters are delivered' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'after kill -9 it ends when all letters are delivered' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'the good rows are exact' rows_exact 20000 --bad-percent 3
     expect 'every bad record is a letter' equals "$(dead_count)" $((20000 - $(row_count)))
     expect 'and each letter a row, once' equals "$(psql_run "SELECT count(*) || ' ' || count(DISTINCT (operator, source, topic, partition, \"offset\")) FROM ${TABLE}_dead")" "$(dead_count) $(dead_count)"
     expect 'the same ones' equals "$(psql_run "SELECT partition || ' ' || \"offset\" FROM ${TABLE}_dead ORDER BY partition, \"offset\"")" "$(dead_places | sort -k1,1n -k2,2n)"
     expect 'with code, time and value' equals "$(psql_run "SELECT count(*) FROM ${TABLE}_dead WHERE code <> '' AND \"time\" > now() - interval '1 hour' AND (value IS NULL) <> (value_base64 IS NULL) AND operator = 'events'")" "$(dead_count)"
-    expect 'a second run finds nothing to do' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'a second run finds nothing to do' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'and adds nothing' equals "$(psql_run "SELECT count(*) FROM ${TABLE}_dead")" "$(dead_count)"
 }
 
@@ -83,11 +83,11 @@ case_letters_to_kafka() {
     produce --count 20000
     psql_run "ALTER TABLE $TABLE ADD CHECK (url NOT LIKE '%77')"
     pipehost_start
-    expect 'letters come while it runs' wait_until 60 has_dead_records 200
-    expect 'SIGTERM drains' process_stop "pipehost-$CASE" 60
+    expect 'letters come while it runs' wait_until 180 has_dead_records 200
+    expect 'SIGTERM drains' process_stop "pipehost-$CASE" 180
     expect 'each letter is a record, once' equals "$(dead_records)" "$(dead_places | sort -k1,1n -k2,2n)"
     expect 'those that Postgres refused' equals "$(dead_records)" "$(refused_places)"
-    expect 'a second run finds nothing to do' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'a second run finds nothing to do' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'and adds nothing' equals "$(dead_records | wc -l)" 200
 }
 # "PARTITION OFFSET" of each letter in the topic.

@@ -31,7 +31,7 @@ positions() {
     local wanted=$1 action=$2 status=0
     shift 2
     set_environment
-    "${ENVIRONMENT[@]}" timeout 60 "$BIN/pipehost" positions "$action" "${ARGS[@]}" "$@" >"$STATE/answer" 2>>"$LOG" || status=$?
+    "${ENVIRONMENT[@]}" timeout 300 "$BIN/pipehost" positions "$action" "${ARGS[@]}" "$@" >"$STATE/answer" 2>>"$LOG" || status=$?
     printf 'exit %s\n' "$status"
     cat "$STATE/answer"
     [ "$status" = "$wanted" ]
@@ -43,22 +43,22 @@ case_topic_made_again() {
     local TABLE_PLAIN=remade_plain
     positions_begin remade
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 120
+    expect 'the first run ends' exits_with 0 300
     plain_produce 7 1000 500
-    expect 'a second run goes on' exits_with 0 120
+    expect 'a second run goes on' exits_with 0 300
     expect 'and is exact' equals "$(plain_rows)" '2000|2000'
-    expect 'a third has nothing to do' exits_with 0 120
+    expect 'a third has nothing to do' exits_with 0 300
     expect 'and adds nothing' equals "$(plain_rows)" '2000|2000'
     delete_topic "$TOPIC"
     create_topic "$TOPIC" 2
     plain_produce 8 3000
-    expect 'a topic that was made again and has grown beyond the position is refused' exits_with 78 120
+    expect 'a topic that was made again and has grown beyond the position is refused' exits_with 78 300
     expect 'with what is wrong' log_says 'the record at offset 999 is not the one that was read there before'
     expect 'and what to do' log_says "pipehost positions set $STATE/plain.json --partition $TOPIC/[01] --to earliest"
     expect 'and wrote nothing' equals "$(plain_rows)" '2000|2000'
     expect 'the command accepts it' positions 0 set --to earliest
     expect 'and says what it does' answers "rows/events ${TOPIC}[1]: 1000 -> 0, at most 1000 records will be written again"
-    expect 'then it is read' exits_with 0 120
+    expect 'then it is read' exits_with 0 300
     expect 'from its beginning' equals "$(plain_rows)" '5000|3000'
 }
 
@@ -68,28 +68,28 @@ case_positions() {
     expect 'nothing is shown before the first run' positions 0 show
     expect 'and said so' answers 'rows: no position'
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 120
+    expect 'the first run ends' exits_with 0 300
     expect 'positions are shown' positions 0 show --json
     expect 'as JSON' equals "$(jq -c '[.[] | [.sink, .source, .topic, .partition, .next_offset]]' "$STATE/answer")" \
         "[[\"rows\",\"events\",\"$TOPIC\",0,500],[\"rows\",\"events\",\"$TOPIC\",1,500]]"
     expect 'a dry run' positions 0 set --partition "$TOPIC/1" --to 400 --dry-run
     expect 'says what would be' answers "rows/events ${TOPIC}[1]: 500 -> 400, at most 100 records will be written again"
     expect 'and that it is one' answers '1 position would be changed: this was a dry run'
-    expect 'nothing comes again after it' exits_with 0 120
+    expect 'nothing comes again after it' exits_with 0 300
     expect 'so nothing was changed' equals "$(plain_rows)" '1000|1000'
     expect 'set' positions 0 set --partition 1 --to 400
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'and wrote those records again' equals "$(plain_rows)" '1100|1000'
     plain_produce 7 1000 500
     expect 'set to the end' positions 0 set --to latest --sink rows
     expect 'skips' answers "rows/events ${TOPIC}[0]: 500 -> 1000, at most 500 records will be skipped"
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'and has skipped them' equals "$(plain_rows)" '1100|1000'
     expect 'set to a time' positions 0 set --to 2001-01-01T00:00:00Z --dry-run
     expect 'finds its offset' answers "rows/events ${TOPIC}[0]: 1000 -> 0, at most 1000 records will be written again"
     expect 'reset' positions 0 reset
     expect 'forgets' answers "rows/events ${TOPIC}[0]: 1000 -> none, the next start begins by the startup mode"
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'and begins by the startup mode' equals "$(plain_rows)" '3100|2000'
     expect 'an offset alone names no partition' positions 64 set --to 5
     expect 'a partition that is not there is refused' positions 78 set --to earliest --partition 7
@@ -101,13 +101,13 @@ case_positions_running() {
     positions_begin running
     plain_produce 7 1000
     pipehost_start --set events/config/bounded_mode=none
-    wait_until 60 log_says 'partitions begin anew'
-    wait_until 60 plain_has 1000
+    wait_until 180 log_says 'partitions begin anew'
+    wait_until 180 plain_has 1000
     expect 'positions of a running pipeline are shown' positions 0 show
     expect 'with their offset' grep -q "rows/events ${TOPIC}\[0\]: 500, moved " "$STATE/answer"
     expect 'but not set' positions 75 set --to earliest
     expect 'nor forgotten' positions 75 reset
-    process_stop "pipehost-$CASE" 60
+    process_stop "pipehost-$CASE" 180
     expect 'nothing came of that' equals "$(plain_rows)" '1000|1000'
 }
 
@@ -117,15 +117,15 @@ case_renamed() {
     local TABLE_PLAIN=renamed_plain
     positions_begin renamed
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 120
+    expect 'the first run ends' exits_with 0 300
     sed -i 's/"pipeline": "renamed"/"pipeline": "new-name"/' "$STATE/plain.json"
-    expect 'under another name it is refused' exits_with 78 120
+    expect 'under another name it is refused' exits_with 78 300
     expect 'with both names' log_says 'under the pipeline name "renamed" and none under "new-name"'
     expect 'and the command' log_says 'pipehost positions rename MANIFEST --from renamed goes on from them'
     expect 'a name without positions is refused' positions 78 rename --from nobody
     expect 'renaming works' positions 0 rename --from renamed
     plain_produce 7 1000 500
-    expect 'the next run goes on' exits_with 0 120
+    expect 'the next run goes on' exits_with 0 300
     expect 'and is exact' equals "$(plain_rows)" '2000|2000'
 }
 
@@ -134,19 +134,19 @@ case_positions_of_the_host() {
     positions_begin host-kept
     ARGS+=(--set /exactly_once=false)
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 120
+    expect 'the first run ends' exits_with 0 300
     expect 'positions that the host keeps are shown' positions 0 show
     expect 'with their offset' answers "rows/events ${TOPIC}[0]: 500"
     expect 'set' positions 0 set --partition 0 --to 100
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'and wrote those records again' equals "$(plain_rows)" '1400|1000'
     expect 'reset' positions 0 reset
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'and begins by the startup mode' equals "$(plain_rows)" '2400|1000'
     delete_topic "$TOPIC"
     create_topic "$TOPIC" 2
     plain_produce 8 3000
-    expect 'a topic that was made again is refused here too' exits_with 78 120
+    expect 'a topic that was made again is refused here too' exits_with 78 300
     expect 'with what is wrong' log_says 'the record at offset 499 is not the one that was read there before'
 }
 
@@ -178,27 +178,27 @@ positions_in_kafka() {
     expect 'nothing is shown before the first run' positions 0 show
     expect 'and said so' answers 'copies: no position'
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 120
+    expect 'the first run ends' exits_with 0 300
     expect 'positions are shown' positions 0 show --json
     expect 'as JSON' equals "$(jq -c '[.[] | [.sink, .source, .topic, .partition, .next_offset, .fence]] | sort' "$STATE/answer")" \
         "[[\"copies\",\"events\",\"$TOPIC\",0,500,null],[\"copies\",\"events\",\"$TOPIC\",1,500,null]]"
     expect 'a dry run' positions 0 set --partition "$TOPIC/1" --to 400 --dry-run
     expect 'says what would be' answers "copies/events ${TOPIC}[1]: 500 -> 400, at most 100 records will be written again"
-    expect 'nothing comes again after it' exits_with 0 120
+    expect 'nothing comes again after it' exits_with 0 300
     expect 'so nothing was changed' equals "$(copies)" '1000|1000'
     expect 'set back' positions 0 set --partition 1 --to 400
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'and wrote those records again' equals "$(copies)" '1100|1000'
     plain_produce 7 1000 500
     expect 'set to the end' positions 0 set --to latest --sink copies
     expect 'skips' answers "copies/events ${TOPIC}[0]: 500 -> 1000, at most 500 records will be skipped"
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'and has skipped them' equals "$(copies)" '1100|1000'
     expect 'reset' positions 0 reset
     expect 'forgets' answers "copies/events ${TOPIC}[0]: 1000 -> none, the next start begins by the startup mode"
     expect 'none is shown' positions 0 show
     expect 'any more' grep -q "^copies/events ${TOPIC}\[0\]: none" "$STATE/answer"
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'and begins by the startup mode' equals "$(copies)" '3100|2000'
     positions_renamed_in_kafka
 }
@@ -210,7 +210,7 @@ positions_renamed_in_kafka() {
     expect 'and shown' grep -q "^copies/events ${TOPIC}\[1\]: 1000" "$STATE/answer"
     expect 'once' positions 78 rename --from "$CASE"
     plain_produce 7 1000 1000
-    expect 'the next run goes on' exits_with 0 120
+    expect 'the next run goes on' exits_with 0 300
     expect 'from there' equals "$(copies)" '4100|3000'
     sed -i 's/"pipeline": "[^"]*"/"pipeline": "'"$CASE"'"/' "$STATE/plain.json"
     expect 'the other name has none any more' positions 0 show
@@ -226,23 +226,23 @@ case_positions_moved() {
     kafka_positions_begin positions-moved only
     ARGS+=(--set copies/config/positions_topic=it-positions-moved-kept)
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 30
+    expect 'the first run ends' exits_with 0 300
     expect 'an empty topic is no reason for a warning' equals "$(grep -c 'this is its first start' "$LOG")" 0
-    expect 'a run with positions in a topic ends' exits_with 0 30 "${there[@]}"
+    expect 'a run with positions in a topic ends' exits_with 0 300 "${there[@]}"
     expect 'and says that they move' log_says 'positions of 2 partitions were kept in another place'
     expect 'nothing came again' equals "$(copies)" '1000|1000'
     plain_produce 7 1000 500
-    expect 'the next one ends' exits_with 0 30 "${there[@]}"
+    expect 'the next one ends' exits_with 0 300 "${there[@]}"
     expect 'and went on' equals "$(copies)" '2000|2000'
-    expect 'where the topic has another name, the start is refused' exits_with 78 30 --set copies/config/positions_topic=it-positions-moved-lost
+    expect 'where the topic has another name, the start is refused' exits_with 78 300 --set copies/config/positions_topic=it-positions-moved-lost
     expect 'and not begun anew' log_says 'was moved, and is not where it would be now (positions_topic it-positions-moved-lost): set positions'
-    expect 'a run with positions in a group ends' exits_with 0 30
+    expect 'a run with positions in a group ends' exits_with 0 300
     expect 'and took the newer ones' equals "$(copies)" '2000|2000'
     expect 'set says where it goes on all the same' positions 0 set --to latest --set copies/config/positions_topic=it-positions-moved-lost
-    expect 'which leaves nothing older in the group' exits_with 0 30 --set copies/config/positions_topic=it-positions-moved-lost
+    expect 'which leaves nothing older in the group' exits_with 0 300 --set copies/config/positions_topic=it-positions-moved-lost
     sed -i 's/"name": "copies"/"name": "copies-anew"/' "$STATE/plain.json"
     ARGS=("$STATE/plain.json")
-    expect 'a sink without any position begins' exits_with 0 30
+    expect 'a sink without any position begins' exits_with 0 300
     expect 'and warns' log_says 'copies-anew: topic .* has records, but Kafka at .* has no position of this pipeline'
 }
 
@@ -253,27 +253,27 @@ renamed_in_kafka() {
     shift
     ARGS+=("$@")
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 30
+    expect 'the first run ends' exits_with 0 300
     sed -i "s/\"pipeline\": \"$name\"/\"pipeline\": \"$name-now\"/" "$STATE/plain.json"
-    expect 'under another name it is refused' exits_with 78 30
+    expect 'under another name it is refused' exits_with 78 300
     expect 'with both names' log_says "written to topic $OUTPUT under the pipeline name \"$name\" and none under \"$name-now\""
     expect 'and the command' log_says "pipehost positions rename MANIFEST --from $name goes on from them"
     expect 'nothing was written' equals "$(copies)" '1000|1000'
     create_topic "$OUTPUT-other" 1
-    expect 'one that writes to another topic is another pipeline' exits_with 0 30 --set "copies/config/topic=$OUTPUT-other" --set "/pipeline=$name-other" --set "/state_dir=$STATE-other"
+    expect 'one that writes to another topic is another pipeline' exits_with 0 300 --set "copies/config/topic=$OUTPUT-other" --set "/pipeline=$name-other" --set "/state_dir=$STATE-other"
     expect 'one that reads another topic is too' reads_another "$name"
     expect 'renaming works' positions 0 rename --from "$name"
     plain_produce 7 1000 500
-    expect 'the next run goes on' exits_with 0 30
+    expect 'the next run goes on' exits_with 0 300
     expect 'and is exact' equals "$(copies)" '2000|2000'
-    expect 'a second writer of that topic' exits_with 78 30 --set "/pipeline=$name-second" --set "/state_dir=$STATE-second"
+    expect 'a second writer of that topic' exits_with 78 300 --set "/pipeline=$name-second" --set "/state_dir=$STATE-second"
     expect 'is let in by set' positions 0 set --to latest --set "/pipeline=$name-second" --set "/state_dir=$STATE-second"
-    expect 'and begins beside the first one' exits_with 0 30 --set "/pipeline=$name-second" --set "/state_dir=$STATE-second"
+    expect 'and begins beside the first one' exits_with 0 300 --set "/pipeline=$name-second" --set "/state_dir=$STATE-second"
     expect 'where it was told to' equals "$(copies)" '2000|2000'
 }
 reads_another() {
     create_topic "$TOPIC-other" 1
-    exits_with 0 30 --set "events/config/topic=$TOPIC-other" --set "/pipeline=$1-reader" --set "/state_dir=$STATE-reader"
+    exits_with 0 300 --set "events/config/topic=$TOPIC-other" --set "/pipeline=$1-reader" --set "/state_dir=$STATE-reader"
 }
 case_renamed_group() { renamed_in_kafka renamed-group; }
 case_renamed_topic() { renamed_in_kafka renamed-topic --set copies/config/positions=topic --set copies/config/positions_topic=it-renamed-topic-kept; }
@@ -285,7 +285,7 @@ asks_until_shown() {
     set_environment
     while [ "$SECONDS" -lt "$end" ]; do
         status=0
-        "${ENVIRONMENT[@]}" timeout 120 "$BIN/pipehost" positions show "${ARGS[@]}" >"$STATE/answer" 2>"$STATE/said" || status=$?
+        "${ENVIRONMENT[@]}" timeout 300 "$BIN/pipehost" positions show "${ARGS[@]}" >"$STATE/answer" 2>"$STATE/said" || status=$?
         printf 'exit %s\n' "$status"
         cat "$STATE/answer" "$STATE/said"
         if [ "$status" = 0 ]; then
@@ -305,11 +305,11 @@ case_positions_away() {
     local asking
     kafka_positions_begin positions-away only
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 60
+    expect 'the first run ends' exits_with 0 300
     kafka_kill9
     asks_until_shown 2 >"$STATE/shown" 2>&1 &
     asking=$!
-    expect 'without it that is said' wait_until 60 test -e "$STATE/asked"
+    expect 'without it that is said' wait_until 180 test -e "$STATE/asked"
     kafka_start
     expect 'and then positions are shown as they were' was_shown "$asking"
 }
@@ -319,25 +319,25 @@ case_positions_of_both() {
     local status=0 first TABLE_PLAIN
     kafka_positions_begin positions-both
     plain_produce 7 1000
-    expect 'the first run ends' exits_with 0 120
+    expect 'the first run ends' exits_with 0 300
     expect 'positions of both sinks are shown' positions 0 show
     expect 'four' equals "$(grep -c ': 500' "$STATE/answer")" 4
     expect 'one sink is set back' positions 0 set --sink copies --partition 0 --to 300
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'Kafka got those again' equals "$(copies)" '1200|1000'
     expect 'and Postgres nothing' equals "$(plain_rows)" '1000|1000'
     expect 'both are set back' positions 0 set --partition 1 --to 450
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'Kafka got them again' equals "$(copies)" '1250|1000'
     expect 'and so did Postgres' equals "$(plain_rows)" '1050|1000'
     expect 'both are reset' positions 0 reset
-    expect 'the next run ends' exits_with 0 120
+    expect 'the next run ends' exits_with 0 300
     expect 'Kafka has all of it twice' equals "$(copies)" '2250|1000'
     expect 'and so has Postgres' equals "$(plain_rows)" '2050|1000'
-    pipehost_run 120 --set events/config/bounded_mode=none --set "/state_dir=$STATE-elsewhere" &
+    pipehost_run 600 --set events/config/bounded_mode=none --set "/state_dir=$STATE-elsewhere" &
     first=$!
     plain_produce 7 100 500
-    wait_until 60 copies_are 2350
+    wait_until 180 copies_are 2350
     expect 'while it runs elsewhere they are shown' positions 0 show --sink copies
     expect 'set' positions 0 set --sink copies --to earliest
     plain_produce 7 100 550

@@ -7,9 +7,9 @@ scram_both() {
     kafka_case "${1,,}" both.json
     ARGS+=(--set "events/config/rdkafka/sasl.mechanism=$1" --set "located/config/rdkafka/sasl.mechanism=$1")
     produce --count 20000
-    KAFKA_SECRET=wrong expect "$1: a wrong password exits with 78" exits_with 78 120
+    KAFKA_SECRET=wrong expect "$1: a wrong password exits with 78" exits_with 78 300
     expect 'and says so' log_says 'events: Kafka at .* refuses the connection: .*[Aa]uthentication failed'
-    expect "$1: a bounded run ends with 0" exits_with 0 120 --set events/config/bounded_mode=latest
+    expect "$1: a bounded run ends with 0" exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'PostgreSQL is exact' rows_exact 20000
     expect 'Kafka is exact' topic_has 20000 --keys
     expect 'no secret is in the log' no_secret_in_log
@@ -27,7 +27,7 @@ case_scram() {
     . "$RUN_DIR/kafka-3.env"
     scram_both SCRAM-SHA-256
     scram_both SCRAM-SHA-512
-    expect 'PLAIN with the same password is refused' exits_with 78 120 --set events/config/rdkafka/sasl.mechanism=PLAIN
+    expect 'PLAIN with the same password is refused' exits_with 78 300 --set events/config/rdkafka/sasl.mechanism=PLAIN
     expect 'and said so' log_says 'events: Kafka at .* refuses the connection: .*PLAIN'
     expect 'it stops' kafka_stop
 }

@@ -31,17 +31,17 @@ topic_has() {
 case_to_kafka() {
     kafka_case to-kafka to-kafka.json
     produce --count "$JOB_COUNT" --distinct 1000
-    expect 'a bounded run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'a bounded run ends with 0' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'every record is there once and right' topic_has "$JOB_COUNT" --distinct 1000 --keys
     expect 'no secret is in the log' no_secret_in_log
-    expect 'a second run finds nothing to do' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'a second run finds nothing to do' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'and adds nothing' topic_has "$JOB_COUNT" --distinct 1000 --keys
 }
 
 case_to_kafka_spliced() {
     kafka_case to-kafka-spliced to-kafka.json
     produce --count "$JOB_COUNT" --distinct 1000
-    expect 'a bounded run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest \
+    expect 'a bounded run ends with 0' exits_with 0 300 --set events/config/bounded_mode=latest \
         --set located/config/value=splice --set located/config/compression=lz4 --set /parallelism=2
     expect 'every record is the source'\''s with geodata, once' topic_has "$JOB_COUNT" --distinct 1000 --value splice --keys
 }
@@ -49,14 +49,14 @@ case_to_kafka_spliced() {
 case_to_kafka_headers() {
     kafka_case to-kafka-headers to-kafka.json
     produce --count 20000
-    expect 'a bounded run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest --set located/config/headers=true
+    expect 'a bounded run ends with 0' exits_with 0 300 --set events/config/bounded_mode=latest --set located/config/headers=true
     expect 'every record names its source' topic_has 20000 --keys --headers "$TOPIC"
 }
 
 case_to_kafka_linger() {
     kafka_case to-kafka-linger to-kafka.json
     produce --count 1000
-    expect 'the end of a transaction has no record wait for company' exits_with 0 120 --set events/config/bounded_mode=latest \
+    expect 'the end of a transaction has no record wait for company' exits_with 0 300 --set events/config/bounded_mode=latest \
         --set located/config/rdkafka/linger.ms=800000 --set located/config/rdkafka/transaction.timeout.ms=900000
     expect 'and all are there' topic_has 1000 --keys
 }
@@ -64,7 +64,7 @@ case_to_kafka_linger() {
 case_both() {
     kafka_case both both.json
     produce --count 40000
-    expect 'both sinks end with 0' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'both sinks end with 0' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'Postgres is exact' rows_exact 40000
     expect 'Kafka is exact' topic_has 40000 --keys
 }
@@ -85,7 +85,7 @@ case_both_kill9() {
         process_kill9 "pipehost-$CASE"
     done
     wait_until 180 process_gone feed-both
-    expect 'the last run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'the last run ends with 0' exits_with 0 300 --set events/config/bounded_mode=latest
     expect "$BOTH_KILLS kill -9: Postgres is exact" rows_exact "$KILL_COUNT"
     expect 'and so is Kafka' topic_has "$KILL_COUNT" --keys
     uncommitted "$KILL_COUNT"
@@ -102,7 +102,7 @@ case_kafka_kill9() {
         process_kill9 "pipehost-$CASE"
     done
     wait_until 180 process_gone feed-kafka
-    expect 'the last run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'the last run ends with 0' exits_with 0 300 --set events/config/bounded_mode=latest
     expect "$KILLS kill -9: nothing is lost, and nothing doubled" topic_has "$KILL_COUNT" --keys
     uncommitted "$KILL_COUNT"
 }
@@ -119,12 +119,12 @@ case_kafka_positions_topic() {
         process_kill9 "pipehost-$CASE"
     done
     wait_until 180 process_gone feed-kept
-    expect 'the last run ends with 0' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'the last run ends with 0' exits_with 0 300 --set events/config/bounded_mode=latest
     expect "$BOTH_KILLS kill -9: nothing is lost, and nothing doubled" topic_has 100000 --keys
     kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error kafka.admin.ConfigCommand --bootstrap-server "$KAFKA_URL" \
         --describe --entity-type topics --entity-name it-kafka-positions-kept >"$RUN_DIR/kept.txt"
     expect 'the topic was made, and is compacted' grep -q 'cleanup.policy=compact' "$RUN_DIR/kept.txt"
-    expect 'a topic that is not compacted is refused' exits_with 78 120 --set located/config/positions_topic="$TOPIC"
+    expect 'a topic that is not compacted is refused' exits_with 78 300 --set located/config/positions_topic="$TOPIC"
     expect 'with what to do' log_says 'has cleanup.policy delete, which would lose them: kafka-configs.sh'
 }
 
@@ -133,12 +133,12 @@ case_kafka_takeover() {
     local first status=0
     kafka_case kafka-takeover to-kafka.json
     process_start feed-takeover "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$TOPIC" --partitions 4 --seed 7 --rate 5000 --count 40000
-    pipehost_run 180 &
+    pipehost_run 600 &
     first=$!
-    expect 'the first writes' wait_until 60 output_has 1000
+    expect 'the first writes' wait_until 180 output_has 1000
     set_environment
     process_start pipehost-second "${ENVIRONMENT[@]}" "$BIN/pipehost" "${ARGS[@]}" --set "/state_dir=$STATE-second"
-    expect 'the second takes over' wait_until 60 grep -q 'go on where their sinks stand' "$(process_log pipehost-second)"
+    expect 'the second takes over' wait_until 180 grep -q 'go on where their sinks stand' "$(process_log pipehost-second)"
     # Who has nothing to write does not notice.
     wait_until 180 process_gone feed-takeover
     produce --count 10000 --start-offset 10000
@@ -147,8 +147,8 @@ case_kafka_takeover() {
     expect 'and says who took over' log_says 'was taken over by .* pid [0-9]*'
     # shellcheck disable=SC2034 # log_says and the report of a failure read it
     LOG=$(process_log pipehost-second)
-    expect 'the second writes the rest' wait_until 120 output_has 50000
-    process_stop pipehost-second 60
+    expect 'the second writes the rest' wait_until 180 output_has 50000
+    process_stop pipehost-second 180
     expect 'nothing is lost, and nothing doubled' topic_has 50000 --keys
 }
 
@@ -176,17 +176,17 @@ case_output_away() {
     kafka_case output-away to-kafka.json
     produce --count 600000 --distinct 1000
     pipehost_start
-    expect 'it writes' wait_until 60 output_has 1000
+    expect 'it writes' wait_until 180 output_has 1000
     kafka_kill9
-    expect 'the broker is away: the sink says so' wait_until 60 log_says 'located: Kafka at .* cannot be reached'
+    expect 'the broker is away: the sink says so' wait_until 180 log_says 'located: Kafka at .* cannot be reached'
     pause_ms 10000
     kafka_start
     # The sink may have had everything before: only what it has to write tells it that the broker is back.
     produce --count 4000 --start-offset 150000 --distinct 1000
-    expect 'and goes on when it is back' wait_until 120 log_says 'located: .*\(is back after\|works again after\)'
-    process_stop "pipehost-$CASE" 60
+    expect 'and goes on when it is back' wait_until 180 log_says 'located: .*\(is back after\|works again after\)'
+    process_stop "pipehost-$CASE" 180
     expect 'SIGTERM drains' log_says 'output-away: done after'
-    expect 'the next run goes on' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'the next run goes on' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'nothing is lost, and nothing doubled' topic_has 604000 --keys --distinct 1000
 }
 
@@ -197,7 +197,7 @@ case_too_large() {
     OUTPUT_CONFIG=()
     produce --count 20000
     produce_large 3
-    expect 'records that the topic does not take do not stop it' exits_with 0 120 --set events/config/bounded_mode=latest
+    expect 'records that the topic does not take do not stop it' exits_with 0 300 --set events/config/bounded_mode=latest
     expect 'each of them is a dead letter' equals "$(dead_count)" 3
     expect 'the reason is told' grep -q '"operator":"located".*"code":"MSG_SIZE_TOO_LARGE"' "$DEAD"
     expect 'all others are there once and right' topic_has 20000 --keys
@@ -219,13 +219,13 @@ case_limit_lowered() {
     kafka_case limit-lowered to-kafka.json
     pipehost_start --set located/config/value=splice
     produce --count 4000
-    expect 'it writes' wait_until 60 handled 4000
+    expect 'it writes' wait_until 180 handled 4000
     kafka_tool -Dorg.slf4j.simpleLogger.defaultLogLevel=error kafka.admin.ConfigCommand --bootstrap-server "$KAFKA_URL" \
         --alter --entity-type topics --entity-name "$OUTPUT" --add-config max.message.bytes=4000 >/dev/null
     produce --count 400 --start-offset 1000
     produce_large 2
-    expect 'the large ones become dead letters' wait_until 60 handled 4402
-    process_stop "pipehost-$CASE" 60
+    expect 'the large ones become dead letters' wait_until 180 handled 4402
+    process_stop "pipehost-$CASE" 180
     expect 'and only they' equals "$(dead_count)" 2
     expect 'all others are there once, and right' topic_has 4400 --keys --value splice
 }
@@ -233,12 +233,12 @@ case_limit_lowered() {
 case_output_settings() {
     kafka_case output-settings to-kafka.json
     create_topic located-events 1
-    expect 'no such topic exits with 78' exits_with 78 120 --set located/config/topic=located-event
+    expect 'no such topic exits with 78' exits_with 78 300 --set located/config/topic=located-event
     expect 'and names the nearest' log_says 'located: .*has no topic "located-event", did you mean "located-events"'
-    expect 'a wrong password exits with 78' exits_with 78 120 --set 'located/config/rdkafka/sasl.username=nobody'
+    expect 'a wrong password exits with 78' exits_with 78 300 --set 'located/config/rdkafka/sasl.username=nobody'
     expect 'and says so' log_says 'located: .*[Aa]uthentication'
-    expect 'a key that is no column exits with 78' exits_with 78 120 --set located/config/key=ipp
+    expect 'a key that is no column exits with 78' exits_with 78 300 --set located/config/key=ipp
     expect 'and names the nearest' log_says 'did you mean "ip"'
-    expect 'a property that is ruled is refused' exits_with 78 120 --set located/config/rdkafka/acks=1
+    expect 'a property that is ruled is refused' exits_with 78 300 --set located/config/rdkafka/acks=1
     expect 'no secret is in the log' no_secret_in_log
 }

@@ -40,7 +40,7 @@ case_begin() {
     psql_run "$(sed "s/processed_events/$TABLE/" "$ROOT/examples/init.sql")"
     ARGS=("$MANIFEST" --set "/pipeline=$1" --set "/state_dir=$STATE" --set "/dead_letter/file=$DEAD"
         --set events/config/startup_mode=earliest --set "events/config/rdkafka/ssl.ca.location=$KAFKA_CA_FILE"
-        --set "locate/config/endpoint=http://127.0.0.1:$API_PORT/" --set "rows/config/table=$TABLE")
+        --set "locate/config/endpoint=http://127.0.0.1:$API_PORT/" --set "rows/config/table=$TABLE" --set /drain/timeout_ms=180000)
 }
 
 # ENVIRONMENT: the variables that the example's manifest names, what a sanitizer is told, and nothing else of ours.
@@ -102,7 +102,7 @@ api_stat() {
 api_port_said() { sed -n 's/^listening on \([0-9]*\)$/\1/p' "$(process_log geo-api)" | grep .; }
 api_start() {
     process_start geo-api "$TOOLS/geo-api" --port 0 "$@"
-    wait_until 60 api_port_said >/dev/null || return 1
+    wait_until 180 api_port_said >/dev/null || return 1
     API_PORT=$(api_port_said | tail -n 1)
 }
 api_stop() { process_stop geo-api; rm -f -- "$(process_log geo-api)"; }

@@ -58,7 +58,14 @@ process_start() {
         exec "$@"' process "$RUN_DIR/pids/$name" "${STOP_SIGNAL:-TERM}" "$@" \
         </dev/null >>"$RUN_DIR/logs/$name.log" 2>&1 &
     disown $!
-    wait_until 60 test -s "$RUN_DIR/pids/$name"
+    # A signal before that would hit the shell, which knows no order to end in.
+    wait_until 60 test -s "$RUN_DIR/pids/$name" && wait_until 60 process_is_command "$name"
+}
+
+# process_is_command NAME: the shell that has its pid file among its words became the command, or is gone already.
+process_is_command() {
+    local pid
+    read -r pid _ <"$RUN_DIR/pids/$1" && ! grep -qsaF "$RUN_DIR/pids/$1" "/proc/$pid/cmdline"
 }
 
 process_log() { printf '%s\n' "$RUN_DIR/logs/$1.log"; }
