@@ -31,7 +31,7 @@ checker() {
     local good='source_partition = 1 AND source_offset = (SELECT min(source_offset) FROM tampered WHERE source_partition = 1 AND source_offset > 500)'
     pipeline_begin "checker-$1" "$FEED" 4000
     pipeline_watch_start
-    must 'a run ends with 0' ends_with 0 pipeline_run 90 --set events/config/bounded_mode=latest
+    must 'a run ends with 0' ends_with 0 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     must 'a watch finds nothing where nothing is wrong' pipeline_watch_stop
     must 'nothing is found where nothing is wrong' rows_are_exact
     TABLE=missing pipeline_watch_start
@@ -95,7 +95,7 @@ positions_ahead() {
 checker_kafka() {
     pipeline_begin "checker-kafka-$1" "$FEED" 4000 kafka.json
     pipeline_watch_start
-    must 'a run ends with 0' ends_with 0 pipeline_run 90 --set events/config/bounded_mode=latest
+    must 'a run ends with 0' ends_with 0 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     must 'a watch finds nothing where nothing is wrong' pipeline_watch_stop
     must 'nothing is found where nothing is wrong' output_is_exact
     DEAD=$LOG/none pipeline_watch_start

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#define ASK_MS    10000
+#define ASK_MS    60000
 #define LOOK_MS   2000
 #define STABLE_MS 1000
 

@@ -11,40 +11,14 @@
 #include <inttypes.h>
 #include <libpq-fe.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 
 #include "event.h"
-#include "letters.h"
+#include "looks.h"
 #include "numbers.h"
 #include "tuple.h"
 
-#define EXAMPLES       5
-#define MAX_PARTITIONS 256
-#define COLUMNS        3
-
-enum fault {
-    LOSS,
-    DUPLICATE,
-    FOREIGN,
-    CORRUPT,
-    DISORDER,
-    ABOVE,
-    LETTER_TWICE,
-    LETTER_FOREIGN,
-    LETTER_MISSING,
-    FAULTS
-};
-static const char *const fault_names[FAULTS] = {"lost",
-                                                "duplicate",
-                                                "foreign",
-                                                "corrupt",
-                                                "out of order",
-                                                "above the position",
-                                                "dead letters twice",
-                                                "of no bad record",
-                                                "missing"};
+#define COLUMNS 3
 
 struct watch {
     const char *dsn;
@@ -52,79 +26,43 @@ struct watch {
     const char *positions_table;
     const char *pipeline;
     const char *sink;
-    const char *letters_file;
-    uint64_t seed;
-    int64_t count;
-    int32_t partitions;
-    uint32_t distinct_ips;
-    double bad_percent;
-    int64_t refused_modulo; /* the database refuses offsets with this rest; 0: none */
-    int64_t refused_rest;
-    int64_t interval_ms;
     bool is_final;
     bool counts_bad;
     PGconn *conn;
-    struct letters letters;
-    uint8_t *seen; /* rows of this look, one byte for each event */
-    int64_t positions[MAX_PARTITIONS];
-    int64_t last[MAX_PARTITIONS]; /* offset of the last row written */
-    int64_t sum;                  /* of the positions */
+    struct looks looks;
+    uint8_t *seen;                      /* rows of this look, one byte for each event */
+    int64_t last[LOOKS_PARTITIONS_MAX]; /* offset of the last row written */
     int64_t rows;
-    int64_t looks;
-    int64_t moved;  /* looks that saw other positions than the one before */
-    int64_t unread; /* looks at dead letters that are there and could not be read */
-    int64_t faults[FAULTS];
 };
-
-static void fault(struct watch *w, enum fault which, int32_t partition, int64_t offset)
-{
-    if (w->faults[which]++ < EXAMPLES) {
-        printf("%s: partition %" PRId32 " offset %" PRId64 " (position %" PRId64 ", look %" PRId64
-               ")\n",
-               fault_names[which], partition, offset,
-               partition >= 0 && partition < w->partitions ? w->positions[partition] : -1,
-               w->looks);
-    }
-}
-
-static bool is_bad(const struct watch *w, int32_t partition, int64_t offset)
-{
-    return event_is_bad(w->seed, partition, offset, w->bad_percent) ||
-           (w->refused_modulo > 0 && offset % w->refused_modulo == w->refused_rest);
-}
-
-static bool is_event(const struct watch *w, int64_t partition, int64_t offset)
-{
-    return partition >= 0 && partition < w->partitions && offset >= 0 &&
-           offset <= w->count / w->partitions && offset * w->partitions + partition < w->count;
-}
 
 static void check_row(struct watch *w, const struct tuple_value *row)
 {
     int64_t partition = tuple_integer(row[0]);
     int64_t offset = tuple_integer(row[1]);
     w->rows++;
-    if (!is_event(w, partition, offset) || is_bad(w, (int32_t)partition, offset)) {
-        fault(w, FOREIGN, (int32_t)partition, offset);
+    if (!looks_is_event(&w->looks, partition, offset) ||
+        looks_is_bad(&w->looks, (int32_t)partition, offset)) {
+        looks_fault(&w->looks, LOOKS_FOREIGN, (int32_t)partition, offset);
         return;
     }
     int32_t p = (int32_t)partition;
-    if (w->seen[offset * w->partitions + p]++ > 0) {
-        fault(w, DUPLICATE, p, offset);
+    if (w->seen[offset * w->looks.fed.partitions + p]++ > 0) {
+        looks_fault(&w->looks, LOOKS_DUPLICATE, p, offset);
     }
-    if (offset >= w->positions[p]) {
-        fault(w, ABOVE, p, offset);
+    if (offset >= w->looks.positions[p]) {
+        looks_fault(&w->looks, LOOKS_ABOVE, p, offset);
     }
     if (!w->is_final) {
         return;
     }
     char expected[EVENT_MAX_BYTES];
-    size_t len = event_write(expected, sizeof expected, w->seed, p, offset, w->distinct_ips);
+    size_t len = event_write(expected, sizeof expected, w->looks.fed.seed, p, offset,
+                             w->looks.fed.distinct_ips);
     if (row[2].at == NULL || (size_t)row[2].len != len || memcmp(row[2].at, expected, len) != 0) {
-        fault(w, CORRUPT, p, offset);
+        looks_fault(&w->looks, LOOKS_CORRUPT, p, offset);
     }
     if (offset <= w->last[p]) {
-        fault(w, DISORDER, p, offset);
+        looks_fault(&w->looks, LOOKS_DISORDER, p, offset);
     }
     w->last[p] = offset;
 }
@@ -132,40 +70,42 @@ static void check_row(struct watch *w, const struct tuple_value *row)
 /* Below the positions: each record a row or a letter. */
 static void check_below(struct watch *w)
 {
-    for (int32_t p = 0; p < w->partitions; p++) {
-        for (int64_t o = 0; is_event(w, p, o) && (w->is_final || o < w->positions[p]); o++) {
-            int64_t i = o * w->partitions + p;
-            bool bad = is_bad(w, p, o);
+    for (int32_t p = 0; p < w->looks.fed.partitions; p++) {
+        for (int64_t o = 0;
+             looks_is_event(&w->looks, p, o) && (w->is_final || o < w->looks.positions[p]); o++) {
+            int64_t i = o * w->looks.fed.partitions + p;
+            bool bad = looks_is_bad(&w->looks, p, o);
             if (!bad && w->seen[i] == 0) {
-                fault(w, LOSS, p, o);
+                looks_fault(&w->looks, LOOKS_LOSS, p, o);
             }
-            if (bad && w->letters.times[i] == 0) {
-                fault(w, LETTER_MISSING, p, o);
+            if (bad && w->looks.letters.times[i] == 0) {
+                looks_fault(&w->looks, LOOKS_LETTER_MISSING, p, o);
             }
         }
     }
-    for (int64_t i = 0; i < w->count; i++) {
-        int32_t p = (int32_t)(i % w->partitions);
-        int64_t o = i / w->partitions;
-        if (w->letters.times[i] > 1) {
-            fault(w, LETTER_TWICE, p, o);
+    for (int64_t i = 0; i < w->looks.fed.count; i++) {
+        int32_t p = (int32_t)(i % w->looks.fed.partitions);
+        int64_t o = i / w->looks.fed.partitions;
+        if (w->looks.letters.times[i] > 1) {
+            looks_fault(&w->looks, LOOKS_LETTER_TWICE, p, o);
         }
-        if (w->letters.times[i] > 0 && !is_bad(w, p, o)) {
-            fault(w, LETTER_FOREIGN, p, o);
+        if (w->looks.letters.times[i] > 0 && !looks_is_bad(&w->looks, p, o)) {
+            looks_fault(&w->looks, LOOKS_LETTER_FOREIGN, p, o);
         }
     }
-    w->faults[LETTER_FOREIGN] += w->letters.foreign;
+    w->looks.faults[LOOKS_LETTER_FOREIGN] += w->looks.letters.foreign;
 }
 
 /* A done pipeline stands at the end of every partition. */
 static void check_ends(struct watch *w)
 {
-    for (int32_t p = 0; p < w->partitions; p++) {
-        int64_t end = (w->count - p + w->partitions - 1) / w->partitions;
-        if (w->positions[p] != end) {
+    for (int32_t p = 0; p < w->looks.fed.partitions; p++) {
+        int64_t end =
+            (w->looks.fed.count - p + w->looks.fed.partitions - 1) / w->looks.fed.partitions;
+        if (w->looks.positions[p] != end) {
             printf("position of partition %" PRId32 " is %" PRId64 ", not %" PRId64 "\n", p,
-                   w->positions[p], end);
-            w->faults[LOSS]++;
+                   w->looks.positions[p], end);
+            w->looks.faults[LOOKS_LOSS]++;
         }
     }
 }
@@ -189,15 +129,14 @@ static bool read_positions(struct watch *w)
 {
     char sql[512];
     const char *values[] = {w->pipeline, w->sink};
-    int64_t sum = 0;
     int n = snprintf(sql, sizeof sql,
                      "SELECT partition, next_offset FROM %s WHERE pipeline = $1 AND sink = $2",
                      w->positions_table);
     if (n < 0 || (size_t)n >= sizeof sql) {
         return false;
     }
-    for (int32_t p = 0; p < w->partitions; p++) {
-        w->positions[p] = 0;
+    for (int32_t p = 0; p < w->looks.fed.partitions; p++) {
+        w->looks.positions[p] = 0;
         w->last[p] = -1;
     }
     PGresult *r = PQexecParams(w->conn, sql, 2, NULL, values, NULL, NULL, 0);
@@ -205,14 +144,14 @@ static bool read_positions(struct watch *w)
     for (int i = 0; ok && i < PQntuples(r); i++) {
         long p = strtol(PQgetvalue(r, i, 0), NULL, 10);
         long long next = strtoll(PQgetvalue(r, i, 1), NULL, 10);
-        if (p >= 0 && p < w->partitions && next > 0) { /* -1: claimed, never begun */
-            w->positions[p] = next;
-            sum += next;
+        if (p >= 0 && p < w->looks.fed.partitions && next > 0) { /* -1: claimed, never begun */
+            w->looks.positions[p] = next;
         }
     }
     PQclear(r);
-    w->moved += ok && sum != w->sum;
-    w->sum = ok ? sum : w->sum;
+    if (ok) {
+        looks_take_positions(&w->looks);
+    }
     return ok;
 }
 
@@ -265,7 +204,7 @@ static bool look(struct watch *w)
         PQfinish(w->conn);
         w->conn = PQconnectdb(w->dsn);
     }
-    memset(w->seen, 0, (size_t)w->count);
+    memset(w->seen, 0, (size_t)w->looks.fed.count);
     w->rows = 0;
     bool ok = run(w, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") && read_positions(w) &&
               read_rows(w) && run(w, "COMMIT");
@@ -275,56 +214,17 @@ static bool look(struct watch *w)
         }
         return false;
     }
-    if (!letters_read(&w->letters, w->letters_file)) {
-        w->unread++;
+    if (!looks_read_letters(&w->looks)) {
         return false;
     }
-    w->looks++;
+    w->looks.count++;
     check_below(w);
     return true;
 }
 
-/* Why nothing follows from there being no fault; null: it does. */
-static const char *blindness(const struct watch *w)
-{
-    if (w->unread > 0) {
-        return "dead letters could not be read";
-    }
-    if (w->looks == 0) {
-        return "not one look was possible";
-    }
-    return w->rows > 0 && w->moved == 0 ? "rows, but no position" : NULL;
-}
-
-static int report(const struct watch *w)
-{
-    int64_t sum = 0;
-    const char *blind = blindness(w);
-    printf("%" PRId64 " looks, %" PRId64 " at new positions, %" PRId64 " rows, %" PRId64
-           " dead letters:",
-           w->looks, w->moved, w->rows, w->letters.lines);
-    for (int i = 0; i < FAULTS; i++) {
-        sum += w->faults[i];
-        if (w->faults[i] > 0) {
-            printf(" %s %" PRId64, fault_names[i], w->faults[i]);
-        }
-    }
-    if (blind != NULL) {
-        printf(" %s", blind);
-    }
-    bool ok = sum == 0 && blind == NULL;
-    printf("%s\n", ok ? " as it must be" : "");
-    return ok ? 0 : 1;
-}
-
 static int watch(struct watch *w)
 {
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    struct pollfd fd = {.fd = signalfd(-1, &signals, SFD_CLOEXEC), .events = POLLIN};
+    struct pollfd fd = {.fd = looks_signals(), .events = POLLIN};
     if (fd.fd < 0) {
         return 2;
     }
@@ -332,9 +232,12 @@ static int watch(struct watch *w)
     (void)fflush(stdout);
     do {
         (void)look(w); /* a server that is away belongs to some tests: report knows if none was */
-    } while (poll(&fd, 1, (int)w->interval_ms) == 0);
-    (void)look(w); /* however short the run was: at what it left */
-    return report(w);
+    } while (poll(&fd, 1, (int)w->looks.interval_ms) == 0);
+    /* However short the run was: at what it left, over a new connection where the old one broke. */
+    if (!look(w)) {
+        (void)look(w);
+    }
+    return looks_report(&w->looks, w->rows, "rows", NULL);
 }
 
 static void usage(FILE *to)
@@ -357,40 +260,24 @@ static void parse_refused(struct watch *w, char *text)
         exit(EXIT_USAGE);
     }
     *colon = '\0';
-    w->refused_modulo = number_or_exit("refused", text, 1, INT64_MAX);
-    w->refused_rest = number_or_exit("refused", colon + 1, 0, INT64_MAX);
+    w->looks.refused_modulo = number_or_exit("refused", text, 1, INT64_MAX);
+    w->looks.refused_rest = number_or_exit("refused", colon + 1, 0, INT64_MAX);
 }
 
 static void set_option(struct watch *w, int option, char *value)
 {
-    const char **texts[] = {
-        ['D'] = &w->dsn,          ['t'] = &w->table, ['P'] = &w->pipeline,
-        ['l'] = &w->letters_file, ['k'] = &w->sink,  ['T'] = &w->positions_table};
+    const char **texts[] = {['D'] = &w->dsn,
+                            ['t'] = &w->table,
+                            ['P'] = &w->pipeline,
+                            ['k'] = &w->sink,
+                            ['T'] = &w->positions_table};
     if ((size_t)option < sizeof texts / sizeof texts[0] && texts[option] != NULL) {
         *texts[option] = value;
         return;
     }
     switch (option) {
-    case 'n':
-        w->count = number_or_exit("count", value, 1, INT32_MAX);
-        break;
-    case 's':
-        w->seed = (uint64_t)number_or_exit("seed", value, 0, INT64_MAX);
-        break;
-    case 'p':
-        w->partitions = (int32_t)number_or_exit("partitions", value, 1, MAX_PARTITIONS);
-        break;
-    case 'd':
-        w->distinct_ips = (uint32_t)number_or_exit("distinct", value, 0, 1 << 30);
-        break;
-    case 'B':
-        w->bad_percent = percent_or_exit("bad-percent", value);
-        break;
     case 'r':
         parse_refused(w, value);
-        break;
-    case 'i':
-        w->interval_ms = number_or_exit("interval-ms", value, 1, 60000);
         break;
     case 'F':
         w->is_final = true;
@@ -399,8 +286,10 @@ static void set_option(struct watch *w, int option, char *value)
         w->counts_bad = true;
         break;
     default:
-        usage(option == 'h' ? stdout : stderr);
-        exit(option == 'h' ? 0 : EXIT_USAGE);
+        if (!looks_option(&w->looks, option, value)) {
+            usage(option == 'h' ? stdout : stderr);
+            exit(option == 'h' ? 0 : EXIT_USAGE);
+        }
     }
 }
 
@@ -409,18 +298,12 @@ static void parse_options(struct watch *w, int argc, char **argv)
     static const struct option options[] = {{"dsn", required_argument, NULL, 'D'},
                                             {"table", required_argument, NULL, 't'},
                                             {"pipeline", required_argument, NULL, 'P'},
-                                            {"letters", required_argument, NULL, 'l'},
                                             {"sink", required_argument, NULL, 'k'},
                                             {"positions-table", required_argument, NULL, 'T'},
-                                            {"count", required_argument, NULL, 'n'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"partitions", required_argument, NULL, 'p'},
-                                            {"distinct", required_argument, NULL, 'd'},
-                                            {"bad-percent", required_argument, NULL, 'B'},
                                             {"refused", required_argument, NULL, 'r'},
-                                            {"interval-ms", required_argument, NULL, 'i'},
                                             {"final", no_argument, NULL, 'F'},
                                             {"count-bad", no_argument, NULL, 'b'},
+                                            LOOKS_OPTIONS,
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     int option;
@@ -428,7 +311,7 @@ static void parse_options(struct watch *w, int argc, char **argv)
         set_option(w, option, optarg);
     }
     if (optind < argc || w->dsn == NULL || w->table == NULL || w->pipeline == NULL ||
-        w->letters_file == NULL || w->count == 0) {
+        !looks_is_told(&w->looks)) {
         usage(stderr);
         exit(EXIT_USAGE);
     }
@@ -437,8 +320,9 @@ static void parse_options(struct watch *w, int argc, char **argv)
 static int print_bad(const struct watch *w)
 {
     int64_t bad = 0;
-    for (int64_t i = 0; i < w->count; i++) {
-        bad += is_bad(w, (int32_t)(i % w->partitions), i / w->partitions);
+    for (int64_t i = 0; i < w->looks.fed.count; i++) {
+        bad += looks_is_bad(&w->looks, (int32_t)(i % w->looks.fed.partitions),
+                            i / w->looks.fed.partitions);
     }
     printf("%" PRId64 "\n", bad);
     return 0;
@@ -446,29 +330,23 @@ static int print_bad(const struct watch *w)
 
 int main(int argc, char **argv)
 {
-    struct watch w = {.positions_table = "pipehost_positions",
-                      .sink = "rows",
-                      .seed = 1,
-                      .partitions = 4,
-                      .distinct_ips = EVENT_DISTINCT_IPS_DEFAULT,
-                      .interval_ms = 100};
+    struct watch w = {.positions_table = "pipehost_positions", .sink = "rows"};
+    looks_init(&w.looks);
     parse_options(&w, argc, argv);
-    w.seen = calloc((size_t)w.count, 1);
-    w.letters = (struct letters){
-        .times = calloc((size_t)w.count, 1), .count = w.count, .partitions = w.partitions};
+    w.seen = calloc((size_t)w.looks.fed.count, 1);
     int status = 2;
     if (w.counts_bad) {
         status = print_bad(&w);
-    } else if (w.seen != NULL && w.letters.times != NULL) {
+    } else if (w.seen != NULL && looks_begin(&w.looks)) {
         if (!w.is_final) {
             status = watch(&w);
         } else if (look(&w)) {
             check_ends(&w);
-            status = report(&w);
+            status = looks_report(&w.looks, w.rows, "rows", NULL);
         }
     }
     PQfinish(w.conn);
-    free(w.letters.times);
+    looks_fini(&w.looks);
     free(w.seen);
     return status;
 }

@@ -17,46 +17,22 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 
-#include "event.h"
-#include "letters.h"
+#include "looks.h"
 #include "numbers.h"
 #include "output.h"
-#include "tally.h"
 
-#define EXAMPLES       5
-#define MAX_PARTITIONS 16
-#define MAX_CLAIMS     1024
-#define END_MS         90000 /* for what a transaction still holds back at the end */
-
-enum fault {
-    LOSS,
-    DUPLICATE,
-    FOREIGN,
-    DISORDER,
-    ABOVE,
-    LETTER_TWICE,
-    LETTER_FOREIGN,
-    LETTER_MISSING,
-    FAULTS
-};
-static const char *const fault_names[FAULTS] = {"lost",
-                                                "duplicate",
-                                                "foreign",
-                                                "out of order",
-                                                "above the position",
-                                                "dead letters twice",
-                                                "of no bad record",
-                                                "missing"};
+#define MAX_CLAIMS 1024
+#define END_MS     180000 /* for what a transaction still holds back at the end */
 
 enum { SEEN = 1, TOLD = 2 };
 
 struct claim {
-    int64_t positions[MAX_PARTITIONS];
+    int64_t positions[LOOKS_PARTITIONS_MAX];
     int64_t ends[OUTPUT_PARTITIONS_MAX];
 };
 
@@ -65,58 +41,26 @@ struct watch {
     const char *topic;
     const char *source;
     const char *group;
-    const char *letters_file;
-    int64_t interval_ms;
-    struct tally fed; /* what event-gen was told */
+    struct looks looks; /* counts claims, when they came true or did not */
     struct output output;
-    struct letters letters;
-    uint8_t *events;             /* SEEN and TOLD, in the order in which they were produced */
-    int64_t top[MAX_PARTITIONS]; /* above the last record that came */
-    int64_t last[OUTPUT_PARTITIONS_MAX][MAX_PARTITIONS]; /* its offset, or -1 */
-    int64_t positions[MAX_PARTITIONS];
-    struct claim claims[MAX_CLAIMS]; /* from first on, in a ring */
+    uint8_t *events;                   /* SEEN and TOLD, in the order in which they were produced */
+    int64_t top[LOOKS_PARTITIONS_MAX]; /* above the last record that came */
+    int64_t last[OUTPUT_PARTITIONS_MAX][LOOKS_PARTITIONS_MAX]; /* its offset, or -1 */
+    struct claim claims[MAX_CLAIMS];                           /* from first on, in a ring */
     uint32_t first;
     uint32_t claim_count;
     bool is_undecided; /* a record above the positions, and these did not stand still yet */
-    int64_t sum;       /* of the positions */
     int64_t records;
-    int64_t looks; /* claims that came true or did not */
-    int64_t moved; /* looks that saw other positions than the one before */
-    int64_t unread;
-    int64_t faults[FAULTS];
 };
 
-static void fault(struct watch *w, enum fault which, int32_t partition, int64_t offset)
-{
-    if (w->faults[which]++ < EXAMPLES) {
-        printf("%s: partition %" PRId32 " offset %" PRId64 " (position %" PRId64 ", look %" PRId64
-               ")\n",
-               fault_names[which], partition, offset,
-               partition >= 0 && partition < w->fed.partitions ? w->positions[partition] : -1,
-               w->looks);
-    }
-}
-
 /* Once for each event. */
-static void fault_once(struct watch *w, enum fault which, int32_t partition, int64_t offset)
+static void fault_once(struct watch *w, enum looks_fault which, int32_t partition, int64_t offset)
 {
-    uint8_t *event = &w->events[offset * w->fed.partitions + partition];
+    uint8_t *event = &w->events[offset * w->looks.fed.partitions + partition];
     if ((*event & TOLD) == 0) {
         *event |= TOLD;
-        fault(w, which, partition, offset);
+        looks_fault(&w->looks, which, partition, offset);
     }
-}
-
-static bool is_event(const struct watch *w, int64_t partition, int64_t offset)
-{
-    const struct tally *f = &w->fed;
-    return partition >= 0 && partition < f->partitions && offset >= 0 &&
-           offset <= f->count / f->partitions && offset * f->partitions + partition < f->count;
-}
-
-static bool is_bad(const struct watch *w, int32_t partition, int64_t offset)
-{
-    return event_is_bad(w->fed.seed, partition, offset, w->fed.bad_percent);
 }
 
 /* ---- records ---- */
@@ -141,17 +85,18 @@ static void check_record(struct watch *w, const rd_kafka_message_t *m)
     int64_t partition = has_headers ? number_in(headers, "source.partition") : -1;
     int64_t offset = has_headers ? number_in(headers, "source.offset") : -1;
     w->records++;
-    if (!is_event(w, partition, offset) || is_bad(w, (int32_t)partition, offset)) {
-        fault(w, FOREIGN, (int32_t)partition, offset);
+    if (!looks_is_event(&w->looks, partition, offset) ||
+        looks_is_bad(&w->looks, (int32_t)partition, offset)) {
+        looks_fault(&w->looks, LOOKS_FOREIGN, (int32_t)partition, offset);
         return;
     }
     int32_t p = (int32_t)partition;
-    uint8_t *event = &w->events[offset * w->fed.partitions + p];
+    uint8_t *event = &w->events[offset * w->looks.fed.partitions + p];
     int64_t *last = &w->last[m->partition][p];
     if ((*event & SEEN) != 0) {
-        fault(w, DUPLICATE, p, offset);
+        looks_fault(&w->looks, LOOKS_DUPLICATE, p, offset);
     } else if (offset < *last) {
-        fault(w, DISORDER, p, offset);
+        looks_fault(&w->looks, LOOKS_DISORDER, p, offset);
     }
     *event |= SEEN;
     *last = offset > *last ? offset : *last;
@@ -185,11 +130,12 @@ static void settle(struct watch *w)
 {
     while (w->claim_count > 0 && is_due(w, &w->claims[w->first])) {
         const struct claim *c = &w->claims[w->first];
-        w->looks++;
-        for (int32_t p = 0; p < w->fed.partitions; p++) {
-            for (int64_t o = 0; is_event(w, p, o) && o < c->positions[p]; o++) {
-                if (!is_bad(w, p, o) && (w->events[o * w->fed.partitions + p] & SEEN) == 0) {
-                    fault_once(w, LOSS, p, o);
+        w->looks.count++;
+        for (int32_t p = 0; p < w->looks.fed.partitions; p++) {
+            for (int64_t o = 0; looks_is_event(&w->looks, p, o) && o < c->positions[p]; o++) {
+                if (!looks_is_bad(&w->looks, p, o) &&
+                    (w->events[o * w->looks.fed.partitions + p] & SEEN) == 0) {
+                    fault_once(w, LOOKS_LOSS, p, o);
                 }
             }
         }
@@ -202,8 +148,8 @@ static void settle(struct watch *w)
 
 static bool is_above(const struct watch *w)
 {
-    for (int32_t p = 0; p < w->fed.partitions; p++) {
-        if (w->top[p] > w->positions[p]) {
+    for (int32_t p = 0; p < w->looks.fed.partitions; p++) {
+        if (w->top[p] > w->looks.positions[p]) {
             return true;
         }
     }
@@ -213,47 +159,43 @@ static bool is_above(const struct watch *w)
 /* False: they could not be read. */
 static bool look_at_positions(struct watch *w)
 {
-    int64_t sum = 0;
     struct output *o = &w->output;
-    if (!output_positions(o, false, w->source, w->fed.partitions, w->positions)) {
+    if (!output_positions(o, false, w->source, w->looks.fed.partitions, w->looks.positions)) {
         return false;
     }
-    w->is_undecided =
-        is_above(w) && !output_positions(o, true, w->source, w->fed.partitions, w->positions);
-    for (int32_t p = 0; p < w->fed.partitions; p++) {
-        sum += w->positions[p];
-        for (int64_t at = w->positions[p]; !w->is_undecided && at < w->top[p]; at++) {
-            if ((w->events[at * w->fed.partitions + p] & SEEN) != 0) {
-                fault_once(w, ABOVE, p, at);
+    w->is_undecided = is_above(w) && !output_positions(o, true, w->source, w->looks.fed.partitions,
+                                                       w->looks.positions);
+    for (int32_t p = 0; p < w->looks.fed.partitions; p++) {
+        for (int64_t at = w->looks.positions[p]; !w->is_undecided && at < w->top[p]; at++) {
+            if ((w->events[at * w->looks.fed.partitions + p] & SEEN) != 0) {
+                fault_once(w, LOOKS_ABOVE, p, at);
             }
         }
     }
-    w->moved += sum != w->sum;
-    w->sum = sum;
+    looks_take_positions(&w->looks);
     return true;
 }
 
 static bool look_at_letters(struct watch *w)
 {
-    if (!letters_read(&w->letters, w->letters_file)) {
-        w->unread++;
+    if (!looks_read_letters(&w->looks)) {
         return false;
     }
-    for (int64_t i = 0; i < w->fed.count; i++) {
-        int32_t p = (int32_t)(i % w->fed.partitions);
-        int64_t o = i / w->fed.partitions;
-        bool bad = is_bad(w, p, o);
-        if (bad && o < w->positions[p] && w->letters.times[i] == 0) {
-            fault_once(w, LETTER_MISSING, p, o);
+    for (int64_t i = 0; i < w->looks.fed.count; i++) {
+        int32_t p = (int32_t)(i % w->looks.fed.partitions);
+        int64_t o = i / w->looks.fed.partitions;
+        bool bad = looks_is_bad(&w->looks, p, o);
+        if (bad && o < w->looks.positions[p] && w->looks.letters.times[i] == 0) {
+            fault_once(w, LOOKS_LETTER_MISSING, p, o);
         }
-        if (w->letters.times[i] > 1) {
-            fault_once(w, LETTER_TWICE, p, o);
+        if (w->looks.letters.times[i] > 1) {
+            fault_once(w, LOOKS_LETTER_TWICE, p, o);
         }
-        if (w->letters.times[i] > 0 && !bad) {
-            fault_once(w, LETTER_FOREIGN, p, o);
+        if (w->looks.letters.times[i] > 0 && !bad) {
+            fault_once(w, LOOKS_LETTER_FOREIGN, p, o);
         }
     }
-    w->faults[LETTER_FOREIGN] += w->letters.foreign;
+    w->looks.faults[LOOKS_LETTER_FOREIGN] += w->looks.letters.foreign;
     return true;
 }
 
@@ -265,7 +207,7 @@ static bool look(struct watch *w)
         return false;
     }
     struct claim *c = &w->claims[(w->first + w->claim_count) % MAX_CLAIMS];
-    memcpy(c->positions, w->positions, sizeof c->positions);
+    memcpy(c->positions, w->looks.positions, sizeof c->positions);
     if (!output_ends(&w->output, c->ends)) {
         return false;
     }
@@ -285,66 +227,25 @@ static void look_at_end(struct watch *w)
 {
     int64_t until_ms = now_ms() + END_MS;
     bool has_looked = false;
-    while (now_ms() < until_ms && w->unread == 0 &&
+    while (now_ms() < until_ms && w->looks.unread == 0 &&
            (!has_looked || w->is_undecided || w->claim_count > 0)) {
         has_looked = (has_looked && !w->is_undecided) || look(w);
-        read_records(w, (int)w->interval_ms);
+        read_records(w, (int)w->looks.interval_ms);
         settle(w);
     }
     w->is_undecided = w->is_undecided || !has_looked;
 }
 
-/* Why nothing follows from there being no fault; null: it does. */
-static const char *blindness(const struct watch *w)
-{
-    if (w->unread > 0) {
-        return "dead letters could not be read";
-    }
-    if (w->looks == 0) {
-        return "not one look was possible";
-    }
-    if (w->is_undecided || w->claim_count > 0) {
-        return "the last look came to no end";
-    }
-    return w->records > 0 && w->moved == 0 ? "records, but no position" : NULL;
-}
-
-static int report(const struct watch *w)
-{
-    int64_t sum = 0;
-    const char *blind = blindness(w);
-    printf("%" PRId64 " looks, %" PRId64 " at new positions, %" PRId64 " records, %" PRId64
-           " dead letters:",
-           w->looks, w->moved, w->records, w->letters.lines);
-    for (int i = 0; i < FAULTS; i++) {
-        sum += w->faults[i];
-        if (w->faults[i] > 0) {
-            printf(" %s %" PRId64, fault_names[i], w->faults[i]);
-        }
-    }
-    if (blind != NULL) {
-        printf(" %s", blind);
-    }
-    bool ok = sum == 0 && blind == NULL;
-    printf("%s\n", ok ? " as it must be" : "");
-    return ok ? 0 : 1;
-}
-
 static int watch(struct watch *w)
 {
-    sigset_t signals;
-    (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-    struct pollfd fd = {.fd = signalfd(-1, &signals, SFD_CLOEXEC), .events = POLLIN};
+    struct pollfd fd = {.fd = looks_signals(), .events = POLLIN};
     if (fd.fd < 0 || !output_open(&w->output, w->brokers, w->group, w->topic)) {
         return 2;
     }
     printf("looking\n");
     (void)fflush(stdout);
     while (poll(&fd, 1, 0) == 0) {
-        int64_t next_ms = now_ms() + w->interval_ms;
+        int64_t next_ms = now_ms() + w->looks.interval_ms;
         (void)look(w);
         do {
             int64_t left_ms = next_ms - now_ms();
@@ -353,7 +254,9 @@ static int watch(struct watch *w)
         } while (now_ms() < next_ms && poll(&fd, 1, 0) == 0);
     }
     look_at_end(w);
-    return report(w);
+    bool is_open = w->is_undecided || w->claim_count > 0;
+    return looks_report(&w->looks, w->records, "records",
+                        is_open ? "the last look came to no end" : NULL);
 }
 
 /* ---- the command line ---- */
@@ -373,29 +276,22 @@ static void parse_options(struct watch *w, int argc, char **argv)
                                             {"topic", required_argument, NULL, 't'},
                                             {"source", required_argument, NULL, 'S'},
                                             {"group", required_argument, NULL, 'g'},
-                                            {"letters", required_argument, NULL, 'l'},
-                                            {"interval-ms", required_argument, NULL, 'i'},
-                                            TALLY_OPTIONS,
+                                            LOOKS_OPTIONS,
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char **texts[] = {['b'] = &w->brokers,
-                            ['t'] = &w->topic,
-                            ['S'] = &w->source,
-                            ['g'] = &w->group,
-                            ['l'] = &w->letters_file};
+    const char **texts[] = {
+        ['b'] = &w->brokers, ['t'] = &w->topic, ['S'] = &w->source, ['g'] = &w->group};
     int o;
     while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if ((size_t)o < sizeof texts / sizeof texts[0] && texts[o] != NULL) {
             *texts[o] = optarg;
-        } else if (o == 'i') {
-            w->interval_ms = number_or_exit("interval-ms", optarg, 1, 60000);
-        } else if (!tally_option(&w->fed, o, optarg)) {
+        } else if (!looks_option(&w->looks, o, optarg)) {
             usage(o == 'h' ? stdout : stderr);
             exit(o == 'h' ? 0 : EXIT_USAGE);
         }
     }
-    if (optind < argc || !w->brokers || !w->topic || !w->source || !w->group || !w->letters_file ||
-        w->fed.count < 1 || w->fed.partitions > MAX_PARTITIONS) {
+    if (optind < argc || !w->brokers || !w->topic || !w->source || !w->group ||
+        !looks_is_told(&w->looks)) {
         usage(stderr);
         exit(EXIT_USAGE);
     }
@@ -403,17 +299,14 @@ static void parse_options(struct watch *w, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct watch w = {.interval_ms = 100};
-    tally_init(&w.fed);
+    static struct watch w;
+    looks_init(&w.looks);
     parse_options(&w, argc, argv);
     memset(w.last, 0xff, sizeof w.last);
-    w.events = calloc((size_t)w.fed.count, 1);
-    w.letters = (struct letters){.times = calloc((size_t)w.fed.count, 1),
-                                 .count = w.fed.count,
-                                 .partitions = w.fed.partitions};
-    int status = w.events != NULL && w.letters.times != NULL ? watch(&w) : 2;
+    w.events = calloc((size_t)w.looks.fed.count, 1);
+    int status = w.events != NULL && looks_begin(&w.looks) ? watch(&w) : 2;
     output_close(&w.output);
-    free(w.letters.times);
+    looks_fini(&w.looks);
     free(w.events);
     return status;
 }

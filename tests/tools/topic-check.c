@@ -17,7 +17,7 @@
 #include "numbers.h"
 #include "tally.h"
 
-#define ASK_MS 10000
+#define ASK_MS 60000
 
 struct check {
     const char *brokers;
@@ -221,6 +221,13 @@ static int assign(const struct check *c, rd_kafka_t *rk)
     return count;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static int read_topic(struct check *c, rd_kafka_t *rk)
 {
     int left = assign(c, rk);
@@ -229,12 +236,19 @@ static int read_topic(struct check *c, rd_kafka_t *rk)
     if (c->last == NULL) {
         return -1;
     }
+    int64_t until_ms = now_ms() + ASK_MS;
     while (left > 0) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, ASK_MS);
+        int64_t left_ms = until_ms - now_ms();
+        rd_kafka_message_t *m = left_ms > 0 ? rd_kafka_consumer_poll(rk, (int)left_ms) : NULL;
         if (m == NULL) {
             fprintf(stderr, "topic-check: %s: no answer\n", c->topic);
             return -1;
         }
+        if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR && m->rkt == NULL) {
+            rd_kafka_message_destroy(m); /* a broker that was away for a moment */
+            continue;
+        }
+        until_ms = now_ms() + ASK_MS;
         if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             check_record(c, m);
         } else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
