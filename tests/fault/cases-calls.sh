@@ -40,11 +40,11 @@ calls_bin() {
 calls_pipeline() {
     pipeline_begin "$1" "$FEED" "$CALLS_COUNT"
     pipeline_refuse
-    ARGS+=(--set rows/config/statement_timeout=3s --set rows/config/connect_timeout=2s --set locate/config/timeout_ms=1s
+    ARGS+=(--set rows/config/statement_timeout=10s --set rows/config/connect_timeout=10s --set locate/config/timeout_ms=1s
         --set locate/config/cache_file="$STATE/places" --set events/config/rdkafka/socket.timeout.ms=3000)
 }
 
-calls_run() { pipeline_run 90 --set events/config/bounded_mode=latest; }
+calls_run() { pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest; }
 
 # calls_job SEED NAME:N:ERRNO
 calls_job() {

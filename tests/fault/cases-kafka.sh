@@ -31,7 +31,7 @@ own_topic() {
 }
 
 read_all() {
-    must 'it reads all' ends_with 0 pipeline_run 60 --set events/config/bounded_mode=latest
+    must 'it reads all' ends_with 0 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     must 'the rows are exact' rows_are_exact
 }
 
@@ -41,7 +41,7 @@ position_of() { psql_run "SELECT next_offset FROM pipehost_positions WHERE pipel
 refused() {
     local rows
     rows=$(pipeline_rows)
-    must "it is refused with $1" ends_with "$1" pipeline_run 90 --set events/config/bounded_mode=latest
+    must "it is refused with $1" ends_with "$1" pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     must 'it says why' log_says "$2"
     must 'no row came' equals "$(pipeline_rows)" "$rows"
 }
@@ -76,12 +76,12 @@ kafka_anew_running() {
     local status=0
     own_topic "anew-running-$1"
     pipeline_start
-    must 'it reads all' wait_until 60 pipeline_is_through
+    must 'it reads all' wait_until "$PATIENCE_S" pipeline_is_through
     must 'the topic is deleted' topic_tool TopicCommand --delete --topic "$TOPIC"
     must 'and made again' feed "$TOPIC" 4000
-    pipeline_wait 60 || status=$?
+    pipeline_wait "$PATIENCE_S" || status=$?
     must 'it ends by itself' test "$status" != 124 -a "$status" != 0
-    must 'and says why' log_says "error: .*$TOPIC.*\(deleted\|made anew\)"
+    must 'and says why' log_says "error: events: topic \"\?$TOPIC\"\?.*: \(it was deleted while it was read\|the topic was made anew\)"
     must 'without a row of the new one' equals "$(pipeline_rows)" "$((COUNT - $(bad_count)))"
 }
 # Without a word it would look healthy for ever.
@@ -89,13 +89,13 @@ kafka_gone() {
     local status=0
     own_topic "gone-$1"
     pipeline_start
-    must 'it reads all' wait_until 60 pipeline_is_through
+    must 'it reads all' wait_until "$PATIENCE_S" pipeline_is_through
     must 'the topic is deleted' topic_tool TopicCommand --delete --topic "$TOPIC"
-    pipeline_wait 60 || status=$?
+    pipeline_wait "$PATIENCE_S" || status=$?
     must 'it ends by itself' equals "$status" 1
     must 'and says why' log_says "error: events: topic $TOPIC \[[0-3]\]: .*: it was deleted while it was read"
     must 'the rows are exact' rows_are_exact
-    must 'a start without it is refused' ends_with 78 pipeline_run 90
+    must 'a start without it is refused' ends_with 78 pipeline_run "$PATIENCE_S"
 }
 has_begun() { [ "$(pipeline_rows)" -gt 0 ]; }
 pipeline_is_through() { [ "$(pipeline_rows)" -ge "$((COUNT - $(bad_count)))" ]; }
@@ -104,9 +104,9 @@ pipeline_is_through() { [ "$(pipeline_rows)" -ge "$((COUNT - $(bad_count)))" ]; 
 
 # It runs through all of it: every row comes without a start.
 runs_through() {
-    must 'all rows come' wait_until 60 pipeline_is_through
+    must 'all rows come' wait_until "$PATIENCE_S" pipeline_is_through
     kill -TERM "$PIPELINE_PID"
-    must 'it ends with 0' ends_with 0 pipeline_wait 60
+    must 'it ends with 0' ends_with 0 pipeline_wait "$PATIENCE_S"
     must 'no look saw what must not be' pipeline_watch_stop
     must 'the rows are exact' rows_are_exact
 }
@@ -118,7 +118,7 @@ kafka_outage() {
     must 'a topic' feed "$TOPIC" "$before"
     pipeline_watch_start
     pipeline_start
-    must 'it begins' wait_until 60 has_begun
+    must 'it begins' wait_until "$PATIENCE_S" has_begun
     pause_ms $((RANDOM % 300))
     if [ "$1" = restart ]; then
         must 'the broker stops' kafka_stop
@@ -137,7 +137,7 @@ kafka_partitions() {
     must 'a topic' feed "$TOPIC" "$KAFKA_COUNT"
     PARTITIONS=6 pipeline_watch_start
     pipeline_start --set events/config/discovery_interval=300ms --set "/parallelism=$((1 + RANDOM % 2))"
-    must 'it begins' wait_until 60 has_begun
+    must 'it begins' wait_until "$PATIENCE_S" has_begun
     must 'partitions are added' add_partitions "$TOPIC" 6
     PARTITIONS=4 must 'and filled' more $((KAFKA_COUNT * 2)) --first-partition 2
     PARTITIONS=6
@@ -184,14 +184,14 @@ kafka_coordinator() {
     must 'a topic' make_topic "$TOPIC" "$PARTITIONS"
     pipeline_start --set located/config/rdkafka/socket.timeout.ms=4000
     feed_more "$TOPIC" "$COUNT" 2000 0
-    must 'it writes' wait_until 60 output_begins
+    must 'it writes' wait_until "$PATIENCE_S" output_begins
     pause_ms $((RANDOM % 400))
     process_signal kafka STOP
     pause_ms $((6000 + RANDOM % 3000))
     process_signal kafka CONT
-    must 'all records come' wait_until 90 output_is_through
+    must 'all records come' wait_until "$PATIENCE_S" output_is_through
     kill -TERM "$PIPELINE_PID"
-    must 'it ends with 0' ends_with 0 pipeline_wait 60
+    must 'it ends with 0' ends_with 0 pipeline_wait "$PATIENCE_S"
     must 'the output is exact' output_is_exact
     must 'and so are the dead letters' letters_are_exact
 }

@@ -38,16 +38,15 @@ point_kills() {
 
 # Runs until the point kills the process.
 die_at() {
-    local before
     case $1 in
     drain.*)
-        before=$(handled)
+        handled_now
         FAILPOINT=$1 pipeline_start
-        must 'it works before it is asked to stop' wait_until 60 handled_more "$before"
+        must 'it works before it is asked to stop' wait_until "$PATIENCE_S" handled_more "$HANDLED"
         kill -TERM "$PIPELINE_PID"
-        must "it is killed at $1" ends_with 137 pipeline_wait 90
+        must "it is killed at $1" ends_with 137 pipeline_wait "$PATIENCE_S"
         ;;
-    *) FAILPOINT=$1:$2 must "it is killed at $1, pass $2" ends_with 137 pipeline_run 90 --set events/config/bounded_mode=latest ;;
+    *) FAILPOINT=$1:$2 must "it is killed at $1, pass $2" ends_with 137 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest ;;
     esac
     job_note kills 1
 }
@@ -56,7 +55,7 @@ die_at() {
 finish() {
     local started
     started=$(now_us)
-    must 'the last run ends with 0' ends_with 0 pipeline_run 90 --set events/config/bounded_mode=latest
+    must 'the last run ends with 0' ends_with 0 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     [ "$SINKS" = kafka.json ] || note_recovery "$started"
 }
 
@@ -124,16 +123,16 @@ kill_any_time() {
         listen_output "$started"
         pipeline_start
         # One in three while it starts, or whenever; the others after it has committed, wherever it then is.
-        [ $((RANDOM % 3)) = 0 ] || wait_until 60 more_rows_than "$rows"
+        [ $((RANDOM % 3)) = 0 ] || wait_until "$PATIENCE_S" more_rows_than "$rows"
         pause_ms $((RANDOM % 400))
         kill -KILL "$PIPELINE_PID"
-        must 'it runs until it is killed' ends_with 137 pipeline_wait 60
+        must 'it runs until it is killed' ends_with 137 pipeline_wait "$PATIENCE_S"
         listen_end
         [ "$i" = 0 ] || note_recovery "$started"
         job_note kills 1
     done
-    must 'the feed ends' wait_until 60 process_gone "feed-$topic"
-    must 'the last run ends with 0' ends_with 0 pipeline_run 90 --set events/config/bounded_mode=latest
+    must 'the feed ends' feed_has_ended "$topic"
+    must 'the last run ends with 0' ends_with 0 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     must 'no look saw what must not be' pipeline_watch_stop
     must 'the rows are exact' rows_are_exact
     must 'the output is exact' output_is_exact

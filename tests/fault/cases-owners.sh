@@ -34,11 +34,10 @@ owner_start() {
 
 # must_write WHO: the next piece.
 must_write() {
-    local before
-    wait_until 60 process_gone "feed-$TOPIC"
-    before=$(handled)
+    must 'the feed ends' feed_has_ended "$TOPIC"
+    handled_now
     owner_feed
-    must "$1 writes" wait_until 60 handled_more "$before"
+    must "$1 writes" wait_until "$PATIENCE_S" handled_more "$HANDLED"
 }
 
 # The earlier owner, with its log, ends as one that was taken over.
@@ -46,17 +45,17 @@ must_end_fenced() {
     local started
     started=$(now_us)
     LOG=$2
-    must 'the earlier owner ends with 77' ends_with 77 pipeline_wait 60 "$1"
+    must 'the earlier owner ends with 77' ends_with 77 pipeline_wait "$PATIENCE_S" "$1"
     job_note fenced $((($(now_us) - started) / 1000))
     must 'and says by whom' log_says 'taken over by'
 }
 
 owners_end() {
-    must 'the feed ends' wait_until 60 process_gone "feed-$TOPIC"
+    must 'the feed ends' feed_has_ended "$TOPIC"
     kill -TERM "$PIPELINE_PID"
-    must 'the last owner drains' ends_with 0 pipeline_wait 90
+    must 'the last owner drains' ends_with 0 pipeline_wait "$PATIENCE_S"
     DEAD=$STATE/none.jsonl
-    must 'the last run ends with 0' ends_with 0 pipeline_run 90 --set events/config/bounded_mode=latest
+    must 'the last run ends with 0' ends_with 0 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     must 'no look saw what must not be' pipeline_watch_stop
     must 'the output is exact' output_is_exact
     [ "$SINKS" = kafka.json ] || must 'the rows are exact' rows_are_exact
@@ -75,7 +74,7 @@ two_owners() {
         owner_start "$name"
         second_log=$LOG
         # Who has nothing to commit does not notice, so that events come when both are there.
-        must 'the next owner claims' wait_until 60 log_says 'go on where their sinks stand'
+        must 'the next owner claims' wait_until "$PATIENCE_S" log_says 'go on where their sinks stand'
         must_write 'the next owner'
         must_end_fenced "$first" "$first_log"
         LOG=$second_log

@@ -13,8 +13,8 @@ TCP_FAULTS=(latency slice stall reset close blackhole)
 tcp_limits() {
     case $1 in
     latency | slice) ;;
-    *) ARGS+=(--set rows/config/statement_timeout=2s --set rows/config/connect_timeout=2s --set locate/config/timeout_ms=1s
-        --set events/config/rdkafka/socket.timeout.ms=3000) ;;
+    *) ARGS+=(--set rows/config/statement_timeout=6s --set rows/config/connect_timeout=6s --set locate/config/timeout_ms=3s
+        --set events/config/rdkafka/socket.timeout.ms=6000) ;;
     esac
 }
 
@@ -31,7 +31,8 @@ tcp_way() {
         ;;
     api)
         must 'a proxy' proxy_start 0 "$API_PORT"
-        ARGS+=(--set "locate/config/endpoint=http://127.0.0.1:$PROXY_PORT/")
+        # All over one connection, on which the moment then surely comes.
+        ARGS+=(--set "locate/config/endpoint=http://127.0.0.1:$PROXY_PORT/" --set locate/config/max_in_flight=1)
         ;;
     esac
 }
@@ -68,7 +69,7 @@ tcp_job() {
     tcp_way "$way"
     must "it is told: $command" proxy_tell "$command"
     pipeline_watch_start
-    must "$command: it ends with 0" ends_with 0 pipeline_run 90 --set events/config/bounded_mode=latest
+    must "$command: it ends with 0" ends_with 0 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     must 'no look saw what must not be' pipeline_watch_stop
     case $fault in
     latency | slice) ;;

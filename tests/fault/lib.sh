@@ -11,6 +11,8 @@ PIPEHOST_BIN=${PIPEHOST_BIN:-$ROOT/build-fault/bin} # a build with -DPIPEHOST_FA
 # shellcheck source=../integration/lib.sh
 . "$ROOT/tests/integration/lib.sh"
 
+LOG=/dev/null # until a job has its own
+PATIENCE_S=180 # for what must come: on a machine at load 20 everything does, but late
 LONG=0
 RUNS=
 WIDTH=4           # pipelines side by side
@@ -127,11 +129,13 @@ feed() {
 
 # feed_more TOPIC COUNT RATE FIRST: so many more, behind the FIRST that were fed already.
 feed_more() {
-    wait_until 60 process_gone "feed-$1"
+    must 'the feed before it ends' feed_has_ended "$1"
     process_start "feed-$1" "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$1" --partitions "$PARTITIONS" \
         --seed "$FEED_SEED" --distinct "$DISTINCT" --bad-percent "$BAD_PERCENT" --count "$2" --rate "$3" \
         --start-offset $(($4 / PARTITIONS))
 }
+
+feed_has_ended() { wait_until "$PATIENCE_S" process_gone "feed-$1"; }
 
 make_topic() { "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$1" --create --empty --partitions "$2"; }
 
@@ -188,11 +192,21 @@ pipeline_start() {
 
 is_gone() { ! kill -0 "$1" 2>/dev/null; }
 
+is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
+
+# child_signal SIGNAL PID: to a process of this shell that has not ended; what has may have left its number to somebody else.
+child_signal() {
+    local pid
+    while read -r pid; do
+        [ "$pid" != "$2" ] || kill -s "$1" "$pid"
+    done < <(jobs -rp)
+}
+
 # pipeline_wait SECONDS [PID]: its exit status; 124 when it has to be killed after that time.
 pipeline_wait() {
     local pid=${2:-$PIPELINE_PID} status=0
     if ! wait_until "$1" is_gone "$pid"; then
-        kill -KILL "$pid"
+        child_signal KILL "$pid"
         wait "$pid" 2>/dev/null
         return 124
     fi
@@ -232,7 +246,7 @@ watch_begin() {
     : >"$STATE/$1.out"
     setpriv --pdeathsig TERM -- "$TOOLS/$2" "${options[@]}" >"$STATE/$1.out" 2>&1 &
     WATCHES+=("$! $1")
-    must 'somebody looks' wait_until 60 grep -qx looking "$STATE/$1.out"
+    must 'somebody looks' wait_until "$PATIENCE_S" grep -qx looking "$STATE/$1.out"
 }
 pipeline_watch_start() {
     WATCHES=()
@@ -242,7 +256,7 @@ pipeline_watch_start() {
 # watch_end PID NAME
 watch_end() {
     local status=0
-    kill -TERM "$1"
+    child_signal TERM "$1"
     wait "$1" || status=$?
     job_note "${2/watch/looks}" "$(sed -n 's/^\([0-9]*\) looks.*/\1/p' "$STATE/$2.out")"
     if [ "$2" = watch ] && [ "$(pipeline_rows)" -gt 0 ] && grep -q 'looks, 0 at new positions' "$STATE/$2.out"; then
@@ -304,7 +318,7 @@ sink_kafka_keeps_positions() { "$BIN/pipehost" inspect "$BIN/../lib/pipehost/plu
 
 pipeline_rows() { psql_run "SELECT count(*) FROM $TABLE"; }
 
-# How many rows or records are in the output; of both sinks, rows.
+# How many rows or records are in the output; of both sinks, rows. Nothing, where nobody answers.
 handled() {
     if [ "$SINKS" = kafka.json ]; then
         output_check | sed -n 's/^\([0-9]*\) records for.*/\1/p'
@@ -313,16 +327,22 @@ handled() {
     fi
 }
 handled_more() { [ "$(handled)" -gt "$1" ]; }
+# handled_now: HANDLED.
+handled_now() { must 'the output can be counted' wait_until "$PATIENCE_S" handled_is_known; }
+handled_is_known() { HANDLED=$(handled) && [ -n "$HANDLED" ]; }
 more_rows_than() { [ "$(pipeline_rows)" -gt "$1" ]; }
 now_us() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }
 
 # listen_output US: in the background until listen_end: how long after this time a read_committed reader has the next record.
 listen_output() {
-    (setpriv --pdeathsig TERM -- kcat -C -q -b "$KAFKA_URL" -t "$OUTPUT" -o end -c 1 -X isolation.level=read_committed >/dev/null 2>&1 &&
+    (setpriv --pdeathsig TERM -- timeout "$PATIENCE_S" kcat -C -q -b "$KAFKA_URL" -t "$OUTPUT" -o end -c 1 -X isolation.level=read_committed >/dev/null 2>&1 &&
         job_note recovery_kafka $((($(now_us) - $1) / 1000))) &
     LISTEN_PID=$!
 }
-listen_end() { kill "$LISTEN_PID" 2>/dev/null; wait "$LISTEN_PID" 2>/dev/null; }
+listen_end() {
+    child_signal TERM "$LISTEN_PID"
+    wait "$LISTEN_PID" 2>/dev/null
+}
 
 # note_recovery US: how long after this time the next rows were committed, by the server's own commit times.
 note_recovery() {

@@ -5,7 +5,7 @@
 proxy_start() {
     PROXY=proxy-$PIPELINE
     process_start "$PROXY" "$TOOLS/fault-proxy" "$1" "$2" "$RUN_DIR/$PROXY.fifo"
-    wait_until 60 proxy_said 'listening on' || return 1
+    wait_until "$PATIENCE_S" proxy_said 'listening on' || return 1
     PROXY_PORT=$(sed -n 's/^listening on //p' "$(process_log "$PROXY")")
 }
 proxy_stop() {
@@ -19,7 +19,7 @@ proxy_tell() {
     local before
     before=$(proxy_heard)
     printf '%s\n' "$1" >"$RUN_DIR/$PROXY.fifo"
-    wait_until 60 proxy_heard_after "$before"
+    wait_until "$PATIENCE_S" proxy_heard_after "$before"
 }
 proxy_heard() { grep -c '^now' "$(process_log "$PROXY")"; }
 proxy_heard_after() { [ "$(proxy_heard)" -gt "$1" ]; }

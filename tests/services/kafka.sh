@@ -105,10 +105,10 @@ kafka_start() {
         -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info \
         -Dorg.slf4j.simpleLogger.log.org.apache.kafka.server.KafkaRaftServer=info \
         -cp "$KAFKA_JARS/*" kafka.Kafka "$RUN_DIR/$KAFKA_NAME/server.properties"
-    wait_until 120 kafka_is_up_or_dead && process_alive "$KAFKA_NAME"
+    wait_until 180 kafka_is_up_or_dead && process_alive "$KAFKA_NAME"
 }
 
-kafka_stop() { process_stop "$KAFKA_NAME" 60; }
+kafka_stop() { process_stop "$KAFKA_NAME" 180; }
 kafka_kill9() { process_kill9 "$KAFKA_NAME"; }
 
 # add_partitions NAME PARTITIONS: how many the topic has from now on.

@@ -54,7 +54,7 @@ postgres_is_up_or_dead() { process_gone postgres || postgres_answers; }
 # postgres_start: starts the server (again, on the same data and port) and waits until it serves. Sessions of a server that
 # was killed take a moment to notice; until then a new one refuses to start.
 postgres_start() {
-    local deadline=$((SECONDS + 60))
+    local deadline=$((SECONDS + 180))
     until postgres_start_once; do
         [ "$SECONDS" -lt "$deadline" ] || return 1
         sleep 0.5
@@ -69,7 +69,7 @@ postgres_start_once() {
     wait_until 60 postgres_is_up_or_dead && process_alive postgres
 }
 
-postgres_stop() { process_stop postgres 60; }
+postgres_stop() { process_stop postgres 180; }
 postgres_kill9() { process_kill9 postgres; }
 
 # psql_run SQL [DATABASE]: runs it as the superuser and prints bare rows, fields separated by |.
