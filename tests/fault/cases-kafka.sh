@@ -166,7 +166,6 @@ kafka_timed_out() {
     must 'the output is exact' output_is_exact
     must 'and so are the dead letters' letters_are_exact
 }
-is_stopped() { grep -q '^State:.T' "/proc/$1/status"; }
 # While a transaction is open, who reads only what is committed gets less far in the output than all others.
 transaction_is_open() { ends_are '!='; }
 transaction_is_over() { ends_are '='; }

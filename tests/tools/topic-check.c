@@ -15,9 +15,8 @@
 #include "event.h"
 #include "geodata.h"
 #include "numbers.h"
+#include "reader.h"
 #include "tally.h"
-
-#define ASK_MS 60000
 
 struct check {
     const char *brokers;
@@ -175,52 +174,6 @@ static void check_record(struct check *c, const rd_kafka_message_t *m)
     json_decref(object);
 }
 
-static rd_kafka_t *open_consumer(const struct check *c)
-{
-    const char *const settings[][2] = {{"group.id", "topic-check"},
-                                       {"enable.auto.commit", "false"},
-                                       {"enable.partition.eof", "true"},
-                                       {"auto.offset.reset", "error"},
-                                       {"isolation.level", c->isolation}};
-    char reason[512];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool ok = rd_kafka_conf_set(conf, "bootstrap.servers", c->brokers, reason, sizeof reason) ==
-              RD_KAFKA_CONF_OK;
-    for (size_t i = 0; ok && i < sizeof settings / sizeof settings[0]; i++) {
-        ok = rd_kafka_conf_set(conf, settings[i][0], settings[i][1], reason, sizeof reason) ==
-             RD_KAFKA_CONF_OK;
-    }
-    rd_kafka_t *rk = ok ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason) : NULL;
-    if (rk == NULL) {
-        fprintf(stderr, "topic-check: %s\n", reason);
-        rd_kafka_conf_destroy(conf);
-    }
-    return rk;
-}
-
-/* The number of partitions assigned, each from its beginning; -1: the topic is not there. */
-static int assign(const struct check *c, rd_kafka_t *rk)
-{
-    const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, c->topic, NULL);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, topic, &metadata, ASK_MS);
-    int count = code == 0 && metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
-    for (int p = 0; p < count; p++) {
-        rd_kafka_topic_partition_list_add(list, c->topic, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
-    }
-    if (count == 0 || rd_kafka_assign(rk, list) != 0) {
-        fprintf(stderr, "topic-check: %s: %s\n", c->topic, rd_kafka_err2str(code));
-        count = -1;
-    }
-    if (metadata != NULL) {
-        rd_kafka_metadata_destroy(metadata);
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_topic_destroy(topic);
-    return count;
-}
-
 static int64_t now_ms(void)
 {
     struct timespec t;
@@ -228,15 +181,15 @@ static int64_t now_ms(void)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int read_topic(struct check *c, rd_kafka_t *rk)
+static int32_t read_topic(struct check *c, rd_kafka_t *rk)
 {
-    int left = assign(c, rk);
+    int32_t left = reader_assign(rk, c->topic);
     c->last =
         left < 0 ? NULL : calloc((size_t)left * (size_t)c->tally.partitions + 1, sizeof *c->last);
     if (c->last == NULL) {
         return -1;
     }
-    int64_t until_ms = now_ms() + ASK_MS;
+    int64_t until_ms = now_ms() + READER_ASK_MS;
     while (left > 0) {
         int64_t left_ms = until_ms - now_ms();
         rd_kafka_message_t *m = left_ms > 0 ? rd_kafka_consumer_poll(rk, (int)left_ms) : NULL;
@@ -248,7 +201,7 @@ static int read_topic(struct check *c, rd_kafka_t *rk)
             rd_kafka_message_destroy(m); /* a broker that was away for a moment */
             continue;
         }
-        until_ms = now_ms() + ASK_MS;
+        until_ms = now_ms() + READER_ASK_MS;
         if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             check_record(c, m);
         } else if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -354,7 +307,8 @@ int main(int argc, char **argv)
     parse_options(&c, argc, argv);
     c.tally.is_due[TALLY_DUPLICATE] = c.duplicates_max > 0;
     c.tally.is_due[TALLY_MISSING] = c.absent_max > 0;
-    rd_kafka_t *rk = tally_begin(&c.tally) ? open_consumer(&c) : NULL;
+    rd_kafka_t *rk =
+        tally_begin(&c.tally) ? reader_open(c.brokers, "topic-check", c.isolation) : NULL;
     int status = rk && read_topic(&c, rk) == 0 ? report(&c, &c.tally) : 2;
     if (rk) {
         rd_kafka_destroy(rk);
