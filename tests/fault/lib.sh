@@ -66,7 +66,7 @@ side_by_side() {
         fi
         number=$((number + 1))
         # shellcheck disable=SC2086
-        (trap - EXIT INT TERM && job_main "$number" "$function" $line) </dev/null >"$JOBS/$number.log" 2>&1 &
+        (trap - EXIT HUP INT TERM && job_main "$number" "$function" $line) </dev/null >"$JOBS/$number.log" 2>&1 &
         pids+=($!)
     done
     [ ${#pids[@]} = 0 ] || wait "${pids[@]}"
