@@ -123,6 +123,7 @@ int32_t client_open(struct client *c, struct ph_error *err)
         const struct rd_kafka_metadata *metadata = NULL;
         result = client_topic(c, i, &metadata, err);
         if (result == PH_OK) {
+            c->partition_counts[i] = metadata->topics[0].partition_cnt;
             rd_kafka_metadata_destroy(metadata);
         }
     }

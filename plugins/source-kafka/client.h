@@ -18,6 +18,7 @@ struct client {
     const struct settings *settings;
     struct link link;
     rd_kafka_topic_t *topics[SETTINGS_TOPICS_MAX];
+    int32_t partition_counts[SETTINGS_TOPICS_MAX]; /**< when it connected */
     int64_t probe_at_ns;       /**< while it is away: when to ask again whether it is back */
     char lost[LINK_TEXT_SIZE]; /**< a topic that is there no more, in librdkafka's words; or "" */
 };

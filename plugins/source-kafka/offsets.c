@@ -19,17 +19,57 @@ int32_t offsets_query(struct client *c, const char *topic, int32_t partition,
     return PH_OK;
 }
 
-static int32_t resolve_edges(struct client *c, const struct ph_partition *partitions,
-                             uint32_t count, int64_t *next_offsets, struct ph_error *err)
+static rd_kafka_topic_partition_list_t *ask_offsets(
+    struct client *c, const rd_kafka_topic_partition_list_t *partitions, int64_t logical)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        struct offsets_range range;
-        if (offsets_query(c, partitions[i].topic, partitions[i].partition, &range, err) != PH_OK) {
-            return PH_ERROR;
-        }
-        next_offsets[i] = c->settings->startup_mode == STARTUP_LATEST ? range.high : range.low;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_copy(partitions);
+    for (int i = 0; i < list->cnt; i++) {
+        list->elems[i].offset = logical;
     }
-    return PH_OK;
+    if (rd_kafka_offsets_for_times(c->link.rk, list, QUERY_TIMEOUT_MS) != 0) {
+        rd_kafka_topic_partition_list_destroy(list);
+        return NULL;
+    }
+    return list;
+}
+
+void offsets_ask_edges(struct client *c, const rd_kafka_topic_partition_list_t *partitions,
+                       struct offsets_edges *e)
+{
+    e->is_asked = true;
+    e->lows = ask_offsets(c, partitions, RD_KAFKA_OFFSET_BEGINNING);
+    e->highs = e->lows == NULL ? NULL : ask_offsets(c, partitions, RD_KAFKA_OFFSET_END);
+}
+
+static void destroy_list(rd_kafka_topic_partition_list_t *list)
+{
+    if (list != NULL) {
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+}
+
+void offsets_edges_fini(struct offsets_edges *e)
+{
+    destroy_list(e->lows);
+    destroy_list(e->highs);
+    *e = (struct offsets_edges){0};
+}
+
+/* -1: it was not answered. */
+static int64_t answered(rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition)
+{
+    const rd_kafka_topic_partition_t *answer =
+        list == NULL ? NULL : rd_kafka_topic_partition_list_find(list, topic, partition);
+    return answer != NULL && answer->err == 0 && answer->offset >= 0 ? answer->offset : -1;
+}
+
+int32_t offsets_edge(struct client *c, const struct offsets_edges *e, const char *topic,
+                     int32_t partition, struct offsets_range *range, struct ph_error *err)
+{
+    range->low = answered(e->lows, topic, partition);
+    range->high = answered(e->highs, topic, partition);
+    return range->low >= 0 && range->high >= 0 ? PH_OK
+                                               : offsets_query(c, topic, partition, range, err);
 }
 
 static rd_kafka_topic_partition_list_t *list_of(const struct ph_partition *partitions,
@@ -41,6 +81,32 @@ static rd_kafka_topic_partition_list_t *list_of(const struct ph_partition *parti
             ->offset = offset;
     }
     return list;
+}
+
+static void ask_edges(struct client *c, const struct ph_partition *partitions, uint32_t count,
+                      struct offsets_edges *e)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(partitions, count, RD_KAFKA_OFFSET_INVALID);
+    offsets_ask_edges(c, list, e);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static int32_t resolve_edges(struct client *c, const struct ph_partition *partitions,
+                             uint32_t count, int64_t *next_offsets, struct ph_error *err)
+{
+    struct offsets_edges edges = {0};
+    int32_t result = PH_OK;
+    ask_edges(c, partitions, count, &edges);
+    for (uint32_t i = 0; result == PH_OK && i < count; i++) {
+        const struct ph_partition *p = &partitions[i];
+        struct offsets_range range;
+        result = offsets_edge(c, &edges, p->topic, p->partition, &range, err);
+        if (result == PH_OK) {
+            next_offsets[i] = c->settings->startup_mode == STARTUP_LATEST ? range.high : range.low;
+        }
+    }
+    offsets_edges_fini(&edges);
+    return result;
 }
 
 /* The answer for a partition in an answered list. */
@@ -59,6 +125,7 @@ static int32_t partition_failed(const struct ph_partition *p, rd_kafka_resp_err_
 }
 
 static int32_t take_timestamps(struct client *c, rd_kafka_topic_partition_list_t *list,
+                               const struct offsets_edges *edges,
                                const struct ph_partition *partitions, uint32_t count,
                                int64_t *next_offsets, struct ph_error *err)
 {
@@ -72,7 +139,7 @@ static int32_t take_timestamps(struct client *c, rd_kafka_topic_partition_list_t
         next_offsets[i] = answer->offset;
         if (answer->offset < 0) {
             /* Nothing is that young: begin with what comes next. */
-            if (offsets_query(c, p->topic, p->partition, &range, err) != PH_OK) {
+            if (offsets_edge(c, edges, p->topic, p->partition, &range, err) != PH_OK) {
                 return PH_ERROR;
             }
             next_offsets[i] = range.high;
@@ -92,13 +159,17 @@ static int32_t resolve_timestamp(struct client *c, const struct ph_partition *pa
         result = errors_set(err, code, ERRORS_AT_START, "cannot ask for the offsets of a time: %s",
                             rd_kafka_err2str(code));
     } else {
-        result = take_timestamps(c, list, partitions, count, next_offsets, err);
+        struct offsets_edges edges = {0};
+        ask_edges(c, partitions, count, &edges);
+        result = take_timestamps(c, list, &edges, partitions, count, next_offsets, err);
+        offsets_edges_fini(&edges);
     }
     rd_kafka_topic_partition_list_destroy(list);
     return result;
 }
 
 static int32_t take_committed(struct client *c, rd_kafka_topic_partition_list_t *list,
+                              const struct offsets_edges *edges,
                               const struct ph_partition *partitions, uint32_t count,
                               int64_t *next_offsets, struct ph_error *err)
 {
@@ -109,7 +180,7 @@ static int32_t take_committed(struct client *c, rd_kafka_topic_partition_list_t 
         if (answer->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
             return partition_failed(p, answer->err, "its committed offset", err);
         }
-        if (offsets_query(c, p->topic, p->partition, &range, err) != PH_OK) {
+        if (offsets_edge(c, edges, p->topic, p->partition, &range, err) != PH_OK) {
             return PH_ERROR;
         }
         next_offsets[i] = answer->offset;
@@ -137,7 +208,10 @@ static int32_t resolve_group(struct client *c, const struct ph_partition *partit
             errors_set(err, code, ERRORS_AT_START, "cannot read the offsets of group \"%s\": %s",
                        c->settings->group, rd_kafka_err2str(code));
     } else {
-        result = take_committed(c, list, partitions, count, next_offsets, err);
+        struct offsets_edges edges = {0};
+        ask_edges(c, partitions, count, &edges);
+        result = take_committed(c, list, &edges, partitions, count, next_offsets, err);
+        offsets_edges_fini(&edges);
     }
     rd_kafka_topic_partition_list_destroy(list);
     return result;

@@ -2,7 +2,6 @@
 #include "reader.h"
 
 #include "kafka/errors.h"
-#include "offsets.h"
 
 /* Messages from the one at hand, and bytes. */
 #define PREFETCH_FRAMES 12u
@@ -47,6 +46,7 @@ void reader_close(struct reader *r)
         rd_kafka_queue_destroy(r->queue);
     }
     slots_fini(&r->slots);
+    offsets_edges_fini(&r->edges);
     headers_fini(&r->headers);
     /* The totals go on counting over the next connection. */
     struct reader_totals totals = r->totals;
@@ -57,19 +57,25 @@ void reader_close(struct reader *r)
 
 /* ---- partitions */
 
-static int32_t assign(struct reader *r, const struct slot *slot, struct ph_error *err)
+static int32_t assign(struct reader *r, const struct slot *slots, uint32_t count,
+                      struct ph_error *err)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition)->offset =
-        slot->next_offset;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!slots[i].is_done) {
+            rd_kafka_topic_partition_list_add(list, slots[i].topic, slots[i].partition)->offset =
+                slots[i].next_offset;
+        }
+    }
     rd_kafka_error_t *failure = rd_kafka_incremental_assign(r->client->link.rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (failure == NULL) {
         return PH_OK;
     }
     (void)errors_set(err, rd_kafka_error_code(failure), ERRORS_AT_WORK,
-                     "topic \"%s\", partition %d: cannot begin at offset %lld: %s", slot->topic,
-                     slot->partition, (long long)slot->next_offset, rd_kafka_error_string(failure));
+                     "topic \"%s\", partition %d: cannot begin at offset %lld: %s", slots->topic,
+                     slots->partition, (long long)slots->next_offset,
+                     rd_kafka_error_string(failure));
     rd_kafka_error_destroy(failure);
     return PH_ERROR;
 }
@@ -82,7 +88,33 @@ static int32_t assign_again(struct reader *r, const struct slot *slot, struct ph
     rd_kafka_error_t *failure = rd_kafka_incremental_unassign(r->client->link.rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_error_destroy(failure); /* assign says the same */
-    return assign(r, slot, err);
+    return assign(r, slot, 1, err);
+}
+
+static int32_t assign_started(struct reader *r, struct ph_error *err)
+{
+    uint32_t first = r->assigned_count;
+    offsets_edges_fini(&r->edges);
+    r->assigned_count = r->slots.count;
+    return assign(r, &r->slots.items[first], r->slots.count - first, err);
+}
+
+/* At a start for all partitions at once; one that is found later is asked for alone. */
+static int32_t find_edges(struct reader *r, const struct slot *slot, struct offsets_range *range,
+                          struct ph_error *err)
+{
+    struct client *client = r->client;
+    if (!r->edges.is_asked && r->assigned_count == 0) {
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+        for (uint32_t i = 0; i < client->settings->topic_count; i++) {
+            for (int32_t p = 0; p < client->partition_counts[i]; p++) {
+                rd_kafka_topic_partition_list_add(list, client->settings->topics[i], p);
+            }
+        }
+        offsets_ask_edges(client, list, &r->edges);
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    return offsets_edge(client, &r->edges, slot->topic, slot->partition, range, err);
 }
 
 static int32_t out_of_range(const char *topic, int32_t partition, int64_t wanted,
@@ -110,7 +142,7 @@ static int32_t find_bounds(struct reader *r, struct slot *slot, bool is_known, s
     if (!r->client->settings->is_bounded && !is_known) {
         return PH_OK;
     }
-    if (offsets_query(r->client, slot->topic, slot->partition, &range, err) != PH_OK) {
+    if (find_edges(r, slot, &range, err) != PH_OK) {
         return PH_ERROR;
     }
     if (slot->first_offset < range.low || slot->first_offset > range.high) {
@@ -138,8 +170,7 @@ int32_t reader_start(struct reader *r, const struct ph_partition *partition,
     }
     slot->next_offset = from->next_offset;
     slot->first_offset = from->next_offset;
-    if (find_bounds(r, slot, from->fingerprint != 0, err) != PH_OK ||
-        (!slot->is_done && assign(r, slot, err) != PH_OK)) {
+    if (find_bounds(r, slot, from->fingerprint != 0, err) != PH_OK) {
         slots_remove_last(&r->slots);
         return PH_ERROR;
     }
@@ -438,7 +469,8 @@ int32_t reader_poll(struct reader *r, struct ph_writer *writer, struct ph_error 
 {
     bool has_taken = false;
     bool has_more = true;
-    if (client_check(r->client, err) != PH_OK) {
+    if (client_check(r->client, err) != PH_OK ||
+        (r->assigned_count < r->slots.count && assign_started(r, err) != PH_OK)) {
         return PH_ERROR;
     }
     if (r->client->settings->is_bounded && r->done_count == r->slots.count) {

@@ -16,6 +16,7 @@
 #include "client.h"
 #include "conf.h"
 #include "headers.h"
+#include "offsets.h"
 #include "slots.h"
 
 #include "pipehost/source.h"
@@ -37,7 +38,9 @@ struct reader {
     uint32_t count;
 
     struct slots slots;
-    uint32_t done_count; /**< of the slots */
+    uint32_t assigned_count;    /**< of the slots: librdkafka fetches them, or they are done */
+    uint32_t done_count;        /**< of the slots */
+    struct offsets_edges edges; /**< before the first poll */
 
     struct headers headers; /**< of the record at hand */
 
@@ -55,7 +58,8 @@ __attribute__((warn_unused_result)) int32_t reader_open(struct reader *r, struct
 /** Gives back all that belongs to the client, which must still be there, and forgets the
  * partitions. [worker] */
 void reader_close(struct reader *r);
-/** [worker] */
+/** Fetching begins with the next poll: what is asked of a broker waits behind its fetches. [worker]
+ */
 __attribute__((warn_unused_result)) int32_t reader_start(struct reader *r,
                                                          const struct ph_partition *partition,
                                                          const struct ph_position *from,

@@ -62,6 +62,24 @@ START_TEST(a_bounded_run_gives_all_records_in_order_and_ends)
 }
 END_TEST
 
+/* Each question alone would take 64 times 300 ms and more. */
+START_TEST(a_start_asks_for_all_partitions_at_once)
+{
+    mock_close(&mock);
+    mock_open(&mock, 1, FEED_PARTITIONS);
+    for (int32_t p = 0; p < FEED_PARTITIONS; p++) {
+        mock_produce(&mock, p, 10);
+    }
+    open_feed("earliest", "latest", NULL);
+    rd_kafka_mock_broker_set_rtt(mock.cluster, 1, 300);
+    int64_t began_ns = harness_now_ns();
+    start_feed();
+    ck_assert_int_lt(harness_now_ns() - began_ns, INT64_C(12000000000));
+    ck_assert_int_eq(feed_until(&feed, INT64_MAX, WAIT_MS), PH_END);
+    ck_assert_int_eq(feed.total, INT64_C(10) * FEED_PARTITIONS);
+}
+END_TEST
+
 START_TEST(a_full_writer_gets_the_kept_record_first)
 {
     mock_produce(&mock, 0, 1500);
@@ -356,6 +374,7 @@ int main(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_bounded_run_gives_all_records_in_order_and_ends);
+    tcase_add_test(tcase, a_start_asks_for_all_partitions_at_once);
     tcase_add_test(tcase, a_full_writer_gets_the_kept_record_first);
     tcase_add_test(tcase, a_bounded_run_leaves_out_what_came_after_its_start);
     tcase_add_test(tcase, a_bounded_run_of_an_empty_topic_ends_at_once);
