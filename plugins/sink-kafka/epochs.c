@@ -147,7 +147,6 @@ void epochs_abort(struct epochs *e)
     struct ph_error ignored;
     ph_error_clear(&ignored);
     e->is_committing = false;
-    group_offsets_fini(&e->offsets);
     transaction_end_flush(&e->transaction);
     if (e->producer->link.rk == NULL) {
         return;
@@ -157,6 +156,7 @@ void epochs_abort(struct epochs *e)
         epochs_close(e);
         return;
     }
+    group_offsets_fini(&e->offsets);
     if (e->transaction.is_open &&
         transaction_run(&e->transaction, TRANSACTION_ABORT, &ignored) != PH_OK) {
         e->is_in_doubt = true;
