@@ -20,10 +20,12 @@ static void tell_away(const struct producer *p)
     }
 }
 
-static void set_failure(struct producer *p, rd_kafka_resp_err_t code, const char *text)
+static void set_failure(struct producer *p, rd_kafka_resp_err_t code, const char *text,
+                        bool is_position)
 {
     if (p->failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
         p->failure = code;
+        p->has_lost_position = is_position;
         (void)snprintf(p->failure_text, sizeof p->failure_text, "%s", text);
         properties_redact(p->settings->properties, p->failure_text);
     }
@@ -36,7 +38,7 @@ static void take_error(struct producer *p, rd_kafka_event_t *event)
     if (code == RD_KAFKA_RESP_ERR__FATAL || rd_kafka_event_error_is_fatal(event) != 0) {
         p->link.error_count++;
         code = rd_kafka_fatal_error(p->link.rk, text, sizeof text);
-        set_failure(p, code, text);
+        set_failure(p, code, text, false);
     } else if (link_take_error(&p->link, code, rd_kafka_event_error_string(event))) {
         tell_away(p);
     }
@@ -48,7 +50,7 @@ static void take_report(struct producer *p, const rd_kafka_message_t *m)
     p->unreported--;
     if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         /* rd_kafka_message_errstr would show the record. */
-        set_failure(p, m->err, rd_kafka_err2str(m->err));
+        set_failure(p, m->err, rd_kafka_err2str(m->err), m->_private == NULL);
     }
     if (m->_private != NULL) {
         int64_t bytes = (int64_t)(m->len + m->key_len);
@@ -103,10 +105,26 @@ void producer_serve(struct producer *p)
     }
 }
 
+/* No row is to blame for what the broker finds bad in it. */
+static int32_t refuse_position(const struct producer *p, struct ph_error *err)
+{
+    (void)errors_set(err, p->failure, ERRORS_AT_WORK,
+                     "topic \"%s\" of Kafka at %s did not take a position: %s",
+                     p->settings->positions_topic, p->settings->brokers, p->failure_text);
+    if ((err->flags & (PH_ERR_POISON | PH_ERR_CONFIG)) != 0) {
+        err->flags = PH_ERR_CONFIG;
+        ph_error_set_key(err, "/positions_topic");
+    }
+    return PH_ERROR;
+}
+
 int32_t producer_check(const struct producer *p, struct ph_error *err)
 {
     if (p->failure == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return PH_OK;
+    }
+    if (p->has_lost_position) {
+        return refuse_position(p, err);
     }
     return errors_set(err, p->failure, ERRORS_AT_WORK,
                       "topic \"%s\" of Kafka at %s did not take a record: %s", p->settings->topic,

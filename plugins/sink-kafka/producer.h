@@ -35,6 +35,7 @@ struct producer {
     int64_t unreported_bytes;    /**< keys and values of the rows among them */
     bool is_waiting_room;        /**< full: nothing is taken before half of it is free again */
     rd_kafka_resp_err_t failure; /**< why the first record of those was given up; 0 = none was */
+    bool has_lost_position;      /**< that one was a position's */
     char failure_text[LINK_TEXT_SIZE];
 
     int64_t message_bytes; /**< what a value and its key may have together */
