@@ -2,6 +2,7 @@
 #include "job/begun.h"
 
 #include "delivery/ledger.h"
+#include "job/former.h"
 #include "job/kept.h"
 
 #include <errno.h>
@@ -10,15 +11,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int32_t path_of(const struct job *job, const struct node *sink, char *path,
-                       struct ph_error *err)
+int32_t begun_path(const struct job *job, const char *sink, char *path, struct ph_error *err)
 {
     const char *dir = job->manifest->state_dir;
     int length = sink == NULL ? snprintf(path, PATH_MAX, "%s/begun", dir)
-                              : snprintf(path, PATH_MAX, "%s/%s.begun", dir, sink->manifest->name);
+                              : snprintf(path, PATH_MAX, "%s/%s" BEGUN_SUFFIX, dir, sink);
     return length > 0 && length < PATH_MAX
                ? PH_OK
                : ph_error_set(err, PH_ERR_CONFIG, "the path of state_dir is too long");
+}
+
+static const char *name_of(const struct node *sink)
+{
+    return sink == NULL ? NULL : sink->manifest->name;
 }
 
 static bool keeps(const struct node *n)
@@ -69,7 +74,7 @@ static int32_t work_on(struct job *job, struct node *sink, bool stores, struct p
 {
     char path[PATH_MAX];
     bool *has_begun = sink != NULL ? sink->has_begun : job->has_begun;
-    if (path_of(job, sink, path, err) != PH_OK) {
+    if (begun_path(job, name_of(sink), path, err) != PH_OK) {
         return PH_ERROR;
     }
     struct ledger *l = ledger_create(path);
@@ -77,6 +82,9 @@ static int32_t work_on(struct job *job, struct node *sink, bool stores, struct p
         return ph_error_set(err, PH_ERR_FATAL, "out of memory for the partitions that have begun");
     }
     int32_t rc = stores ? store(job, sink, l, has_begun, err) : load(job, l, has_begun, err);
+    if (rc == PH_OK && !stores && sink != NULL) {
+        rc = former_find(sink, l, err);
+    }
     ledger_destroy(l);
     return rc;
 }
@@ -92,7 +100,11 @@ static int32_t work_on_all(struct job *job, bool stores, struct ph_error *err)
 
 int32_t begun_load(struct job *job, struct ph_error *err)
 {
-    return work_on_all(job, false, err);
+    int32_t rc = work_on_all(job, false, err);
+    if (rc == PH_OK) {
+        former_warn(job);
+    }
+    return rc;
 }
 
 int32_t begun_store(struct job *job, struct ph_error *err)
@@ -124,7 +136,7 @@ bool begun_has_topic_in(const struct node *sink, const struct ph_partition *p)
 int32_t begun_forget(const struct job *job, const struct node *sink, struct ph_error *err)
 {
     char path[PATH_MAX];
-    if (path_of(job, sink, path, err) != PH_OK) {
+    if (begun_path(job, name_of(sink), path, err) != PH_OK) {
         return PH_ERROR;
     }
     if (unlink(path) == 0 || errno == ENOENT) {

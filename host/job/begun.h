@@ -10,7 +10,13 @@
 
 #include "job/job.h"
 
-/** Reads job->has_begun of every partition that the table has by now. [control] */
+#define BEGUN_SUFFIX ".begun"
+
+/** The path of a sink's file, into PATH_MAX bytes; sink is its name, null = the pipeline's. */
+__attribute__((warn_unused_result)) int32_t begun_path(const struct job *job, const char *sink,
+                                                       char *path, struct ph_error *err);
+/** Reads job->has_begun of every partition that the table has by now, and the operators that are
+ * gone; warns of those. [control] */
 __attribute__((warn_unused_result)) int32_t begun_load(struct job *job, struct ph_error *err);
 /** Makes durable that all partitions of the table have begun; after their first positions are.
  * [control] */

@@ -43,6 +43,12 @@ struct output {
 
 /** One operator of the manifest. Constant while workers run, but for the operator object's own
  * state. */
+/** A topic that a sink had positions of, and its source, which the manifest does not have. */
+struct former {
+    char *source;
+    char *topic;
+};
+
 struct node {
     struct job *job;
     const struct manifest_operator *manifest;
@@ -63,8 +69,10 @@ struct node {
     struct task **tasks;
     uint32_t task_count;
     _Atomic int64_t
-        *committed;        /**< sink: by partition id, what is durable; -1 = nothing. Else null */
-    bool *has_begun;       /**< sink: by partition id, it had a position here once. Else null */
+        *committed;         /**< sink: by partition id, what is durable; -1 = nothing. Else null */
+    bool *has_begun;        /**< sink: by partition id, it had a position here once. Else null */
+    struct former *formers; /**< sink: former_find's */
+    uint32_t former_count;
     bool keeps_positions;  /**< a sink that is asked where to begin */
     struct ledger *ledger; /**< of a durable sink: its positions; else null */
 };

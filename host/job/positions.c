@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "job/begun.h"
+#include "job/former.h"
 #include "job/reach.h"
 #include "job/tasks.h"
 
@@ -105,6 +106,18 @@ static int32_t refuse_all_lost(const struct node *sink, const struct ph_partitio
         name, p->topic, path, name, p->topic, p->partition, path, name);
 }
 
+static int32_t refuse_former(const struct node *sink, const struct ph_partition *p,
+                             const char *former, struct ph_error *err)
+{
+    const char *name = sink->manifest->name;
+    return ph_error_set(
+        err, PH_ERR_CONFIG,
+        "%s has positions of topic %s as source %s read it, which the manifest does not have, and "
+        "none of source %s: if that is its new name, name it %s again, else its records come "
+        "twice; pipehost positions set %s --sink %s --to earliest (or latest) begins anew",
+        name, p->topic, former, p->source, former, sink->job->manifest->path, name);
+}
+
 /*
  * Where the sink wants a partition to begin. Partitions are numbered upwards: one above all that
  * the sink knows, and that no earlier run began, is new and begins at its beginning; any other had
@@ -120,6 +133,10 @@ static int32_t find_place(const struct node *sink, const struct ph_partition *p,
     *place = PLACE_STARTUP;
     if (*start < 0 && highest < 0 && begun_has_topic_in(sink, p)) {
         return refuse_all_lost(sink, p, err);
+    }
+    const char *former = former_source(sink, p->topic);
+    if (*start < 0 && highest < 0 && former != NULL) {
+        return refuse_former(sink, p, former, err);
     }
     if (*start >= 0 || highest < 0) {
         *place = *start >= 0 ? PLACE_SINKS : PLACE_STARTUP;

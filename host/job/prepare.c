@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/prepare.h"
+#include "job/begun.h"
 
 #include "base/error.h"
 #include "job/bind.h"
 #include "job/discovery.h"
 #include "job/encoding.h"
+#include "job/former.h"
 #include "job/guarantee.h"
 #include "job/plan.h"
 #include "job/preview.h"
@@ -326,6 +328,7 @@ static void node_fini(struct node *n)
     ledger_destroy(n->ledger);
     free((void *)n->committed);
     free(n->has_begun);
+    former_fini(n);
 }
 
 void job_destroy(struct job *job)

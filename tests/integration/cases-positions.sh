@@ -127,6 +127,16 @@ case_renamed() {
     plain_produce 7 1000 500
     expect 'the next run goes on' exits_with 0 300
     expect 'and is exact' equals "$(plain_rows)" '2000|2000'
+    psql_run 'CREATE TABLE renamed_other (LIKE renamed_plain)'
+    sed -i 's/"name": "rows"/"name": "other-rows"/' "$STATE/plain.json"
+    expect 'another name of the sink is told' exits_with 0 300 --set other-rows/config/table=renamed_other
+    expect 'with the former one' log_says 'other-rows: .*sink "rows", which read the same topics, is not in the manifest any more'
+    sed -i 's/"name": "other-rows"/"name": "rows"/; s/"events"/"clicks"/' "$STATE/plain.json"
+    expect 'another name of the source is refused' exits_with 78 300
+    expect 'with both names' log_says 'clicks: rows has positions of topic .* as source events read it, .* and none of source clicks'
+    expect 'the command of the sentence works' positions 0 set --sink rows --to latest
+    expect 'and is enough' exits_with 0 300
+    expect 'nothing came twice' equals "$(plain_rows)" '2000|2000'
 }
 
 case_positions_of_the_host() {

@@ -316,6 +316,27 @@ START_TEST(all_positions_lost_names_the_commands_that_accept_it)
 }
 END_TEST
 
+START_TEST(a_sink_that_had_the_topic_of_a_source_that_is_gone_is_refused)
+{
+    struct former former = {.source = "clicks", .topic = "t"};
+    has_neighbour(-1);
+    nodes[ROWS].formers = &former;
+    nodes[ROWS].former_count = 1;
+    ck_assert_int_eq(decide(), PH_ERROR);
+    ck_assert_str_eq(
+        err.text, "rows has positions of topic t as source clicks read it, which the manifest does "
+                  "not have, and none of source events: if that is its new name, name it clicks "
+                  "again, else its records come twice; pipehost positions set m.json --sink rows "
+                  "--to earliest (or latest) begins anew");
+
+    forget();
+    stands(ROWS, FOREIGN, 7, 1);
+    stands(ROWS, IT, 40, 1);
+    ck_assert_int_eq(decide(), PH_OK);
+    ck_assert_int_eq(job.starts[IT].next_offset, 40);
+}
+END_TEST
+
 /* ---- several sinks ---- */
 
 START_TEST(the_source_begins_at_the_least_of_its_sinks_with_that_ones_fingerprint)
@@ -448,6 +469,7 @@ int main(void)
     tcase_add_test(tc, all_positions_lost_names_the_commands_that_accept_it);
     tcase_add_test(tc, the_source_begins_at_the_least_of_its_sinks_with_that_ones_fingerprint);
     tcase_add_test(tc, a_sink_that_is_new_begins_by_the_startup_mode_beside_one_that_stands);
+    tcase_add_test(tc, a_sink_that_had_the_topic_of_a_source_that_is_gone_is_refused);
     tcase_add_test(tc, a_position_that_one_sink_lost_is_refused_whatever_the_other_has);
     tcase_add_test(tc, sinks_without_positions_or_without_these_records_say_nothing);
     tcase_add_test(tc, a_sink_is_seeded_for_the_partitions_that_it_has_no_position_of);
