@@ -29,9 +29,21 @@ void epochs_close(struct epochs *e)
     e->is_in_doubt = false;
 }
 
+/* What a report or a call says first may only follow from what gave the transaction up. */
+static void find_cause(const struct epochs *e, struct ph_error *err)
+{
+    struct ph_error cause;
+    ph_error_clear(&cause);
+    if ((err->flags & PH_ERR_RETRIABLE) != 0 &&
+        transaction_check(&e->transaction, &cause) != PH_OK) {
+        *err = cause;
+    }
+}
+
 int32_t epochs_judge(struct epochs *e, struct ph_error *err)
 {
     const struct producer *p = e->producer;
+    find_cause(e, err);
     if ((err->flags & PH_ERR_POISON) == 0) {
         e->is_in_doubt = true;
     }
@@ -84,8 +96,11 @@ static int32_t collect_offsets(struct epochs *e, const struct ph_epoch *epoch, s
 
 int32_t epochs_commit(struct epochs *e, const struct ph_epoch *epoch, struct ph_error *err)
 {
-    if (epochs_begin(e, err) != PH_OK || collect_offsets(e, epoch, err) != PH_OK) {
+    if (epochs_begin(e, err) != PH_OK) {
         return PH_ERROR;
+    }
+    if (collect_offsets(e, epoch, err) != PH_OK) {
+        return epochs_judge(e, err);
     }
     PH_FAILPOINT("kafka.produced");
     e->is_committing = true;

@@ -93,8 +93,8 @@ void epochs_abort(struct epochs *e);
 __attribute__((warn_unused_result)) int32_t epochs_add_position(struct epochs *e,
                                                                 const struct held *h,
                                                                 struct ph_error *err);
-/** What is known after a failure: who was shut out may try again, and only after that knows why;
- * answers PH_ERROR. [worker] */
+/** What is known after a failure: what the library says of the transaction beyond that; who was
+ * shut out may try again, and only after that knows why. Answers PH_ERROR. [worker] */
 int32_t epochs_judge(struct epochs *e, struct ph_error *err);
 
 #endif

@@ -235,6 +235,22 @@ int32_t transaction_begin(struct transaction *t, struct ph_error *err)
     return PH_OK;
 }
 
+int32_t transaction_check(const struct transaction *t, struct ph_error *err)
+{
+    int32_t result = PH_OK;
+    if (!t->is_open || t->call != TRANSACTION_NO_CALL) {
+        return PH_OK;
+    }
+    /* There is no question for it: none begins beside an open one, and the refusal says why. */
+    rd_kafka_error_t *error = rd_kafka_begin_transaction(t->producer->link.rk);
+    if (error != NULL &&
+        (rd_kafka_error_txn_requires_abort(error) || rd_kafka_error_is_fatal(error))) {
+        result = refuse(t, "go on with a transaction of", error, err);
+    }
+    rd_kafka_error_destroy(error);
+    return result;
+}
+
 void transaction_give_up(struct transaction *t)
 {
     struct ph_error ignored;

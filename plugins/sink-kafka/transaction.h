@@ -51,12 +51,16 @@ struct transaction {
 
 /** [control] */
 void transaction_init(struct transaction *t, struct producer *producer);
-/** Waits for a call under way, which sees that it is not wanted any more within a second or so.
- * Before producer_close. [worker] */
+/** Waits for a call under way, which sees that it is not wanted any more within a second or so, but
+ * while it sends offsets, some seconds for each group. Before producer_close. [worker] */
 void transaction_close(struct transaction *t);
 
 /** Begins the next one where none is open. [worker] */
 __attribute__((warn_unused_result)) int32_t transaction_begin(struct transaction *t,
+                                                              struct ph_error *err);
+/** Says why librdkafka has given up what is open, which takes no more records then and purges those
+ * that it had; PH_OK: it has not. Between calls. [worker] */
+__attribute__((warn_unused_result)) int32_t transaction_check(const struct transaction *t,
                                                               struct ph_error *err);
 /** Starts a call. [worker] */
 __attribute__((warn_unused_result)) int32_t transaction_call(struct transaction *t,

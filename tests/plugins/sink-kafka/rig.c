@@ -79,7 +79,11 @@ int32_t rig_write(struct rig *r, const struct harness_cell *cells, uint32_t rows
 
 int32_t rig_call_commit(struct rig *r)
 {
-    struct ph_epoch epoch = {.size = (uint32_t)sizeof epoch, .id = ++r->epoch_id};
+    const struct ph_position position = {.next_offset = r->next_offset};
+    struct ph_epoch epoch = {.size = (uint32_t)sizeof epoch,
+                             .id = ++r->epoch_id,
+                             .positions = &position,
+                             .position_count = r->next_offset > 0};
     return r->harness->descriptor->sink->commit(r->task->self, &epoch, harness_error(r->harness));
 }
 

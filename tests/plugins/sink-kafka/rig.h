@@ -22,6 +22,8 @@ struct rig {
     struct ph_batch *batches[64]; /**< written in the open epoch */
     uint32_t batch_count;
     uint64_t epoch_id;
+    int64_t
+        next_offset; /**< of the partition with id 0, at the next commit; 0 = it does not move */
 };
 
 /** A cluster with RIG_TOPIC. */

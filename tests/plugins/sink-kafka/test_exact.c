@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Epochs as transactions on the mock cluster: how one that failed is told, and aborted. */
+#include "rig.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+/* Kafka's ApiKeys. */
+#define PRODUCE               0
+#define ADD_PARTITIONS_TO_TXN 24
+
+static struct rig rig;
+
+static const struct harness_cell one_row[] = {CELL_TEXT("a"), CELL_NULL};
+
+static void open_exact(void)
+{
+    rig_cluster(&rig, 4);
+    const struct harness_setting settings[] = {
+        {.key = "brokers", .text = rig.brokers}, {.key = "topic", .text = RIG_TOPIC}, {0}};
+    rig.is_exact = true;
+    ck_assert_msg(rig_bind(&rig, settings), "%s", rig_error(&rig)->text);
+    ck_assert_msg(rig_activate(&rig), "%s", rig_error(&rig)->text);
+}
+
+static void teardown(void)
+{
+    rig_close(&rig);
+}
+
+/* ---- offsets of groups */
+
+static void commit_offset(const char *group)
+{
+    char reason[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    ck_assert_int_eq(rd_kafka_conf_set(conf, "bootstrap.servers", rig.brokers, NULL, 0), 0);
+    ck_assert_int_eq(rd_kafka_conf_set(conf, "group.id", group, NULL, 0), 0);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+    ck_assert_msg(rk != NULL, "%s", reason);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, "read", 0)->offset = 5;
+    ck_assert_int_eq(rd_kafka_commit(rk, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(rk);
+}
+
+static void claim_groups(void)
+{
+    char *cluster = rd_kafka_clusterid(rig.rk, RIG_WAIT_MS);
+    ck_assert_ptr_nonnull(cluster);
+    const struct ph_partition one = {
+        .size = sizeof one, .source = "one", .topic = "read", .cluster = cluster};
+    struct ph_partition partitions[] = {one, one};
+    struct ph_position positions[2];
+    partitions[1].id = 1;
+    partitions[1].source = "two";
+    int32_t result = rig.harness->descriptor->sink->claim(rig.task->self, partitions, 2, positions,
+                                                          harness_error(rig.harness));
+    ck_assert_msg(result == PH_OK, "%s", rig_error(&rig)->text);
+    ck_assert_int_eq(positions[1].next_offset, 5);
+    rd_kafka_mem_free(rig.rk, cluster);
+}
+
+static void setup_groups(void)
+{
+    open_exact();
+    ck_assert_int_eq(rd_kafka_mock_topic_create(rig.cluster, "read", 1, 1), 0);
+    commit_offset("pipehost/pipeline/located/one");
+    commit_offset("pipehost/pipeline/located/two");
+    claim_groups();
+}
+
+/* As the host does: a producer that cannot go on is followed by a new one. */
+static void write_again(void)
+{
+    for (int i = 0; i < 10; i++) {
+        if (rig_write(&rig, one_row, 1) == PH_OK && rig_commit(&rig) == PH_OK) {
+            return;
+        }
+        ck_assert_msg(rig_error(&rig)->flags == PH_ERR_RETRIABLE, "%s", rig_error(&rig)->text);
+        rig_abort(&rig);
+        claim_groups();
+    }
+    ck_abort_msg("the epoch is never written: %s", rig_error(&rig)->text);
+}
+
+/* All that a record's report says then is that it was purged. */
+START_TEST(a_topic_that_may_not_be_written_is_a_wrong_setting)
+{
+    rd_kafka_mock_push_request_errors(rig.cluster, ADD_PARTITIONS_TO_TXN, 1,
+                                      RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+    ck_assert_int_eq(rig_write(&rig, one_row, 1), PH_OK);
+    ck_assert_int_eq(rig_commit(&rig), PH_ERROR);
+    ck_assert_ptr_nonnull(strstr(rig_error(&rig)->text, "Topic authorization failed"));
+    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_CONFIG);
+    ck_assert_str_eq(rig_error(&rig)->config_key, "/topic");
+}
+END_TEST
+
+/* Without a pause, as long as that is taken. */
+static void write_until_it_fails(void)
+{
+    int32_t result = PH_OK;
+    int64_t end_ns = harness_now_ns() + RIG_WAIT_MS * INT64_C(1000000);
+    struct ph_batch *batch = harness_batch(&rig.schema, one_row, 1);
+    while (result != PH_ERROR && harness_now_ns() < end_ns) {
+        if (result == PH_MORE) {
+            ck_assert_int_ge(harness_pump(rig.task, 100), 0);
+        }
+        result =
+            rig.harness->descriptor->sink->write(rig.task->self, batch, harness_error(rig.harness));
+    }
+    harness_batch_release(batch);
+    ck_assert_int_eq(result, PH_ERROR);
+}
+
+/* Records behind the bad one are purged, and may be reported before it. */
+START_TEST(a_record_that_the_broker_finds_bad_is_poison_whatever_comes_behind_it)
+{
+    rd_kafka_mock_push_request_errors(rig.cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    write_until_it_fails();
+    ck_assert_str_eq(rig_error(&rig)->foreign_code, "INVALID_RECORD");
+    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_POISON);
+    rig_abort(&rig);
+    rig.next_offset = 6;
+    write_again();
+}
+END_TEST
+
+/* Whichever call it is that fails first: the next claim gives a new owner time to say its name. */
+START_TEST(a_producer_that_was_shut_out_looks_for_who_did_it)
+{
+    rd_kafka_mock_push_request_errors(rig.cluster, PRODUCE, 1,
+                                      RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
+    write_until_it_fails();
+    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_RETRIABLE);
+    rig_abort(&rig);
+    claim_groups();
+    ck_assert(harness_logged(rig.harness, "nobody else took over: going on with a new one"));
+    write_again();
+}
+END_TEST
+
+static int32_t commit_groups(void)
+{
+    const struct ph_position positions[] = {{.partition_id = 0, .next_offset = 6},
+                                            {.partition_id = 1, .next_offset = 6}};
+    const struct ph_epoch epoch = {.size = (uint32_t)sizeof epoch,
+                                   .id = ++rig.epoch_id,
+                                   .positions = positions,
+                                   .position_count = 2};
+    return rig.harness->descriptor->sink->commit(rig.task->self, &epoch,
+                                                 harness_error(rig.harness));
+}
+
+/* While the first group's are on their way nothing of the second's may be gone. */
+START_TEST(an_abort_may_come_while_offsets_are_sent)
+{
+    ck_assert_int_eq(rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 300), 0);
+    ck_assert_int_eq(rig_write(&rig, one_row, 1), PH_OK);
+    ck_assert_int_eq(commit_groups(), PH_PENDING);
+    int64_t end_ns = harness_now_ns() + RIG_WAIT_MS * INT64_C(1000000);
+    while (harness_counter(rig.task, "unreported_records") > 0 && harness_now_ns() < end_ns) {
+        ck_assert_int_ge(harness_pump(rig.task, 100), 0);
+    }
+    ck_assert_int_eq(harness_counter(rig.task, "unreported_records"), 0);
+    ck_assert_uint_eq(rig.task->done_count, 0);
+    rig_abort(&rig);
+    ck_assert_int_eq(rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 0), 0);
+    claim_groups();
+    ck_assert_int_eq(rig_write(&rig, one_row, 1), PH_OK);
+    ck_assert_int_eq(commit_groups(), PH_PENDING);
+    ck_assert(rig_wait_done(&rig));
+    ck_assert_msg(!ph_error_is_set(&rig.task->done_error), "%s", rig.task->done_error.text);
+}
+END_TEST
+
+/* ---- a topic of positions */
+
+/* Of another cluster: the position is kept in a topic, which the mock makes when it is asked for.
+ */
+static void claim_topic(void)
+{
+    const struct ph_partition partition = {
+        .size = sizeof partition, .source = "events", .topic = "read", .cluster = "elsewhere"};
+    struct ph_position position;
+    int32_t result = rig.harness->descriptor->sink->claim(rig.task->self, &partition, 1, &position,
+                                                          harness_error(rig.harness));
+    ck_assert_msg(result == PH_OK, "%s", rig_error(&rig)->text);
+}
+
+static void setup_topic(void)
+{
+    open_exact();
+    claim_topic();
+}
+
+/* No row is to blame for it. */
+START_TEST(a_positions_topic_that_refuses_is_a_wrong_setting_of_its_own)
+{
+    rig.next_offset = 7;
+    rd_kafka_mock_push_request_errors(rig.cluster, PRODUCE, 1, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    ck_assert_int_eq(rig_commit(&rig), PH_ERROR);
+    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_CONFIG);
+    ck_assert_str_eq(rig_error(&rig)->config_key, "/positions_topic");
+    ck_assert_ptr_nonnull(
+        strstr(rig_error(&rig)->text, "topic \"pipehost-positions\" of Kafka at "));
+    ck_assert_ptr_nonnull(strstr(rig_error(&rig)->text, " did not take a position: "));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sink-kafka exact");
+    TCase *groups = tcase_create("groups");
+    tcase_set_timeout(groups, 300);
+    tcase_add_checked_fixture(groups, setup_groups, teardown);
+    tcase_add_test(groups, a_topic_that_may_not_be_written_is_a_wrong_setting);
+    tcase_add_test(groups, a_record_that_the_broker_finds_bad_is_poison_whatever_comes_behind_it);
+    tcase_add_test(groups, a_producer_that_was_shut_out_looks_for_who_did_it);
+    tcase_add_test(groups, an_abort_may_come_while_offsets_are_sent);
+    suite_add_tcase(suite, groups);
+    TCase *topic = tcase_create("topic");
+    tcase_set_timeout(topic, 300);
+    tcase_add_checked_fixture(topic, setup_topic, teardown);
+    tcase_add_test(topic, a_positions_topic_that_refuses_is_a_wrong_setting_of_its_own);
+    suite_add_tcase(suite, topic);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
