@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** All topics of the cluster that this user may see. To ask for one by its name could make it. */
+/** All topics of the cluster that this user may see. */
 #ifndef SINK_KAFKA_CLUSTER_TOPICS_H
 #define SINK_KAFKA_CLUSTER_TOPICS_H
 

@@ -27,7 +27,7 @@
 /* A queue that is full of batches that are not waits for nothing else. */
 #define LINGER_BYTES_PER_MS (320 * 1024)
 
-/* And these not. */
+/* Set after the properties: no manifest changes these. */
 static const struct preset rules[] = {
     {"enable.idempotence", "true"},
     {"acks", "all"},

@@ -32,7 +32,6 @@ static int32_t bind_key(struct rows_input *in, const char *name, struct ph_error
     }
     uint32_t type = in->schema->fields[in->key].type;
     if (!ph_type_is_view(type) && type != PH_TYPE_INT32 && type != PH_TYPE_INT64) {
-        ph_error_set_key(err, "/key");
         (void)ph_error_set(err, PH_ERR_CONFIG,
                            "column \"%s\" is %s: a key is a string, bytes, json or an integer",
                            name, ph_type_name(type));
