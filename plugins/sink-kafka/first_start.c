@@ -23,14 +23,16 @@ static bool is_first_start(const struct positions *p)
 static bool has_records(const struct producer *p)
 {
     int64_t end_ns = link_now_ns(&p->link) + LOOK_MS * NS_PER_MS;
-    for (int32_t i = 0; i < p->partitions && link_now_ns(&p->link) < end_ns; i++) {
+    int64_t left_ms = LOOK_MS;
+    for (int32_t i = 0; i < p->partitions && left_ms > 0; i++) {
         int64_t low = 0;
         int64_t high = 0;
         if (rd_kafka_query_watermark_offsets(p->link.rk, p->settings->topic, i, &low, &high,
-                                             LOOK_MS) == 0 &&
+                                             (int)left_ms) == 0 &&
             high > low) {
             return true;
         }
+        left_ms = (end_ns - link_now_ns(&p->link)) / NS_PER_MS;
     }
     return false;
 }
