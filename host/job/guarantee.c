@@ -2,6 +2,7 @@
 #include "job/guarantee.h"
 
 #include "base/log.h"
+#include "job/plan.h"
 #include "job/reach.h"
 
 #include <limits.h>
@@ -86,6 +87,7 @@ int32_t guarantee_init(struct node *n, struct ph_error *err)
 void guarantee_tell(const struct job *job)
 {
     const struct manifest *m = job->manifest;
+    int64_t rows = m->commit_max_rows != 0 ? m->commit_max_rows : PLAN_COMMIT_ROWS;
     if (m->exactly_once != MANIFEST_ONCE_GIVEN_UP || job->is_preview) {
         return;
     }
@@ -94,5 +96,5 @@ void guarantee_tell(const struct job *job)
               "most) of each lane of a sink written twice, and a second process is not shut out. "
               "What it saves: positions and their table in the database of the rows. The only "
               "positions are in %s",
-              (long long)m->commit_max_rows, m->state_dir);
+              (long long)rows, m->state_dir);
 }

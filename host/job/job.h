@@ -65,7 +65,9 @@ struct node {
     bool **reads; /**< by input, then column: whether the plugin looks at it. Null = at all */
     bool *wanted; /**< by column of the output: whether anybody downstream looks at it */
     struct reserve *reserve;
-    bool fans_out; /**< several operators read it, or what it is chained to */
+    int64_t pace_ns;        /**< sink: what it says of its commits (ph_pace), 0 = nothing */
+    uint32_t epoch_batches; /**< sink: that an epoch holds at most */
+    bool fans_out;          /**< several operators read it, or what it is chained to */
     struct task **tasks;
     uint32_t task_count;
     _Atomic int64_t

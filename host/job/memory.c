@@ -17,7 +17,7 @@ static uint64_t held_in(const struct node *d)
 {
     switch (node_kind(d)) {
     case PH_KIND_SINK:
-        return PLAN_SINK_BATCHES + 1;
+        return d->epoch_batches + 1;
     case PH_KIND_ASYNC_UDF:
         return PLAN_ASYNC_HELD + OWN_BATCHES;
     default:
@@ -107,7 +107,7 @@ static uint64_t sink_bytes(const struct node *n)
         uint64_t bytes = sizes_draft(&copy, 0);
         largest = bytes > largest ? bytes : largest;
     }
-    return (PLAN_SINK_BATCHES + 1) * largest;
+    return (n->epoch_batches + 1) * largest;
 }
 
 static uint64_t udf_bytes(const struct node *n)
@@ -185,6 +185,25 @@ static bool find_fans(struct job *job)
     return found;
 }
 
+static void ask_paces(struct job *job)
+{
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        struct node *n = &job->nodes[i];
+        const struct ph_pace *pace = node_kind(n) == PH_KIND_SINK
+                                         ? n->plugin->ops.get_extension(n->op, PH_EXTENSION_PACE)
+                                         : NULL;
+        n->pace_ns = pace != NULL ? pace->interval_ns(n->op) : 0;
+    }
+}
+
+static void set_epochs(struct job *job, uint32_t paced_batches)
+{
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        struct node *n = &job->nodes[i];
+        n->epoch_batches = n->pace_ns > 0 ? paced_batches : PLAN_SINK_BATCHES;
+    }
+}
+
 static int32_t sum_bytes(struct job *job, uint32_t fan_slots, uint64_t *bytes, uint64_t *sum,
                          struct ph_error *err)
 {
@@ -197,6 +216,19 @@ static int32_t sum_bytes(struct job *job, uint32_t fan_slots, uint64_t *bytes, u
         *sum += bytes[i];
     }
     return PH_OK;
+}
+
+/* Long epochs where commits cost much, but no limit is refused for them. */
+static int32_t sum_epochs(struct job *job, uint64_t limit, uint64_t *bytes, uint64_t *sum,
+                          struct ph_error *err)
+{
+    set_epochs(job, PLAN_PACED_BATCHES);
+    int32_t rc = sum_bytes(job, PLAN_RING_SLOTS, bytes, sum, err);
+    if (rc == PH_OK && limit != 0 && *sum > limit) {
+        set_epochs(job, PLAN_SINK_BATCHES);
+        rc = sum_bytes(job, PLAN_RING_SLOTS, bytes, sum, err);
+    }
+    return rc;
 }
 
 /* One of several readers may fall behind the others by all that the limit leaves. */
@@ -217,19 +249,20 @@ static int32_t deepen_fans(struct job *job, uint64_t limit, uint64_t *bytes, uin
 
 /*
  * Without a limit a quarter more than the sum is mapped at most, so that idle blocks of one size
- * need not go for another. Of a higher memory.limit_mib readers that fall behind others come
- * first; the rest is shared in proportion: it lets records with longer text, and records that
- * become more rows, have as many batches as others.
+ * need not go for another. Of a higher memory.limit_mib epochs of sinks whose commits cost much
+ * come first, then readers that fall behind others; the rest is shared in proportion: it lets
+ * records with longer text, and records that become more rows, have as many batches as others.
  */
 int32_t plan_memory(struct job *job, struct ph_error *err)
 {
     uint64_t bytes[MANIFEST_OPERATORS_MAX];
     uint64_t sum = 0;
     bool has_fans = find_fans(job);
-    if (sum_bytes(job, PLAN_RING_SLOTS, bytes, &sum, err) != PH_OK) {
+    ask_paces(job);
+    uint64_t limit = (uint64_t)job->manifest->memory_limit_mib * MIB;
+    if (sum_epochs(job, limit, bytes, &sum, err) != PH_OK) {
         return PH_ERROR;
     }
-    uint64_t limit = (uint64_t)job->manifest->memory_limit_mib * MIB;
     if (limit != 0 && limit < sum) {
         ph_error_set_key(err, "/memory/limit_mib");
         return ph_error_set(err, PH_ERR_CONFIG,

@@ -5,10 +5,14 @@
 
 #include "job/job.h"
 
-#define PLAN_RING_SLOTS   8u    /**< batches between two workers */
-#define PLAN_FAN_SLOTS    4096u /**< the most between two workers, one of whose neighbours waits */
-#define PLAN_SINK_BATCHES 32u   /**< that an epoch holds at most */
-#define PLAN_ASYNC_HELD   16u   /**< batches that an async UDF may hold */
+#define PLAN_RING_SLOTS    8u    /**< batches between two workers */
+#define PLAN_FAN_SLOTS     4096u /**< the most between two workers, one of whose neighbours waits */
+#define PLAN_SINK_BATCHES  32u   /**< that an epoch holds at most */
+#define PLAN_PACED_BATCHES 64u   /**< the same where commits cost much, if memory allows */
+#define PLAN_ASYNC_HELD    16u   /**< batches that an async UDF may hold */
+
+/** More rows than this are not committed at once, where the manifest does not say. */
+#define PLAN_COMMIT_ROWS 50000
 
 /** How many tasks each node has; before the operators are created. */
 void plan_lanes(struct job *job);

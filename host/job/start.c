@@ -21,28 +21,27 @@
 /* Kafka forgets offsets that nobody commits; a ledger of ours forgets nothing. */
 #define REFRESH_NS (24 * INT64_C(3600) * CLOCK_NS_PER_S)
 
-/* What the sink says of its commits, 0 = nothing. */
-static int64_t pace_ns(const struct node *n)
-{
-    const struct ph_pace *pace = n->plugin->ops.get_extension(n->op, PH_EXTENSION_PACE);
-    return pace != NULL ? pace->interval_ns(n->op) : 0;
-}
-
 static int64_t at_least(int64_t ns, int64_t least_ns)
 {
     return ns > least_ns ? ns : least_ns;
 }
 
+/* One that says of its commits that they cost much takes what its epoch holds. */
+static uint64_t max_rows(const struct node *n)
+{
+    int64_t rows = n->job->manifest->commit_max_rows;
+    return rows != 0 ? (uint64_t)rows : n->pace_ns > 0 ? UINT64_MAX : PLAN_COMMIT_ROWS;
+}
+
 static struct sink_settings settings_of(const struct node *n)
 {
     const struct manifest *m = n->job->manifest;
-    int64_t pace = pace_ns(n);
     return (struct sink_settings){
         .keeps_positions = n->keeps_positions,
-        .min_delay_ns = at_least(m->commit_min_delay_ms * CLOCK_NS_PER_MS, pace),
-        .interval_ns = at_least(m->checkpoint_interval_ms * CLOCK_NS_PER_MS, pace),
-        .max_rows = (uint64_t)m->commit_max_rows,
-        .max_batches = PLAN_SINK_BATCHES,
+        .min_delay_ns = at_least(m->commit_min_delay_ms * CLOCK_NS_PER_MS, n->pace_ns),
+        .interval_ns = at_least(m->checkpoint_interval_ms * CLOCK_NS_PER_MS, n->pace_ns),
+        .max_rows = max_rows(n),
+        .max_batches = n->epoch_batches,
         .refresh_ns = n->ledger == NULL ? REFRESH_NS : 0};
 }
 

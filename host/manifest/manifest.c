@@ -69,7 +69,6 @@ static struct manifest *create(const char *path)
     m->record_max_bytes = 1u << 20;
     m->checkpoint_interval_ms = 10000;
     m->commit_min_delay_ms = 10;
-    m->commit_max_rows = 50000;
     m->drain_timeout_ms = 30000;
     m->dead_letter_stop_above_percent = 50;
     m->dead_letter_max_mib = 64;

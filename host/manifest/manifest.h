@@ -54,7 +54,7 @@ struct manifest {
     int64_t memory_limit_mib; /**< 0 = computed from the graph */
     int64_t checkpoint_interval_ms;
     int64_t commit_min_delay_ms;
-    int64_t commit_max_rows;
+    int64_t commit_max_rows; /**< 0 = the sink decides */
     int64_t drain_timeout_ms;
     enum manifest_on_error on_error;
     const char *dead_letter_operator; /**< the sink that gets them too; null = none */

@@ -44,7 +44,6 @@ static bool set_numbers(json_t *root, const struct manifest *m)
                    {"record", "max_bytes", m->record_max_bytes},
                    {"checkpoint", "interval_ms", m->checkpoint_interval_ms},
                    {"commit", "min_delay_ms", m->commit_min_delay_ms},
-                   {"commit", "max_rows", m->commit_max_rows},
                    {"drain", "timeout_ms", m->drain_timeout_ms},
                    {"dead_letter", "max_mib", m->dead_letter_max_mib},
                    {"dead_letter", "files", m->dead_letter_files},
@@ -57,6 +56,9 @@ static bool set_numbers(json_t *root, const struct manifest *m)
     }
     if (m->memory_limit_mib != 0) { /* else the graph decides */
         ok = set((struct at){root, "memory", "limit_mib"}, json_integer(m->memory_limit_mib)) && ok;
+    }
+    if (m->commit_max_rows != 0) { /* else the sink */
+        ok = set((struct at){root, "commit", "max_rows"}, json_integer(m->commit_max_rows)) && ok;
     }
     return ok;
 }

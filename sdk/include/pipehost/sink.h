@@ -87,7 +87,8 @@ struct ph_pace {
     uint32_t size;
     uint32_t reserved;
     /** The least time between the end of a commit and the call of the next, in nanoseconds, as long
-     * as the epoch is not full. Asked once, after init. [control] */
+     * as the epoch is not full. Where it is above 0 the host lets an epoch hold more, if memory
+     * allows. Asked once, after init. [control] */
     int64_t (*interval_ns)(void *op);
 };
 

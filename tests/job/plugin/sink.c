@@ -3,6 +3,7 @@
 #include "part.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define WRITTEN_MAX 1024u
@@ -12,6 +13,7 @@ struct sink {
     int64_t commit_ms;  /* how long a commit takes */
     int64_t more_every; /* such a write finds no room */
     int64_t lose_every; /* such a commit is done, but its answer gets lost */
+    int64_t pace_ms;    /* what its pace is, 0 = none */
 };
 
 struct lane {
@@ -45,6 +47,7 @@ static int32_t init(void *self, const struct ph_config *config, struct ph_error 
     s->commit_ms = ph_config_integer(config, "commit_ms");
     s->more_every = ph_config_integer(config, "more_every");
     s->lose_every = ph_config_integer(config, "lose_every");
+    s->pace_ms = ph_config_integer(config, "pace_ms");
     return part_init(&s->part, config, err);
 }
 
@@ -317,12 +320,25 @@ static int32_t release(void *self, struct ph_error *err)
 
 static const struct ph_config_key keys[] = {PART_KEYS, PART_INT("commit_ms", "0"),
                                             PART_INT("more_every", "0"),
-                                            PART_INT("lose_every", "0")};
+                                            PART_INT("lose_every", "0"), PART_INT("pace_ms", "0")};
 
 static const struct ph_counter counters[] = {
     {sizeof(struct ph_counter), PH_COUNTER, "epochs", "commits that were called"},
     {sizeof(struct ph_counter), PH_GAUGE, "open_rows", "rows of the commit that is under way"},
     {sizeof(struct ph_counter), PH_GAUGE, "paused", "1 while the gate of the stage is closed"}};
+
+static int64_t interval_ns(void *self)
+{
+    return ((const struct sink *)self)->pace_ms * 1000000;
+}
+
+static const struct ph_pace pace = {.size = sizeof pace, .interval_ns = interval_ns};
+
+static const void *get_extension(void *self, const char *id)
+{
+    (void)self;
+    return strcmp(id, PH_EXTENSION_PACE) == 0 ? &pace : NULL;
+}
 
 static const struct ph_operator_ops ops = {.size = sizeof ops,
                                            .create = create,
@@ -333,7 +349,8 @@ static const struct ph_operator_ops ops = {.size = sizeof ops,
                                            .task_destroy = task_destroy,
                                            .activate = activate,
                                            .deactivate = deactivate,
-                                           .ready = ready};
+                                           .ready = ready,
+                                           .get_extension = get_extension};
 
 static const struct ph_sink_ops sink_ops = {.size = sizeof sink_ops,
                                             .claim = claim,

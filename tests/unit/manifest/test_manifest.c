@@ -20,7 +20,7 @@ START_TEST(the_least_manifest_has_every_default)
     ck_assert_uint_eq(m->record_max_bytes, 1048576);
     ck_assert_int_eq(m->checkpoint_interval_ms, 10000);
     ck_assert_int_eq(m->commit_min_delay_ms, 10);
-    ck_assert_int_eq(m->commit_max_rows, 50000);
+    ck_assert_int_eq(m->commit_max_rows, 0);
     ck_assert_int_eq(m->drain_timeout_ms, 30000);
     ck_assert_int_eq(m->on_error, MANIFEST_DEAD_LETTER);
     ck_assert_uint_eq(m->dead_letter_stop_above_percent, 50);
