@@ -74,7 +74,7 @@ START_TEST(a_broker_that_does_not_answer_is_retriable_and_named)
     ck_assert_str_eq(error()->foreign_code, "_TRANSPORT");
     ck_assert_msg(error_has("Kafka at " NO_BROKER " cannot be reached: "), "%s", feed_error(&feed));
     ck_assert_msg(error_has("Connection refused"), "%s", feed_error(&feed));
-    ck_assert_int_lt(harness_now_ns() - began_ns, 9000 * NS_PER_MS);
+    ck_assert_int_lt(harness_now_ns() - began_ns, 60000 * NS_PER_MS);
 }
 END_TEST
 
@@ -98,7 +98,7 @@ START_TEST(a_host_that_stops_ends_a_start)
     feed.task->is_cancelled = true;
     ck_assert_int_eq(harness_activate(feed.task), PH_ERROR);
     ck_assert_msg(error_has("stopped while connecting"), "%s", feed_error(&feed));
-    ck_assert_int_lt(harness_now_ns() - began_ns, 9000 * NS_PER_MS);
+    ck_assert_int_lt(harness_now_ns() - began_ns, 60000 * NS_PER_MS);
 }
 END_TEST
 
@@ -160,7 +160,7 @@ START_TEST(an_end_without_a_broker_is_quick)
                      PH_OK);
     int64_t began_ns = harness_now_ns();
     harness_deactivate(feed.task);
-    ck_assert_int_lt(harness_now_ns() - began_ns, 20000 * NS_PER_MS);
+    ck_assert_int_lt(harness_now_ns() - began_ns, 50000 * NS_PER_MS);
 }
 END_TEST
 
@@ -177,7 +177,7 @@ START_TEST(a_silent_coordinator_does_not_hold_up_the_end)
                      PH_OK);
     int64_t began_ns = harness_now_ns();
     harness_deactivate(feed.task);
-    ck_assert_int_lt(harness_now_ns() - began_ns, 20000 * NS_PER_MS);
+    ck_assert_int_lt(harness_now_ns() - began_ns, 50000 * NS_PER_MS);
 }
 END_TEST
 
