@@ -137,6 +137,10 @@ case_renamed() {
     expect 'the command of the sentence works' positions 0 set --sink rows --to latest
     expect 'and is enough' exits_with 0 300
     expect 'nothing came twice' equals "$(plain_rows)" '2000|2000'
+    expect 'another table is told' exits_with 0 300 --set rows/config/table=renamed_other
+    expect 'with the former one' log_says 'rows: the rows before these positions are in table public.renamed_plain, those from here on come into public.renamed_other'
+    expect 'a second start says it no more' exits_with 0 300 --set rows/config/table=renamed_other
+    expect 'as the positions moved with it' equals "$(grep -c 'the rows before these positions' "$LOG")" 1
 }
 
 case_positions_of_the_host() {
