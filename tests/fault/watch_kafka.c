@@ -222,10 +222,9 @@ static int64_t now_ms(void)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* However short the run was: at what it left, to the end. */
-static void look_at_end(struct watch *w)
+/* A look, and then to where the output ended. */
+static void look_through(struct watch *w, int64_t until_ms)
 {
-    int64_t until_ms = now_ms() + END_MS;
     bool has_looked = false;
     while (now_ms() < until_ms && w->looks.unread == 0 &&
            (!has_looked || w->is_undecided || w->claim_count > 0)) {
@@ -234,6 +233,15 @@ static void look_at_end(struct watch *w)
         settle(w);
     }
     w->is_undecided = w->is_undecided || !has_looked;
+}
+
+/* However short the run was: at what it left, to the end; then at the positions of the records
+ * that came on the way there. */
+static void look_at_end(struct watch *w)
+{
+    int64_t until_ms = now_ms() + END_MS;
+    look_through(w, until_ms);
+    look_through(w, until_ms);
 }
 
 static int watch(struct watch *w)
