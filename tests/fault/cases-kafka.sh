@@ -153,16 +153,16 @@ TIMED_OUT_COUNT=3000
 kafka_timed_out() {
     pipeline_begin "kafka-timed-out-$1" "fault-kafka-timed-out-$1" "$TIMED_OUT_COUNT" kafka.json
     must 'a topic' feed "$TOPIC" "$COUNT"
-    FAILPOINT=kafka.flush:$((2 + RANDOM % 3)):stop pipeline_start --set located/config/rdkafka/transaction.timeout.ms=5000 \
+    FAILPOINT=kafka.flush:$((2 + RANDOM % 3)):stop pipeline_start --set located/config/rdkafka/transaction.timeout.ms=15000 \
         --set located/config/rdkafka/socket.timeout.ms=4000
-    must 'it stops in a transaction' wait_until 60 is_stopped "$PIPELINE_PID"
+    must 'it stops in a transaction' wait_until "$PATIENCE_S" is_stopped "$PIPELINE_PID"
     must 'its records are in the topic' transaction_is_open
-    must 'the broker aborts it' wait_until 60 transaction_is_over
+    must 'the broker aborts it' wait_until "$PATIENCE_S" transaction_is_over
     kill -CONT "$PIPELINE_PID"
-    must 'it says so' wait_until 60 log_says 'the broker ended this producer'
-    must 'all records come' wait_until 60 output_is_through
+    must 'it says so' wait_until "$PATIENCE_S" log_says 'the broker ended this producer'
+    must 'all records come' wait_until "$PATIENCE_S" output_is_through
     kill -TERM "$PIPELINE_PID"
-    must 'it ends with 0' ends_with 0 pipeline_wait 60
+    must 'it ends with 0' ends_with 0 pipeline_wait "$PATIENCE_S"
     must 'the output is exact' output_is_exact
     must 'and so are the dead letters' letters_are_exact
 }
