@@ -81,7 +81,7 @@ kafka_anew_running() {
     must 'and made again' feed "$TOPIC" 4000
     pipeline_wait "$PATIENCE_S" || status=$?
     must 'it ends by itself' test "$status" != 124 -a "$status" != 0
-    must 'and says why' log_says "error: events: topic \"\?$TOPIC\"\?.*: \(it was deleted while it was read\|the topic was made anew\)"
+    must 'and says why' log_says "error: \(.*: \)\?events: topic \"\?$TOPIC\"\?.*: \(it was deleted while it was read\|the topic was made anew\)"
     must 'without a row of the new one' equals "$(pipeline_rows)" "$((COUNT - $(bad_count)))"
 }
 # Without a word it would look healthy for ever.
@@ -93,7 +93,7 @@ kafka_gone() {
     must 'the topic is deleted' topic_tool TopicCommand --delete --topic "$TOPIC"
     pipeline_wait "$PATIENCE_S" || status=$?
     must 'it ends by itself' equals "$status" 1
-    must 'and says why' log_says "error: events: topic $TOPIC \[[0-3]\]: .*: it was deleted while it was read"
+    must 'and says why' log_says "error: \(.*: \)\?events: topic $TOPIC \[[0-3]\]: .*: it was deleted while it was read"
     must 'the rows are exact' rows_are_exact
     must 'a start without it is refused' ends_with 78 pipeline_run "$PATIENCE_S"
 }

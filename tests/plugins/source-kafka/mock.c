@@ -38,7 +38,8 @@ void mock_open(struct mock *m, int brokers, int partitions)
     m->rk = client(RD_KAFKA_PRODUCER, conf);
     m->cluster = rd_kafka_handle_mock_cluster(m->rk);
     m->brokers = rd_kafka_mock_cluster_bootstraps(m->cluster);
-    if (rd_kafka_mock_topic_create(m->cluster, MOCK_TOPIC, partitions, brokers) != 0) {
+    if (partitions > MOCK_PARTITIONS ||
+        rd_kafka_mock_topic_create(m->cluster, MOCK_TOPIC, partitions, brokers) != 0) {
         abort();
     }
 }

@@ -8,13 +8,14 @@
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
-#define MOCK_TOPIC "events"
+#define MOCK_TOPIC      "events"
+#define MOCK_PARTITIONS 64
 
 struct mock {
     rd_kafka_t *rk; /**< owns the cluster and produces */
     rd_kafka_mock_cluster_t *cluster;
     const char *brokers;
-    int64_t produced[16]; /**< by partition */
+    int64_t produced[MOCK_PARTITIONS]; /**< by partition */
 };
 
 void mock_open(struct mock *m, int brokers, int partitions);
