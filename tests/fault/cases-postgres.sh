@@ -45,9 +45,9 @@ pg_job() {
     job_random "$seed" "$name"
     pipeline_begin "pg-${name//_/-}-$seed" "$PG_FEED" "$PG_COUNT"
     ARGS=(--set "/parallelism=$((1 + RANDOM % 2))")
-    # Each of these is passed in every epoch, which has 500 rows: more are to come.
+    # Each of these is passed in every epoch, which has 500 rows, or a batch of 4,096 where the source is ahead: more are to come.
     PG_POINTS=(postgres.copy.sent postgres.positions.answered postgres.commit.sent postgres.commit.answered)
-    PG_POINT=${PG_POINTS[RANDOM % 4]} PG_PASS=$((2 + RANDOM % 20))
+    PG_POINT=${PG_POINTS[RANDOM % 4]} PG_PASS=$((2 + RANDOM % 6))
     PG_IS_WATCHED=1
     REPAIRED_US='' PG_CLEANUP=''
     "pg_$name" || return 0 # it cannot be had here
