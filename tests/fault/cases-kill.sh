@@ -2,7 +2,7 @@
 # shellcheck disable=SC2034,SC2153 # ARGS and SEED are lib.sh's
 # kill -9 of pipehost itself: at named points of the code, and at any time.
 
-KILL_COUNT=12000 # events of a run
+KILL_COUNT=24000 # events of a run: more than five epochs, also where each is of one batch of 4,096 rows
 
 # Every name in the sources, so that a new one is tested without a word here.
 fail_points() {
