@@ -33,6 +33,14 @@ static void add_line(struct letters *l, const char *line)
     *times = *times < UINT8_MAX ? (uint8_t)(*times + 1) : UINT8_MAX;
 }
 
+/* What a kill left of a line is no letter: it has no end yet, or the next start ended it with a
+ * line break, as other processes may append to the file. */
+static bool is_whole(const char *line, size_t length)
+{
+    return length > 2 && memcmp(line + length - 2, "}\n", 2) == 0 &&
+           strstr(line, ",\"value") != NULL;
+}
+
 static bool read_file(struct letters *l, const char *path)
 {
     FILE *file = fopen(path, "rb");
@@ -41,11 +49,11 @@ static bool read_file(struct letters *l, const char *path)
     if (file == NULL) {
         return false;
     }
-    /* What a kill left of a line has no end yet: it is no letter, and the next start cuts it off.
-     */
     ssize_t length;
-    while ((length = getline(&line, &capacity, file)) > 0 && line[length - 1] == '\n') {
-        add_line(l, line);
+    while ((length = getline(&line, &capacity, file)) > 0) {
+        if (is_whole(line, (size_t)length)) {
+            add_line(l, line);
+        }
     }
     free(line);
     bool ok = ferror(file) == 0;

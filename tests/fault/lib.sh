@@ -304,7 +304,7 @@ output_duplicates() { output_check --duplicates "$((COUNT * 100))" "$@" | sed -n
 # letters_are_exact: where no table is looked at: each bad record has one dead letter.
 letters_are_exact() {
     local places
-    places=$(sed -n 's/.*"partition":\([0-9]*\),"offset":\([0-9]*\),.*/\1 \2/p' "$DEAD")
+    places=$(sed -n '/,"value.*}$/s/.*"partition":\([0-9]*\),"offset":\([0-9]*\),.*/\1 \2/p' "$DEAD")
     equals "$(wc -l <<<"$places")" "$(bad_count)" && equals "$(sort -u <<<"$places" | wc -l)" "$(bad_count)"
 }
 # The host keeps the positions of every sink.
