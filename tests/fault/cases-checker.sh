@@ -27,6 +27,12 @@ letters_find() {
 watch_is_blind() { must "a watch that sees nothing fails: $1" watch_fails "$1"; }
 watch_fails() { ! pipeline_watch_stop && grep -q -- "$1" "$STATE/watch.out"; }
 
+# Without its last bytes, and ended by the next start, as the host does it; the letter itself came again.
+half_a_letter() {
+    { head -n 1 "$DEAD" | head -c -20 && echo && cat "$DEAD"; } >"$STATE/half.jsonl"
+    DEAD=$STATE/half.jsonl
+}
+
 checker() {
     local good='source_partition = 1 AND source_offset = (SELECT min(source_offset) FROM tampered WHERE source_partition = 1 AND source_offset > 500)'
     pipeline_begin "checker-$1" "$FEED" 4000
@@ -34,6 +40,10 @@ checker() {
     must 'a run ends with 0' ends_with 0 pipeline_run "$PATIENCE_S" --set events/config/bounded_mode=latest
     must 'a watch finds nothing where nothing is wrong' pipeline_watch_stop
     must 'nothing is found where nothing is wrong' rows_are_exact
+    half_a_letter
+    must 'half a line that a kill left is no letter' rows_are_exact
+    must 'nor for those that count without a table' letters_are_exact
+    DEAD=$STATE/dead.jsonl
     TABLE=missing pipeline_watch_start
     watch_is_blind 'not one look was possible'
     DEAD=$LOG/none pipeline_watch_start
