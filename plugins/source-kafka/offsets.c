@@ -83,30 +83,19 @@ static rd_kafka_topic_partition_list_t *list_of(const struct ph_partition *parti
     return list;
 }
 
-static void ask_edges(struct client *c, const struct ph_partition *partitions, uint32_t count,
-                      struct offsets_edges *e)
+static int32_t resolve_edges(struct client *c, const struct offsets_edges *edges,
+                             const struct ph_partition *partitions, uint32_t count,
+                             int64_t *next_offsets, struct ph_error *err)
 {
-    rd_kafka_topic_partition_list_t *list = list_of(partitions, count, RD_KAFKA_OFFSET_INVALID);
-    offsets_ask_edges(c, list, e);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static int32_t resolve_edges(struct client *c, const struct ph_partition *partitions,
-                             uint32_t count, int64_t *next_offsets, struct ph_error *err)
-{
-    struct offsets_edges edges = {0};
-    int32_t result = PH_OK;
-    ask_edges(c, partitions, count, &edges);
-    for (uint32_t i = 0; result == PH_OK && i < count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct ph_partition *p = &partitions[i];
         struct offsets_range range;
-        result = offsets_edge(c, &edges, p->topic, p->partition, &range, err);
-        if (result == PH_OK) {
-            next_offsets[i] = c->settings->startup_mode == STARTUP_LATEST ? range.high : range.low;
+        if (offsets_edge(c, edges, p->topic, p->partition, &range, err) != PH_OK) {
+            return PH_ERROR;
         }
+        next_offsets[i] = c->settings->startup_mode == STARTUP_LATEST ? range.high : range.low;
     }
-    offsets_edges_fini(&edges);
-    return result;
+    return PH_OK;
 }
 
 /* The answer for a partition in an answered list. */
@@ -148,8 +137,9 @@ static int32_t take_timestamps(struct client *c, rd_kafka_topic_partition_list_t
     return PH_OK;
 }
 
-static int32_t resolve_timestamp(struct client *c, const struct ph_partition *partitions,
-                                 uint32_t count, int64_t *next_offsets, struct ph_error *err)
+static int32_t resolve_timestamp(struct client *c, const struct offsets_edges *edges,
+                                 const struct ph_partition *partitions, uint32_t count,
+                                 int64_t *next_offsets, struct ph_error *err)
 {
     rd_kafka_topic_partition_list_t *list =
         list_of(partitions, count, c->settings->startup_timestamp_ms);
@@ -159,10 +149,7 @@ static int32_t resolve_timestamp(struct client *c, const struct ph_partition *pa
         result = errors_set(err, code, ERRORS_AT_START, "cannot ask for the offsets of a time: %s",
                             rd_kafka_err2str(code));
     } else {
-        struct offsets_edges edges = {0};
-        ask_edges(c, partitions, count, &edges);
-        result = take_timestamps(c, list, &edges, partitions, count, next_offsets, err);
-        offsets_edges_fini(&edges);
+        result = take_timestamps(c, list, edges, partitions, count, next_offsets, err);
     }
     rd_kafka_topic_partition_list_destroy(list);
     return result;
@@ -197,8 +184,9 @@ static int32_t take_committed(struct client *c, rd_kafka_topic_partition_list_t 
     return PH_OK;
 }
 
-static int32_t resolve_group(struct client *c, const struct ph_partition *partitions,
-                             uint32_t count, int64_t *next_offsets, struct ph_error *err)
+static int32_t resolve_group(struct client *c, const struct offsets_edges *edges,
+                             const struct ph_partition *partitions, uint32_t count,
+                             int64_t *next_offsets, struct ph_error *err)
 {
     rd_kafka_topic_partition_list_t *list = list_of(partitions, count, RD_KAFKA_OFFSET_INVALID);
     rd_kafka_resp_err_t code = rd_kafka_committed(c->link.rk, list, QUERY_TIMEOUT_MS);
@@ -208,29 +196,39 @@ static int32_t resolve_group(struct client *c, const struct ph_partition *partit
             errors_set(err, code, ERRORS_AT_START, "cannot read the offsets of group \"%s\": %s",
                        c->settings->group, rd_kafka_err2str(code));
     } else {
-        struct offsets_edges edges = {0};
-        ask_edges(c, partitions, count, &edges);
-        result = take_committed(c, list, &edges, partitions, count, next_offsets, err);
-        offsets_edges_fini(&edges);
+        result = take_committed(c, list, edges, partitions, count, next_offsets, err);
     }
     rd_kafka_topic_partition_list_destroy(list);
     return result;
 }
 
-int32_t offsets_resolve(struct client *c, const struct ph_partition *partitions, uint32_t count,
-                        int64_t *next_offsets, struct ph_error *err)
+static int32_t resolve(struct client *c, const struct offsets_edges *edges,
+                       const struct ph_partition *partitions, uint32_t count, int64_t *next_offsets,
+                       struct ph_error *err)
 {
-    if (count == 0) {
-        return PH_OK;
-    }
     switch (c->settings->startup_mode) {
     case STARTUP_GROUP:
-        return resolve_group(c, partitions, count, next_offsets, err);
+        return resolve_group(c, edges, partitions, count, next_offsets, err);
     case STARTUP_TIMESTAMP:
-        return resolve_timestamp(c, partitions, count, next_offsets, err);
+        return resolve_timestamp(c, edges, partitions, count, next_offsets, err);
     case STARTUP_LATEST:
     case STARTUP_EARLIEST:
     default:
-        return resolve_edges(c, partitions, count, next_offsets, err);
+        return resolve_edges(c, edges, partitions, count, next_offsets, err);
     }
+}
+
+int32_t offsets_resolve(struct client *c, const struct ph_partition *partitions, uint32_t count,
+                        int64_t *next_offsets, struct ph_error *err)
+{
+    struct offsets_edges edges = {0};
+    if (count == 0) {
+        return PH_OK;
+    }
+    rd_kafka_topic_partition_list_t *list = list_of(partitions, count, RD_KAFKA_OFFSET_INVALID);
+    offsets_ask_edges(c, list, &edges);
+    rd_kafka_topic_partition_list_destroy(list);
+    int32_t result = resolve(c, &edges, partitions, count, next_offsets, err);
+    offsets_edges_fini(&edges);
+    return result;
 }
