@@ -10,17 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool has_operator(const struct job *job, const char *name, size_t length)
-{
-    for (uint32_t i = 0; i < job->node_count; i++) {
-        const char *own = job->nodes[i].manifest->name;
-        if (strncmp(own, name, length) == 0 && own[length] == '\0') {
-            return true;
-        }
-    }
-    return false;
-}
-
 const char *former_source(const struct node *sink, const char *topic)
 {
     for (uint32_t i = 0; i < sink->former_count; i++) {
@@ -54,7 +43,7 @@ static int32_t note_former(void *arg, const char *source, const char *topic, int
     const struct look *look = arg;
     struct node *sink = look->sink;
     (void)partition;
-    if (position->next_offset < 0 || has_operator(sink->job, source, strlen(source)) ||
+    if (position->next_offset < 0 || job_find_node(sink->job, source) != NULL ||
         former_source(sink, topic) != NULL) {
         return PH_OK;
     }
@@ -126,19 +115,27 @@ static void warn_of(struct node *sink, const char *gone)
     ledger_destroy(l);
 }
 
+/* The sink whose file that is, into NAME_MAX + 1 bytes; false: it is no sink's. */
+static bool sink_of_file(const char *file, char *sink)
+{
+    size_t length = strlen(file);
+    size_t suffix = strlen(BEGUN_SUFFIX);
+    if (length <= suffix || strcmp(file + length - suffix, BEGUN_SUFFIX) != 0) {
+        return false;
+    }
+    (void)snprintf(sink, NAME_MAX + 1, "%.*s", (int)(length - suffix), file);
+    return true;
+}
+
 void former_warn(struct job *job)
 {
     DIR *dir = opendir(job->manifest->state_dir);
     const struct dirent *entry;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        size_t length = strlen(entry->d_name);
-        size_t stem = length > strlen(BEGUN_SUFFIX) ? length - strlen(BEGUN_SUFFIX) : 0;
-        if (stem == 0 || strcmp(entry->d_name + stem, BEGUN_SUFFIX) != 0 ||
-            has_operator(job, entry->d_name, stem)) {
+        char gone[NAME_MAX + 1];
+        if (!sink_of_file(entry->d_name, gone) || job_find_node(job, gone) != NULL) {
             continue;
         }
-        char gone[NAME_MAX + 1];
-        (void)snprintf(gone, sizeof gone, "%.*s", (int)stem, entry->d_name);
         for (uint32_t i = 0; i < job->node_count; i++) {
             struct node *n = &job->nodes[i];
             if (n->keeps_positions && n->has_begun != NULL && !has_any(n)) {

@@ -28,6 +28,7 @@
 #include "stats/snapshot.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #define JOB_OUTPUTS_MAX 8u
 
@@ -241,6 +242,17 @@ static inline struct node *node_input(const struct node *n, uint32_t i)
 static inline uint32_t node_kind(const struct node *n)
 {
     return n->plugin->descriptor.kind;
+}
+
+/** The operator of this name; null: the manifest has none. */
+static inline struct node *job_find_node(const struct job *job, const char *name)
+{
+    for (uint32_t i = 0; i < job->node_count; i++) {
+        if (strcmp(job->nodes[i].manifest->name, name) == 0) {
+            return &job->nodes[i];
+        }
+    }
+    return NULL;
 }
 
 /** Keeps the first failure, with the operator's name in front, and stops the job. [any] */

@@ -203,13 +203,8 @@ int32_t kept_resolve(struct node *source, struct ph_error *err)
 
 bool kept_feeds(const struct node *sink, const struct ph_partition *p)
 {
-    for (uint32_t i = 0; i < sink->job->node_count; i++) {
-        const struct node *n = &sink->job->nodes[i];
-        if (strcmp(n->manifest->name, p->source) == 0) {
-            return reach_has(sink->job, n, sink);
-        }
-    }
-    return false;
+    const struct node *source = job_find_node(sink->job, p->source);
+    return source != NULL && reach_has(sink->job, source, sink);
 }
 
 /* ---- changing ---- */

@@ -14,11 +14,8 @@
 /* Every partition was added in the name of one of the job's sources. */
 static struct node *source_of(const struct job *job, const struct ph_partition *p)
 {
-    struct node *n = job->nodes;
-    while (strcmp(n->manifest->name, p->source) != 0) {
-        n++;
-        assert(n < job->nodes + job->node_count);
-    }
+    struct node *n = job_find_node(job, p->source);
+    assert(n != NULL);
     return n;
 }
 
