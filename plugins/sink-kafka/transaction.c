@@ -4,6 +4,7 @@
 #include "kafka/errors.h"
 #include "kafka/properties.h"
 #include "own_thread.h"
+#include "position_note.h"
 
 #include "pipehost/failpoint.h"
 
@@ -170,12 +171,18 @@ static int32_t refuse(const struct transaction *t, const char *doing, const rd_k
                       struct ph_error *err)
 {
     const struct settings *s = t->producer->settings;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
     char text[LINK_TEXT_SIZE];
+    char cure[80] = "";
     (void)snprintf(text, sizeof text, "%s", rd_kafka_error_string(error));
     properties_redact(s->properties, text);
-    return errors_set(err, rd_kafka_error_code(error), ERRORS_AT_WORK,
-                      "Kafka at %s did not %s transactional.id \"%s\": %s", s->brokers, doing,
-                      t->producer->transactional_id, text);
+    if (code == RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE) {
+        (void)snprintf(cure, sizeof cure, ": set the brokers' offset.metadata.max.bytes to %u",
+                       NOTE_TEXT_SIZE);
+    }
+    return errors_set(err, code, ERRORS_AT_WORK,
+                      "Kafka at %s did not %s transactional.id \"%s\": %s%s", s->brokers, doing,
+                      t->producer->transactional_id, text, cure);
 }
 
 int32_t transaction_take(struct transaction *t, struct ph_error *err)

@@ -214,6 +214,19 @@ case_too_large() {
     expect 'so each is there once' equals "$(output_count)" 20003
 }
 
+# A position needs more room beside its offset than such brokers give.
+case_metadata_limit() {
+    local properties=$RUN_DIR/kafka/server.properties
+    kafka_case metadata-limit to-kafka.json
+    produce --count 4000
+    kafka_stop && printf 'offset.metadata.max.bytes=64\n' >>"$properties" && kafka_start
+    expect 'a limit that is too low is refused' exits_with 78 300 --set events/config/bounded_mode=latest
+    expect 'with its cure' log_says "located: .*OFFSET_METADATA_TOO_LARGE.*\|located: .*: set the brokers' offset.metadata.max.bytes to 640"
+    kafka_stop && sed -i '/^offset.metadata.max.bytes=/d' "$properties" && kafka_start
+    expect 'once it is high enough it goes on' exits_with 0 300 --set events/config/bounded_mode=latest
+    expect 'every record is there once' topic_has 4000 --keys
+}
+
 # The limit is lowered behind the back of a running pipeline: the broker refuses whole batches for one record.
 case_limit_lowered() {
     kafka_case limit-lowered to-kafka.json
