@@ -236,7 +236,13 @@ static int32_t time_fault(struct walk *w, const struct field *f, const uint8_t *
         (void)snprintf(problem, sizeof problem, "is not an ISO 8601 timestamp (byte %u)", bad_at);
         break;
     case FIELD_PATTERN:
-        (void)snprintf(problem, sizeof problem, "does not match the pattern %.48s", f->pattern);
+        if (length > TIMESTAMP_PATTERN_TEXT) {
+            (void)snprintf(problem, sizeof problem,
+                           "is longer than the %u bytes of a time by a pattern",
+                           TIMESTAMP_PATTERN_TEXT);
+        } else {
+            (void)snprintf(problem, sizeof problem, "does not match the pattern %.48s", f->pattern);
+        }
         break;
     default:
         (void)snprintf(problem, sizeof problem, "is not a time in unix %s of years 1 to 9999",

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "codec/timestamp.h"
 
@@ -205,6 +206,139 @@ START_TEST(patterns_are_read)
 }
 END_TEST
 
+struct pattern_case {
+    const char *pattern;
+    const char *text;
+    const char *iso; /* null: refused */
+};
+
+/* A fraction anywhere, beside conversions that strptime works out at its end. */
+static const struct pattern_case pattern_cases[] = {
+    {"%m/%d/%Y %I:%M:%S.%f %p", "05/01/2024 08:30:00.250 PM", "2024-05-01T20:30:00.250000Z"},
+    {"%m/%d/%Y %I:%M:%S.%f %p", "05/01/2024 12:30:00.250 PM", "2024-05-01T12:30:00.250000Z"},
+    {"%m/%d/%Y %I:%M:%S.%f %p", "05/01/2024 12:30:00.250 AM", "2024-05-01T00:30:00.250000Z"},
+    {"%m/%d/%Y %I:%M:%S.%f %p", "05/01/2024 08:30:00.250 am", "2024-05-01T08:30:00.250000Z"},
+    {"%p %I:%M:%S.%f %F", "PM 08:30:00.5 2024-05-01", "2024-05-01T20:30:00.500000Z"},
+    {"%p %f %I:%M:%S %F", "PM 5 08:30:00 2024-05-01", "2024-05-01T20:30:00.500000Z"},
+    {"%f %I:%M:%S %p %D", "000001 08:30:00 PM 05/01/24", "2024-05-01T20:30:00.000001Z"},
+    {"%jT%H:%M:%S.%f %Y", "122T05:06:07.5 2024", "2024-05-01T05:06:07.500000Z"},
+    {"%Y-%jT%H:%M:%S,%f", "2023-365T05:06:07,999999999", "2023-12-31T05:06:07.999999Z"},
+    {"%j %y %a", "122 24 Wed", "2024-05-01T00:00:00.000000Z"},
+    {"%j %Y", "366 2024", "2024-12-31T00:00:00.000000Z"},
+    {"%j %Y", "366 2023", NULL},
+    {"%Y-%m-%d (%j)", "2024-05-01 (001)", "2024-05-01T00:00:00.000000Z"},
+    {"%y.%H:%M.%f %C%m%d", "24.01:02.3 200501", "2024-05-01T01:02:00.300000Z"},
+    {"%d.%m.%Y %H:%M:%S.%f", "01.05.2024 05:06:07.25", "2024-05-01T05:06:07.250000Z"},
+    {"%d,%m.%Y %H:%M:%S,%f", "01,05.2024 05:06:07,25", "2024-05-01T05:06:07.250000Z"},
+    {"%Y%m%d%H%M%S%f", "20240501050607250", "2024-05-01T05:06:07.250000Z"},
+    {"%Y%m%d%H%M%S%f", "20240501050607", NULL},
+    {"%H%M%S%f%Y", "050607250 2024", "2024-01-01T05:06:07.250000Z"},
+    {"%H%M%S%f%Y", "0506072502024", NULL},
+    {"%F %T%f", "2024-05-01 05:06:072", "2024-05-01T05:06:07.200000Z"},
+    {"%F %T.%f%z", "2024-05-01 00:00:00.25-0100", "2024-05-01T01:00:00.250000Z"},
+    {"%F %T.%f%z", "2024-05-01 00:00:00.25Z", "2024-05-01T00:00:00.250000Z"},
+    {"%F %T.%f%z", "2024-05-01 00:00:00.25 +05:30", "2024-04-30T18:30:00.250000Z"},
+    {"%z %F %I:%M:%S.%f%p", "-0100 2024-05-01 11:00:00.25PM", "2024-05-02T00:00:00.250000Z"},
+    {"%z%f %F", "+0200123 2024-05-01", "2024-04-30T22:00:00.123000Z"},
+    {"%b%f %Y", "May7 2024", "2024-05-01T00:00:00.700000Z"},
+    {"%b%fust", "Aug7ust", "1970-08-01T00:00:00.700000Z"},
+    {"%%.%f %Y", "%.5 2024", "2024-01-01T00:00:00.500000Z"},
+    {"%F \x01.%f\x01", "2024-05-01 \x01.5\x01", "2024-05-01T00:00:00.500000Z"},
+    {"%T.%f", "00:00:00.", NULL},
+    {"%T.%f", "00:00:00.\x01", NULL},
+    {"%T.%f", "00:00:00", NULL},
+    {"%T.%f", "00:00:00.1234567890", NULL},
+    {"%T.%f", "00:00:00.-5", NULL},
+    {"%T.%f", "00:00:00. 5", NULL},
+    {"%T.%f", "00:00.00.5", NULL},
+    {"%T.%f", "00:00:00.5x", NULL},
+    {"%T%f", "00:00:00", NULL},
+    {"%T%f", "00:0x:005", NULL},
+    {"%F %T.%f", "2023-02-29 00:00:00.5", NULL},
+    {"%T.%f", "00:00:61.5", NULL},
+};
+
+START_TEST(a_pattern_with_a_fraction_is_read_as_one)
+{
+    const struct pattern_case *c = &pattern_cases[_i];
+    int64_t us = 0;
+    char text[TIMESTAMP_TEXT_SIZE];
+    bool is_read = read_pattern(c->pattern, c->text, &us);
+    ck_assert_msg(is_read == (c->iso != NULL), "%s: %s", c->pattern, c->text);
+    if (is_read) {
+        (void)timestamp_format(us, TIMESTAMP_ISO8601, 6, text);
+        ck_assert_msg(strcmp(text, c->iso) == 0, "%s: %s: %s", c->pattern, c->text, text);
+    }
+}
+END_TEST
+
+/* Without %f, which stands where strftime shall put the digits. */
+static void write_by(const char *pattern, const char *digits, const struct tm *tm, char *out)
+{
+    char whole[160];
+    const char *cut = strstr(pattern, "%f");
+    (void)snprintf(whole, sizeof whole, "%.*s%s%s", (int)(cut - pattern), pattern, digits, cut + 2);
+    ck_assert_uint_gt(strftime(out, 200, whole, tm), 0);
+}
+
+static const char *const written[] = {
+    "%m/%d/%Y %I:%M:%S.%f %p",    "%p %f|%I:%M:%S %F",       "%f %D %I:%M:%S %p",
+    "%jT%H:%M:%S.%f %Y",          "%Y.%j %l.%M.%S.%f%p",     "%A %d. %B %Y, %T,%f %z",
+    "%a %b %e %H:%M:%S.%f %z %Y", "%z %I:%M:%S%f %p %j %Y",  "%Y%m%d%H%M%S%f",
+    "%y.%m.%d %k:%M:%S.%f %C",    "%h %e %Y %n%R%t:%S.%f%z", "%S.%f|%M %I %p%%|%C %d %y %m",
+};
+
+/* What strftime wrote is the time that it was given, and without the fraction the same time. */
+START_TEST(what_strftime_writes_is_read_back)
+{
+    static const char *const digits[] = {"0", "5", "25", "250", "000001", "123456", "999999999"};
+    static const int64_t fractions[] = {0, 500000, 250000, 250000, 1, 123456, 999999};
+    const char *pattern = written[_i];
+    uint64_t random = 42;
+    for (uint32_t i = 0; i < 2000; i++) {
+        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint32_t at = (uint32_t)(random >> 33) % 7;
+        /* 1970 to 2067, where %y is of one century. */
+        time_t seconds = (time_t)((random >> 20) % (UINT64_C(97) * 365 * 86400));
+        int32_t offset_min = strstr(pattern, "%z") != NULL ? (int32_t)(i % 1439) - 719 : 0;
+        time_t local = seconds + offset_min * 60;
+        int64_t us = -1;
+        int64_t plain_us = -1;
+        struct tm tm;
+        char text[200];
+        char plain[200];
+        ck_assert_ptr_nonnull(gmtime_r(&local, &tm));
+        if (tm.tm_year < 70) {
+            continue;
+        }
+        tm.tm_gmtoff = offset_min * 60;
+        write_by(pattern, digits[at], &tm, text);
+        ck_assert_msg(read_pattern(pattern, text, &us), "%s: %s", pattern, text);
+        ck_assert_msg(us == seconds * TIMESTAMP_US_PER_S + fractions[at], "%s: %s: %lld", pattern,
+                      text, (long long)us);
+        char without[160];
+        const char *cut = strstr(pattern, "%f");
+        (void)snprintf(without, sizeof without, "%.*s%s", (int)(cut - pattern), pattern, cut + 2);
+        write_by(pattern, "", &tm, plain);
+        ck_assert_msg(read_pattern(without, plain, &plain_us), "%s: %s", without, plain);
+        ck_assert_msg(us - fractions[at] == plain_us, "%s: %s: %lld", pattern, text, (long long)us);
+    }
+}
+END_TEST
+
+START_TEST(a_text_longer_than_a_pattern_may_read_is_refused)
+{
+    char text[TIMESTAMP_PATTERN_TEXT + 3];
+    int64_t us;
+    memset(text, ' ', sizeof text);
+    memcpy(text + TIMESTAMP_PATTERN_TEXT - 6, "2024.5", 7);
+    ck_assert(read_pattern(" %Y.%f", text, &us));
+    ck_assert_int_eq(us, 1704067200500000);
+    memcpy(text + TIMESTAMP_PATTERN_TEXT - 6, "2024.50", 8);
+    ck_assert(!read_pattern(" %Y.%f", text, &us));
+}
+END_TEST
+
 START_TEST(patterns_that_depend_on_the_machine_are_refused)
 {
     ck_assert_ptr_nonnull(timestamp_pattern_problem("%c"));
@@ -220,6 +354,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("timestamp");
     TCase *c = tcase_create("text");
+    tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, iso_8601_is_read, 0, (int)(sizeof goods / sizeof goods[0]));
     tcase_add_loop_test(c, what_is_not_iso_8601_is_refused_at_its_byte, 0,
                         (int)(sizeof bads / sizeof bads[0]));
@@ -228,6 +363,11 @@ static Suite *suite(void)
     tcase_add_test(c, text_is_written_in_both_styles);
     tcase_add_test(c, unix_time_is_read);
     tcase_add_test(c, patterns_are_read);
+    tcase_add_loop_test(c, a_pattern_with_a_fraction_is_read_as_one, 0,
+                        (int)(sizeof pattern_cases / sizeof pattern_cases[0]));
+    tcase_add_loop_test(c, what_strftime_writes_is_read_back, 0,
+                        (int)(sizeof written / sizeof written[0]));
+    tcase_add_test(c, a_text_longer_than_a_pattern_may_read_is_refused);
     tcase_add_test(c, patterns_that_depend_on_the_machine_are_refused);
     suite_add_tcase(s, c);
     return s;
