@@ -328,9 +328,10 @@ START_TEST(timestamps_are_read_as_declared)
                "field \"p\": \"2024\" does not match the pattern %d/%b/%Y:%H:%M:%S %z");
     char text[400];
     (void)snprintf(text, sizeof text, "{\"p\":\"%256s\"}", "x");
-    rig_refuse(&r, text, "timestamp",
-               "field \"p\": \"                                                ...\" is longer "
-               "than the 255 bytes of a time by a pattern");
+    rig_refuse(
+        &r, text, "timestamp",
+        "field \"p\": \"                                                     ...\" is longer "
+        "than the 255 bytes of a time by a pattern");
 }
 END_TEST
 
