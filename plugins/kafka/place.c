@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "place.h"
 
+#include "brokers.h"
+#include "properties.h"
+
 #define TOPIC_MAX 249 /* Kafka's own limit for a topic's name */
 
 int32_t place_refuse(struct ph_error *err, const char *pointer, const char *sentence)
@@ -18,9 +21,9 @@ const char *place_text(const struct ph_config *config, const char *name)
 
 int32_t place_brokers(const struct ph_config *config, const char **brokers, struct ph_error *err)
 {
-    *brokers = place_text(config, "brokers");
-    return *brokers != NULL ? PH_OK
-                            : place_refuse(err, "/brokers", "brokers is empty: write host:port");
+    const char *protocol = properties_find(config->get(config, "rdkafka"), "security.protocol", "");
+    *brokers = ph_config_text(config, "brokers");
+    return brokers_check(*brokers != NULL ? *brokers : "", protocol, err);
 }
 
 int32_t place_check_topic(const char *topic, const char *pointer, struct ph_error *err)
