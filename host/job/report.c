@@ -25,7 +25,7 @@ static void append_counters(struct buf *b, const struct stats_operator *o)
     const char *before = "; ";
     for (uint32_t i = 0; i < o->counter_count; i++) {
         const struct stats_counter *c = &o->counters[i];
-        if (c->value != 0) {
+        if (c->value != 0 && stats_counter_is_known(c)) {
             buf_append_format(b, "%s%s %lld", before, c->name, (long long)c->value);
             before = ", ";
         }

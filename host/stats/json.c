@@ -35,7 +35,7 @@ void stats_json_counters(struct buf *b, const struct stats_operator *o, bool onl
     buf_append_text(b, "{");
     for (uint32_t i = 0; i < o->counter_count; i++) {
         const struct stats_counter *c = &o->counters[i];
-        if (c->value != 0 || !only_counted) {
+        if (stats_counter_is_known(c) && (c->value != 0 || !only_counted)) {
             buf_append_format(b, "%s\"%s\":%lld", comma, c->name, (long long)c->value);
             comma = ",";
         }

@@ -213,11 +213,14 @@ static void plugin_metrics(struct buf *b, const struct stats *s)
     size_t at = 0;
     for (uint32_t i = 0; i < s->operator_count; i++) {
         for (uint32_t k = 0; k < s->operators[i].counter_count; k++) {
-            metrics[at].operator_ = &s->operators[i];
-            metrics[at].counter = &s->operators[i].counters[k];
-            name_metric(&metrics[at++]);
+            if (stats_counter_is_known(&s->operators[i].counters[k])) {
+                metrics[at].operator_ = &s->operators[i];
+                metrics[at].counter = &s->operators[i].counters[k];
+                name_metric(&metrics[at++]);
+            }
         }
     }
+    count = at;
     for (size_t i = 0; i < count; i++) {
         if (!metrics[i].is_done) {
             plugin_family(b, s, metrics, i, count);

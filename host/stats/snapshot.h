@@ -26,6 +26,12 @@ struct stats_counter {
     int64_t value;
 };
 
+/** A gauge below 0 says that its value is unknown: it is shown nowhere. */
+static inline bool stats_counter_is_known(const struct stats_counter *c)
+{
+    return !c->is_gauge || c->value >= 0;
+}
+
 /** Since the start, summed over lanes; never goes back. */
 struct stats_totals {
     uint64_t in;        /**< records that a source read, rows that others took */

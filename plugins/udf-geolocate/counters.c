@@ -31,7 +31,7 @@ const struct ph_counter counters_table[COUNTER_COUNT] = {
     [COUNTER_QUOTA_LEFT] =
         ROW(PH_GAUGE, "quota_left",
             "look-ups left, as the API's last X-RateLimit-Remaining or RateLimit-Remaining header "
-            "said; -1 = it has not said"),
+            "said; not shown before it has said it"),
     [COUNTER_CACHE_FILE_LOADED] =
         ROW(PH_COUNTER, "cache_file_loaded", "answers that came from cache_file at the start"),
     [COUNTER_CACHE_FILE_WRITTEN] =

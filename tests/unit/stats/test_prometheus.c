@@ -32,7 +32,7 @@ static void set_up(void)
         o->counters[0] = (struct stats_counter){
             .name = "answer_bytes", .doc = "bytes\\with \"quotes\"\nand lines", .value = i + 1};
         o->counters[1] = (struct stats_counter){
-            .name = "open", .doc = "open ones", .is_gauge = true, .value = -(int64_t)i};
+            .name = "open", .doc = "open ones", .is_gauge = true, .value = i};
     }
     s->operators[2].totals =
         (struct stats_totals){.in = 10, .out = 9, .batches = 3, .set_aside = 1, .busy_ns = 1500000};
@@ -83,7 +83,18 @@ START_TEST(plugins_have_families_of_their_own)
     expect("pipehost_plugin_source_x_answer_bytes_total", "operator=\"a\"", "counter", 1);
     expect("pipehost_plugin_source_x_answer_bytes_total", "operator=\"b\"", "counter", 2);
     expect("pipehost_plugin_sink_x_answer_bytes_total", "plugin=\"sink-x\"", "counter", 3);
-    expect("pipehost_plugin_sink_x_open", "operator=\"k\"", "gauge", -2);
+    expect("pipehost_plugin_sink_x_open", "operator=\"k\"", "gauge", 2);
+}
+END_TEST
+
+START_TEST(a_gauge_is_there_only_where_it_is_known)
+{
+    s->operators[0].counters[1].value = -1;
+    s->operators[2].counters[1].value = -1;
+    parse();
+    ck_assert_ptr_null(exposition_find(&e, "pipehost_plugin_source_x_open", "operator=\"a\""));
+    expect("pipehost_plugin_source_x_open", "operator=\"b\"", "gauge", 1);
+    ck_assert_ptr_null(strstr(page.data, "pipehost_plugin_sink_x_open"));
 }
 END_TEST
 
@@ -175,6 +186,7 @@ int main(void)
     tcase_add_checked_fixture(all, set_up, tear_down);
     tcase_add_test(all, every_number_is_there);
     tcase_add_test(all, plugins_have_families_of_their_own);
+    tcase_add_test(all, a_gauge_is_there_only_where_it_is_known);
     tcase_add_test(all, lag_is_there_only_where_it_is_known);
     tcase_add_test(all, names_that_meet_make_one_family);
     tcase_add_test(all, the_parser_refuses_what_is_wrong);

@@ -23,9 +23,11 @@ static void set_up(void)
     s->operators[1] = (struct stats_operator){
         .name = "out", .plugin = "sink-x", .kind = STATS_SINK, .lanes = 2, .lag_records = -1};
     ck_assert(stats_add_counters(&s->operators[0], 0));
-    ck_assert(stats_add_counters(&s->operators[1], 2));
+    ck_assert(stats_add_counters(&s->operators[1], 3));
     s->operators[1].counters[0] = (struct stats_counter){.name = "epochs", .value = 3};
     s->operators[1].counters[1] = (struct stats_counter){.name = "open", .is_gauge = true};
+    s->operators[1].counters[2] =
+        (struct stats_counter){.name = "unknown", .is_gauge = true, .value = -1};
     ck_assert(stats_base_init(&base, s));
     s->taken_ns = 15 * SECOND;
 }
