@@ -254,6 +254,8 @@ int32_t commit_epoch(struct sink_task *t, const struct ph_epoch *e, struct ph_er
         positions_moved(t, e);
         pass_on(t, &a, sent == PH_OK);
         PH_FAILPOINT("postgres.epoch.done");
+    } else if (sent != PH_OK || !session_is_alive(&t->session)) {
+        tally_begin(&t->tally); /* the epoch may be durable */
     }
     PQclear(a.failure);
     return result;

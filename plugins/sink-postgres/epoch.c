@@ -60,8 +60,10 @@ static int32_t skip_row(struct sink_task *t, struct segment *s, uint32_t row,
     e->skipped = (uint32_t *)skipped;
     e->skipped[e->skipped_count++] = row;
     s->skipped_count++;
-    t->task->reject(t->task, s->batch, row, fault->sqlstate, reason);
-    ph_counter_add(t->cells[SINK_REFUSED_ROWS], 1);
+    if (!poison_set_aside(t, fault->sqlstate, reason, s->batch, row, err)) {
+        tally_take_back(&t->tally, fault->sqlstate, 1);
+        return PH_ERROR;
+    }
     return PH_OK;
 }
 

@@ -16,13 +16,15 @@
 
 struct blame {
     const PGresult *result;
+    struct ph_error *err; /* of the running call */
     const char *sqlstate;
     const struct plan_column *column; /* null = the server names none */
     uint64_t line;
     const struct ph_batch *batch;
     uint32_t row;
     char reason[REASON_SIZE];
-    uint32_t count; /* rows refused so far, or that would be */
+    uint32_t count;     /* rows refused so far, or that would be */
+    uint32_t set_aside; /* of them, by the host */
     bool is_only_counting;
 };
 
@@ -187,14 +189,26 @@ void poison_place(struct sink_task *t, const char *sqlstate, const struct ph_bat
     }
 }
 
+bool poison_set_aside(struct sink_task *t, const char *sqlstate, const char *reason,
+                      const struct ph_batch *batch, uint32_t row, const struct ph_error *err)
+{
+    if (!ph_error_is_set(err)) {
+        t->task->reject(t->task, batch, row, sqlstate, reason);
+    }
+    if (ph_error_is_set(err)) {
+        return false;
+    }
+    ph_counter_add(t->cells[SINK_REFUSED_ROWS], 1);
+    return true;
+}
+
 static void refuse(struct sink_task *t, struct blame *b, const struct ph_batch *batch, uint32_t row)
 {
     b->count++;
     if (b->is_only_counting) {
         poison_place(t, b->sqlstate, batch, row);
     } else {
-        t->task->reject(t->task, batch, row, b->sqlstate, b->reason);
-        ph_counter_add(t->cells[SINK_REFUSED_ROWS], 1);
+        b->set_aside += poison_set_aside(t, b->sqlstate, b->reason, batch, row, b->err);
     }
 }
 
@@ -335,9 +349,9 @@ static void refuse_all(struct sink_task *t, struct blame *b, const PGresult *lin
     }
 }
 
-static int32_t refuse_rows(struct sink_task *t, struct blame *b, const PGresult *lines,
-                           struct ph_error *err)
+static int32_t refuse_rows(struct sink_task *t, struct blame *b, const PGresult *lines)
 {
+    struct ph_error *err = b->err;
     char first[REASON_SIZE];
     set_reason(b);
     (void)snprintf(first, sizeof first, "%s", b->reason);
@@ -348,6 +362,10 @@ static int32_t refuse_rows(struct sink_task *t, struct blame *b, const PGresult 
         return PH_ERROR;
     }
     refuse_all(t, b, lines);
+    if (ph_error_is_set(err)) {
+        tally_take_back(&t->tally, b->sqlstate, b->count - b->set_aside);
+        return PH_ERROR;
+    }
     (void)ph_error_set(err, PH_ERR_POISON, "PostgreSQL refused %u row%s of the epoch: %.400s",
                        b->count, b->count == 1 ? "" : "s", first);
     ph_error_set_foreign(err, b->sqlstate);
@@ -373,7 +391,8 @@ static int32_t fail_passing(struct sink_task *t, const struct blame *b, enum tri
 
 int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_error *err)
 {
-    struct blame b = {.result = result, .sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE)};
+    struct blame b = {
+        .result = result, .err = err, .sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE)};
     const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
     const char *behind = context == NULL ? NULL : find_line(context, t->relation, &b.line);
     if (behind == NULL || !poison_find(&t->epoch, b.line, &b.batch, &b.row)) {
@@ -390,7 +409,7 @@ int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_erro
         trial = trial_of_line(t, b.line, b.sqlstate);
     }
     int32_t answer =
-        trial == TRIAL_REFUSED ? refuse_rows(t, &b, lines, err) : fail_passing(t, &b, trial, err);
+        trial == TRIAL_REFUSED ? refuse_rows(t, &b, lines) : fail_passing(t, &b, trial, err);
     PQclear(lines);
     return answer;
 }

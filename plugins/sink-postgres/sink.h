@@ -234,6 +234,10 @@ int32_t poison_blame(struct sink_task *t, const PGresult *result, struct ph_erro
  * for the settings: then none of them should be. rows: of the epoch so far. */
 int32_t poison_count(struct sink_task *t, const char *sqlstate, uint64_t count, uint64_t rows,
                      const char *reason, struct ph_error *err);
+/** Hands a row to the host's dead letters, and counts it. False where err is set: they have no room
+ * now, say, and the row comes again. */
+bool poison_set_aside(struct sink_task *t, const char *sqlstate, const char *reason,
+                      const struct ph_batch *batch, uint32_t row, const struct ph_error *err);
 /** Keeps where a row came from that is about to be refused, as an example for poison_count. */
 void poison_place(struct sink_task *t, const char *sqlstate, const struct ph_batch *batch,
                   uint32_t row);

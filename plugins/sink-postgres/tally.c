@@ -39,11 +39,22 @@ uint64_t tally_refused(struct tally *t, const char *sqlstate, uint64_t count)
     return reason->count;
 }
 
+void tally_take_back(struct tally *t, const char *sqlstate, uint64_t count)
+{
+    t->refused -= count;
+    tally_find(t, sqlstate)->count -= count;
+}
+
+void tally_begin(struct tally *t)
+{
+    memset(t, 0, sizeof *t);
+}
+
 void tally_taken(struct tally *t, uint64_t rows)
 {
     t->taken += rows;
     if (t->taken + t->refused >= TALLY_LEAST) {
-        memset(t, 0, sizeof *t);
+        tally_begin(t);
     }
 }
 

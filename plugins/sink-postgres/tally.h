@@ -36,6 +36,10 @@ struct tally_reason *tally_find(struct tally *t, const char *sqlstate);
 void tally_place(struct tally_reason *r, struct tally_place place);
 /** Rows were refused for a reason; answers how many for this reason by now. */
 uint64_t tally_refused(struct tally *t, const char *sqlstate, uint64_t count);
+/** So many of these were not set aside after all: they come again. */
+void tally_take_back(struct tally *t, const char *sqlstate, uint64_t count);
+/** Counts from here on: of how many rows the refused ones were is not known. */
+void tally_begin(struct tally *t);
 /** An epoch is durable. Ends the count where it is of enough rows. */
 void tally_taken(struct tally *t, uint64_t rows);
 /** Whether count is more than percent of so many rows, and those are enough. */

@@ -44,7 +44,9 @@ struct ph_task {
      * Sets one row of a batch aside: the host takes it out of whatever becomes of the batch and
      * dead-letters it with the reason. code is the operator's own word for the kind of fault
      * ("22001", "bad_address"). Batch is one that was passed to the running call, or, in a sink,
-     * any written one of the open epoch. [worker]
+     * any written one of the open epoch. Where a sink's row cannot be set aside, as on a full disk,
+     * the err of the running call is set on return: the call ends then, and the row comes again.
+     * [worker]
      */
     void (*reject)(const struct ph_task *task, const struct ph_batch *batch, uint32_t row,
                    const char *code, const char *reason);

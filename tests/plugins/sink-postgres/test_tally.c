@@ -60,6 +60,22 @@ START_TEST(a_count_ends_with_enough_rows_and_no_sooner)
 }
 END_TEST
 
+START_TEST(what_was_not_set_aside_is_taken_back_from_its_reason_alone)
+{
+    struct tally t = {0};
+    (void)tally_refused(&t, "22001", 4);
+    for (int tries = 0; tries < 50; tries++) {
+        ck_assert_uint_eq(tally_refused(&t, "23514", 20), tries < 25 ? 20 : 27);
+        tally_take_back(&t, "23514", tries == 24 ? 13 : 20);
+    }
+    ck_assert_uint_eq(t.refused, 11);
+    ck_assert_uint_eq(tally_refused(&t, "23514", 1), 8);
+    ck_assert_uint_eq(tally_refused(&t, "22001", 1), 5);
+    tally_begin(&t);
+    ck_assert_uint_eq(tally_refused(&t, "23514", 1), 1);
+}
+END_TEST
+
 START_TEST(a_share_of_few_rows_says_nothing)
 {
     ck_assert(!tally_is_too_many(999, 999, 10));
@@ -79,6 +95,7 @@ TCase *tally_tests(void)
     tcase_add_test(c, the_first_places_of_a_reason_are_kept_once);
     tcase_add_test(c, reasons_without_room_share_the_last_place);
     tcase_add_test(c, a_count_ends_with_enough_rows_and_no_sooner);
+    tcase_add_test(c, what_was_not_set_aside_is_taken_back_from_its_reason_alone);
     tcase_add_test(c, a_share_of_few_rows_says_nothing);
     return c;
 }
