@@ -194,7 +194,7 @@ void timestamp_remember(struct timestamp_minute *minute, const uint8_t *text, ui
     }
 }
 
-bool timestamp_parse_unix(const uint8_t *text, uint32_t length, int64_t scale, int64_t *us)
+static bool parse_plain(const uint8_t *text, uint32_t length, int64_t scale, int64_t *us)
 {
     struct cursor c = {text, length, 0};
     bool negative = take(&c, '-');
@@ -224,6 +224,85 @@ bool timestamp_parse_unix(const uint8_t *text, uint32_t length, int64_t scale, i
     }
     *us = negative ? -sum : sum;
     return c.at == length && in_range(*us);
+}
+
+/* Digits that are read, times a power of ten. */
+struct decimal {
+    int64_t digits;
+    int64_t power;
+};
+
+#define DIGITS_MAX                                                                                 \
+    INT64_C(100000000000000000) /* one more digit makes 18, as many as any time has */
+#define EXPONENT_MAX INT64_C(1000000000)
+
+/* Digits behind the 18th are only counted: they are finer than a microsecond, or the number is out
+ * of range. */
+static bool take_mantissa(struct cursor *c, struct decimal *d)
+{
+    bool is_fraction = false;
+    for (uint32_t begin = c->at;;) {
+        uint32_t digit = peek(c) - '0';
+        if (digit <= 9) {
+            bool is_kept = d->digits < DIGITS_MAX;
+            d->digits = is_kept ? d->digits * 10 + digit : d->digits;
+            d->power += (is_kept ? 0 : 1) - (is_fraction ? 1 : 0);
+            c->at++;
+        } else if (!is_fraction && c->at > begin && take(c, '.')) {
+            is_fraction = true;
+            begin = c->at;
+        } else {
+            return c->at > begin;
+        }
+    }
+}
+
+static bool take_exponent(struct cursor *c, struct decimal *d)
+{
+    int64_t exponent = 0;
+    if (!take(c, 'e') && !take(c, 'E')) {
+        return false;
+    }
+    bool negative = take(c, '-');
+    if (!negative) {
+        (void)take(c, '+');
+    }
+    uint32_t begin = c->at;
+    for (uint32_t digit = peek(c) - '0'; digit <= 9; digit = peek(c) - '0') {
+        exponent = exponent < EXPONENT_MAX ? exponent * 10 + digit : exponent;
+        c->at++;
+    }
+    d->power += negative ? -exponent : exponent;
+    return c->at > begin;
+}
+
+static bool parse_scientific(const uint8_t *text, uint32_t length, int64_t scale, int64_t *us)
+{
+    struct cursor c = {text, length, 0};
+    struct decimal d = {0, 0};
+    bool negative = take(&c, '-');
+    if (!take_mantissa(&c, &d) || !take_exponent(&c, &d) || c.at != length) {
+        return false;
+    }
+    for (; scale > 1; scale /= 10) {
+        d.power++;
+    }
+    for (; d.power > 0 && d.digits != 0; d.power--) {
+        if (d.digits > TIMESTAMP_MAX_US / 10) {
+            return false;
+        }
+        d.digits *= 10;
+    }
+    for (; d.power < 0 && d.digits != 0; d.power++) {
+        d.digits /= 10;
+    }
+    *us = negative ? -d.digits : d.digits;
+    return in_range(*us);
+}
+
+bool timestamp_parse_unix(const uint8_t *text, uint32_t length, int64_t scale, int64_t *us)
+{
+    return parse_plain(text, length, scale, us) || parse_scientific(text, length, scale, us);
 }
 
 /* value in exactly `digits` digits. */

@@ -82,8 +82,9 @@ __attribute__((warn_unused_result)) bool timestamp_parse_iso8601(const uint8_t *
                                                                  uint32_t length, int64_t *us,
                                                                  uint32_t *bad_at);
 
-/** Reads a decimal number of seconds (scale 1,000,000) or milliseconds (scale 1,000), cut to
- * microseconds. False: not a number without exponent, or outside the years 0001 to 9999. */
+/** Reads a decimal number of seconds (scale 1,000,000) or milliseconds (scale 1,000), with an
+ * exponent or without, cut to microseconds. False: not a number, or outside the years 0001 to 9999.
+ */
 __attribute__((warn_unused_result)) bool timestamp_parse_unix(const uint8_t *text, uint32_t length,
                                                               int64_t scale, int64_t *us);
 

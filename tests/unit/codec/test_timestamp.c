@@ -165,7 +165,7 @@ static bool read_unix(const char *text, int64_t scale, int64_t *us)
 START_TEST(unix_time_is_read)
 {
     static const char *const refused[] = {
-        "", "-", ".5", "1.", "1e3", "0x1", "1 ", "99999999999999999999", "253402300800"};
+        "", "-", ".5", "1.", "0x1", "1 ", "99999999999999999999", "253402300800"};
     int64_t us;
     ck_assert(read_unix("1714521600", TIMESTAMP_US_PER_S, &us));
     ck_assert_int_eq(us, 1714521600000000);
@@ -175,6 +175,54 @@ START_TEST(unix_time_is_read)
     ck_assert_int_eq(us, 1714521600123456);
     ck_assert(read_unix("253402300799.999999", TIMESTAMP_US_PER_S, &us));
     ck_assert_int_eq(us, TIMESTAMP_MAX_US);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        ck_assert_msg(!read_unix(refused[i], TIMESTAMP_US_PER_S, &us), "%s", refused[i]);
+    }
+}
+END_TEST
+
+START_TEST(unix_time_with_an_exponent_is_read_exactly)
+{
+    static const struct {
+        const char *text;
+        int64_t scale;
+        int64_t us;
+    } goods_unix[] = {
+        {"1.7145216e12", TIMESTAMP_US_PER_MS, 1714521600000000},
+        {"1.714521600123456E+9", TIMESTAMP_US_PER_S, 1714521600123456},
+        {"1.7145216001234569e9", TIMESTAMP_US_PER_S, 1714521600123456},
+        {"-1.5e-3", TIMESTAMP_US_PER_S, -1500},
+        {"1714521600123456789000000000000e-21", TIMESTAMP_US_PER_S, 1714521600123456},
+        {"0.00000000000000000000000000000001e41", TIMESTAMP_US_PER_S, 1000000000000000},
+        {"1e3", TIMESTAMP_US_PER_S, 1000000000},
+        {"0e99999999999999999999", TIMESTAMP_US_PER_S, 0},
+        {"9e-99999999999999999999", TIMESTAMP_US_PER_S, 0},
+        {"2.53402300799999999e11", TIMESTAMP_US_PER_S, TIMESTAMP_MAX_US},
+        {"-6.21355968e10", TIMESTAMP_US_PER_S, TIMESTAMP_MIN_US},
+    };
+    static const char *const refused[] = {"e3",
+                                          "1e",
+                                          "1e+",
+                                          "1e-",
+                                          "1.e3",
+                                          ".5e3",
+                                          "1e3.5",
+                                          "1ee3",
+                                          "1.2.3e4",
+                                          "1e3 ",
+                                          " 1e3",
+                                          "--1e3",
+                                          "1e+-3",
+                                          "1e12",
+                                          "1e99999999999999999999",
+                                          "-6.2135596801e10",
+                                          "2.534023008e11"};
+    int64_t us;
+    for (size_t i = 0; i < sizeof goods_unix / sizeof goods_unix[0]; i++) {
+        ck_assert_msg(read_unix(goods_unix[i].text, goods_unix[i].scale, &us), "%s",
+                      goods_unix[i].text);
+        ck_assert_msg(us == goods_unix[i].us, "%s: %lld", goods_unix[i].text, (long long)us);
+    }
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         ck_assert_msg(!read_unix(refused[i], TIMESTAMP_US_PER_S, &us), "%s", refused[i]);
     }
@@ -362,6 +410,7 @@ static Suite *suite(void)
     tcase_add_test(c, days_and_text_agree_over_all_years);
     tcase_add_test(c, text_is_written_in_both_styles);
     tcase_add_test(c, unix_time_is_read);
+    tcase_add_test(c, unix_time_with_an_exponent_is_read_exactly);
     tcase_add_test(c, patterns_are_read);
     tcase_add_loop_test(c, a_pattern_with_a_fraction_is_read_as_one, 0,
                         (int)(sizeof pattern_cases / sizeof pattern_cases[0]));
