@@ -27,7 +27,8 @@ void config_destroy(struct config *c);
 const struct ph_config *config_get(const struct config *c);
 
 /** Appends the effective values as a JSON object: secrets as "***", a password inside a URL cut
- * out, defaults included, keys that are not set left out. */
+ * out, defaults included, keys that are not set left out. A secret that a variable put into a
+ * setting which is none is print's to hide. */
 void config_print(const struct config *c, struct buf *out);
 
 #endif

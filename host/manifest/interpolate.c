@@ -14,8 +14,9 @@ struct work {
     struct reader *r;
     const struct environment *e;
     size_t total;
-    struct buf out; /* the string that is being made */
-    struct buf own; /* what of it stands in the text */
+    struct buf out;    /* the string that is being made */
+    struct buf own;    /* what of it stands in the text */
+    struct buf pieces; /* origin_piece after origin_piece: what of it ${} gave */
     bool replaced;
 };
 
@@ -129,10 +130,13 @@ static bool append_replacement(struct work *w, const char **at, const char *end)
     struct inside in = {*at, close};
     *at = close + 1;
     w->replaced = true;
-    if (close - in.at >= 5 && memcmp(in.at, "file:", 5) == 0) {
-        return append_file(w, in.at + 5, (size_t)(close - in.at) - 5);
-    }
-    return append_variable(w, in);
+    struct origin_piece piece = {.start = w->out.length};
+    bool is_file = close - in.at >= 5 && memcmp(in.at, "file:", 5) == 0;
+    bool ok =
+        is_file ? append_file(w, in.at + 5, (size_t)(close - in.at) - 5) : append_variable(w, in);
+    piece.length = w->out.length - piece.start;
+    buf_append(&w->pieces, &piece, sizeof piece);
+    return ok;
 }
 
 static bool expand(struct work *w, const char *at, const char *end)
@@ -174,7 +178,10 @@ static void store(struct work *w, json_t *node)
     }
     if (w->out.failed || json_string_setn_nocheck(node, w->out.data, w->out.length) != 0 ||
         (w->replaced &&
-         (w->own.failed || !origin_mark_replaced(w->r->m->origin, node, w->own.data)))) {
+         (w->own.failed || w->pieces.failed ||
+          !origin_mark_replaced(w->r->m->origin, node, w->own.data,
+                                (const struct origin_piece *)(const void *)w->pieces.data,
+                                w->pieces.length / sizeof(struct origin_piece))))) {
         (void)reader_no_memory(w->r);
     }
 }
@@ -189,6 +196,7 @@ static void replace_string(struct work *w, json_t *node)
     buf_append(&w->out, "", 0);
     w->replaced = false;
     buf_clear(&w->own);
+    buf_clear(&w->pieces);
     reference_reduce(text, json_string_length(node), &w->own);
     if (expand(w, text, text + json_string_length(node))) {
         store(w, node);
@@ -226,7 +234,9 @@ void interpolate_tree(struct reader *r, const struct environment *e)
     /* Room for the one append that crosses the limit, so that store can tell it from no memory. */
     buf_init(&w.out, INTERPOLATE_VALUE_MAX + ENVIRONMENT_FILE_MAX + MANIFEST_TEXT_MAX);
     buf_init(&w.own, MANIFEST_TEXT_MAX);
+    buf_init(&w.pieces, MANIFEST_TEXT_MAX * sizeof(struct origin_piece));
     replace_value(&w, r->m->root);
+    buf_fini(&w.pieces);
     buf_fini(&w.own);
     buf_fini(&w.out);
 }

@@ -9,6 +9,8 @@
 struct mark {
     const struct json_t *node;
     const char *own; /* null without ORIGIN_REPLACED */
+    const struct origin_piece *pieces;
+    size_t piece_count;
     uint32_t flags;
 };
 
@@ -59,13 +61,23 @@ static bool add_mark(struct manifest_origin *o, struct mark mark)
 
 bool origin_mark(struct manifest_origin *o, const struct json_t *node, uint32_t flags)
 {
-    return add_mark(o, (struct mark){node, NULL, flags});
+    return add_mark(o, (struct mark){.node = node, .flags = flags});
 }
 
-bool origin_mark_replaced(struct manifest_origin *o, const struct json_t *node, const char *own)
+bool origin_mark_replaced(struct manifest_origin *o, const struct json_t *node, const char *own,
+                          const struct origin_piece *pieces, size_t count)
 {
-    const char *copy = memory_copy(&o->memory, own, strlen(own));
-    return copy != NULL && add_mark(o, (struct mark){node, copy, ORIGIN_REPLACED});
+    struct mark mark = {.node = node, .piece_count = count, .flags = ORIGIN_REPLACED};
+    struct origin_piece *copies = memory_alloc(&o->memory, count + 1, sizeof *copies);
+    mark.own = memory_copy(&o->memory, own, strlen(own));
+    if (copies == NULL || mark.own == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = pieces[i];
+    }
+    mark.pieces = copies;
+    return add_mark(o, mark);
 }
 
 static int compare_marks(const void *a, const void *b)
@@ -78,7 +90,7 @@ static int compare_marks(const void *a, const void *b)
 /* The first of the node's marks, or null. */
 static struct mark *find_first(struct manifest_origin *o, const struct json_t *node)
 {
-    struct mark wanted = {node, NULL, 0};
+    struct mark wanted = {.node = node};
     if (o->count == 0) {
         return NULL;
     }
@@ -103,15 +115,30 @@ uint32_t origin_flags(struct manifest_origin *o, const struct json_t *node)
     return flags;
 }
 
-const char *origin_own(struct manifest_origin *o, const struct json_t *node)
+/* The mark of a string that held a ${}, or null. */
+static const struct mark *find_replaced(struct manifest_origin *o, const struct json_t *node)
 {
     const struct mark *m = find_first(o, node);
     for (; m != NULL && m < o->marks + o->count && m->node == node; m++) {
         if (m->own != NULL) {
-            return m->own;
+            return m;
         }
     }
     return NULL;
+}
+
+const char *origin_own(struct manifest_origin *o, const struct json_t *node)
+{
+    const struct mark *m = find_replaced(o, node);
+    return m == NULL ? NULL : m->own;
+}
+
+const struct origin_piece *origin_pieces(struct manifest_origin *o, const struct json_t *node,
+                                         size_t *count)
+{
+    const struct mark *m = find_replaced(o, node);
+    *count = m == NULL ? 0 : m->piece_count;
+    return m == NULL ? NULL : m->pieces;
 }
 
 bool origin_add_set(struct manifest_origin *o, const char *pointer, const char *shown)

@@ -8,6 +8,12 @@
 struct json_t;
 struct manifest_origin;
 
+/** Where what a ${} gave stands in its string. */
+struct origin_piece {
+    size_t start;
+    size_t length;
+};
+
 enum origin_flags {
     ORIGIN_REPLACED = 1u << 0, /**< held a ${} */
     ORIGIN_SET = 1u << 1       /**< stands on the command line */
@@ -20,14 +26,20 @@ void origin_destroy(struct manifest_origin *o);
 __attribute__((warn_unused_result)) bool origin_mark(struct manifest_origin *o,
                                                      const struct json_t *node, uint32_t flags);
 
-/** The same for a string that held a ${}; own is what its text gives itself (reference_reduce) and
- * is copied. */
+/** The same for a string that held a ${}; own is what its text gives itself (reference_reduce).
+ * Both are copied. */
 __attribute__((warn_unused_result)) bool origin_mark_replaced(struct manifest_origin *o,
                                                               const struct json_t *node,
-                                                              const char *own);
+                                                              const char *own,
+                                                              const struct origin_piece *pieces,
+                                                              size_t count);
 
 /** What a string that held a ${} gives itself, or null for one that held none. */
 const char *origin_own(struct manifest_origin *o, const struct json_t *node);
+
+/** What its ${} gave, in the string's order; null for one that held none. */
+const struct origin_piece *origin_pieces(struct manifest_origin *o, const struct json_t *node,
+                                         size_t *count);
 
 /** The node's flags. Strings only: jansson shares the nodes of true, false and null. */
 uint32_t origin_flags(struct manifest_origin *o, const struct json_t *node);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manifest/print.h"
 
+#include "manifest/origin.h"
 #include "manifest/secret.h"
 
 #include <jansson.h>
@@ -88,27 +89,139 @@ static bool set_operator(json_t *object, const struct manifest_operator *op,
                                json_string(manifest_on_error_name(op->on_error))) == 0;
 }
 
-/* What stands outside of configs may hold a secret too, where a variable put it there. */
-static bool redact(json_t *node)
+/* A string of the manifest that held a ${}, and what is shown of it. */
+struct replaced {
+    const char *text;
+    const struct origin_piece *pieces;
+    size_t piece_count;
+    struct buf masked; /* the text without passwords, as config_print has it */
+    struct buf shown;  /* the same with what ${} gave masked where it is a secret */
+};
+
+static void replaced_fini(struct replaced *r)
 {
-    bool ok = true;
-    if (json_is_string(node)) {
-        char *copy = strdup(json_string_value(node));
-        if (copy == NULL) {
-            return false;
+    buf_fini(&r->masked);
+    buf_fini(&r->shown);
+}
+
+static bool replaced_init(struct replaced *r, const json_t *original)
+{
+    struct buf blotted;
+    size_t done = 0;
+    size_t length = json_string_length(original);
+    buf_init(&blotted, CONFIG_TEXT_MAX);
+    buf_init(&r->masked, CONFIG_TEXT_MAX);
+    buf_init(&r->shown, CONFIG_TEXT_MAX);
+    for (size_t i = 0; i < r->piece_count; i++) {
+        const struct origin_piece *piece = &r->pieces[i];
+        if (secret_is_known(r->text + piece->start, piece->length)) {
+            buf_append(&blotted, r->text + done, piece->start - done);
+            buf_append_text(&blotted, SECRET_MASK);
+            done = piece->start + piece->length;
         }
-        secret_redact(copy);
-        ok = json_string_set(node, copy) == 0;
-        free(copy);
+    }
+    buf_append(&blotted, r->text + done, length - done);
+    buf_append(&r->masked, "", 0);
+    buf_append(&r->shown, "", 0);
+    (void)secret_mask_dsn(r->text, length, &r->masked);
+    (void)secret_mask_dsn(blotted.data, blotted.length, &r->shown);
+    bool ok = !blotted.failed && !r->masked.failed && !r->shown.failed;
+    buf_fini(&blotted);
+    return ok;
+}
+
+/* The length of what stands before the end, or SIZE_MAX where text ends otherwise. */
+static size_t length_before(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    size_t end_length = strlen(end);
+    bool found = length >= end_length && strcmp(text + length - end_length, end) == 0;
+    return found ? length - end_length : SIZE_MAX;
+}
+
+/* A path that is printed has a folder in front. What was made of the text in another way is
+ * searched for every secret. */
+static bool hide_string(const struct replaced *r, json_t *printed)
+{
+    const char *text = json_string_value(printed);
+    size_t before = length_before(text, r->text);
+    before = before == SIZE_MAX ? length_before(text, r->masked.data) : before;
+    struct buf out;
+    buf_init(&out, CONFIG_TEXT_MAX);
+    buf_append_text(&out, text);
+    if (before == SIZE_MAX && !out.failed) {
+        secret_redact(out.data);
+    } else if (!out.failed) {
+        out.length = before;
+        buf_append_text(&out, r->shown.data);
+    }
+    bool ok = !out.failed && json_string_set(printed, out.data) == 0;
+    buf_fini(&out);
+    return ok;
+}
+
+/* Hides in what is printed of a value the secrets that variables put there. */
+static bool hide(const struct manifest *m, const json_t *original, json_t *printed)
+{
+    struct replaced r = {.text = json_string_value(original)};
+    r.pieces = origin_pieces(m->origin, original, &r.piece_count);
+    bool ok = true;
+    if (json_is_string(original) && json_is_string(printed) && r.pieces != NULL) {
+        ok = replaced_init(&r, original) && hide_string(&r, printed);
+        replaced_fini(&r);
     }
     const char *key;
     json_t *value;
-    json_object_foreach(node, key, value)
+    json_object_foreach((json_t *)(uintptr_t)original, key, value)
     {
-        ok = redact(value) && ok;
+        ok = hide(m, value, json_object_get(printed, key)) && ok;
     }
-    for (size_t i = 0; i < json_array_size(node); i++) {
-        ok = redact(json_array_get(node, i)) && ok;
+    for (size_t i = 0; i < json_array_size(original); i++) {
+        ok = hide(m, json_array_get(original, i), json_array_get(printed, i)) && ok;
+    }
+    return ok;
+}
+
+/* A description may quote anything. */
+static bool hide_in_description(json_t *printed)
+{
+    json_t *description = json_object_get(printed, "description");
+    char *copy = json_is_string(description) ? strdup(json_string_value(description)) : NULL;
+    if (copy == NULL) {
+        return !json_is_string(description);
+    }
+    secret_redact(copy);
+    bool ok = json_string_set(description, copy) == 0;
+    free(copy);
+    return ok;
+}
+
+/* An object of the manifest but for the names in it: the log and files are full of them, and
+ * without them what is printed would be another manifest. */
+static bool hide_but_names(const struct manifest *m, const json_t *original, json_t *printed)
+{
+    static const char *const names[] = {"pipeline", "operators", "name", "plugin", "input"};
+    bool ok = hide_in_description(printed);
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)original, key, value)
+    {
+        bool is_name = false;
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            is_name = is_name || strcmp(key, names[i]) == 0;
+        }
+        ok = (is_name || hide(m, value, json_object_get(printed, key))) && ok;
+    }
+    return ok;
+}
+
+static bool hide_secrets(const struct manifest *m, json_t *root)
+{
+    bool ok = hide_but_names(m, m->root, root);
+    json_t *originals = json_object_get(m->root, "operators");
+    json_t *printed = json_object_get(root, "operators");
+    for (size_t i = 0; i < json_array_size(originals); i++) {
+        ok = hide_but_names(m, json_array_get(originals, i), json_array_get(printed, i)) && ok;
     }
     return ok;
 }
@@ -120,7 +233,7 @@ static bool fill(json_t *root, const struct manifest *m, const struct config *co
     for (uint32_t i = 0; ok && i < json_array_size(operators); i++) {
         ok = set_operator(json_array_get(operators, i), &m->operators[i], configs[i]);
     }
-    return ok && redact(root);
+    return ok && hide_secrets(m, root);
 }
 
 bool manifest_print(const struct manifest *m, const struct config *const *configs, struct buf *out)

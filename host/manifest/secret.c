@@ -173,6 +173,17 @@ void secret_redact(char *text)
     (void)pthread_rwlock_unlock(&secrets_lock);
 }
 
+bool secret_is_known(const char *text, size_t length)
+{
+    bool known = false;
+    (void)pthread_rwlock_rdlock(&secrets_lock);
+    for (uint32_t i = 0; i < secret_count && !known; i++) {
+        known = secrets[i].length == length && memcmp(secrets[i].value, text, length) == 0;
+    }
+    (void)pthread_rwlock_unlock(&secrets_lock);
+    return known;
+}
+
 void secret_clear(void)
 {
     (void)pthread_rwlock_wrlock(&secrets_lock);

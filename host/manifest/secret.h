@@ -20,6 +20,9 @@ __attribute__((warn_unused_result)) bool secret_register_dsn(const char *dsn);
 /** Replaces each known secret in text by "***", in place. For log_set_redactor as well. [any] */
 void secret_redact(char *text);
 
+/** True for a text that is as a whole a value that secret_redact hides. [any] */
+bool secret_is_known(const char *text, size_t length);
+
 /** Forgets all: for tests, and before exit. No other thread may log meanwhile. */
 void secret_clear(void);
 

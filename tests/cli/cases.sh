@@ -237,6 +237,32 @@ cp out.txt again.json
 check print-again 0 "$(sed 's/[][*\\?{}]/\\&/g; s/@/?/g' out.txt)" '*a secret stands in the manifest*' validate --print again.json
 unset KEY PW
 
+# A secret may be a word like any other: what stands in the manifest itself is not touched, and what is printed can be read again.
+cat >words.json <<'END'
+{ "pipeline": "process-events", "state_dir": "events", "description": "for events", "operators": [
+  { "name": "events", "plugin": "source-kafka",
+    "config": { "brokers": "${URL}", "topic": "bootcamp-events-${STAGE}", "group": "${KEY}",
+                "rdkafka": { "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "${KEY}", "sasl.password": "${PW}" } },
+    "format": { "json": { "fields": { "ip": "string" } } } },
+  { "name": "postgres", "plugin": "sink-postgres", "input": "events",
+    "config": { "dsn": "${DSN}", "user": "postgres", "password": "${PW}", "table": "${SCHEMA:-public}.${KEY}" } } ],
+  "dead_letter": { "file": "letters/${PW}/postgres.jsonl" } }
+END
+export KEY=events PW=postgres URL=events.example:9092 STAGE=events-prod DSN=jdbc:postgresql://127.0.0.1:1/postgres SCHEMA=''
+check print-words 0 '\{
+  "pipeline": "process-events",*"state_dir": "@/events",
+  "description": "for \*\*\*",*
+      "name": "events",
+      "plugin": "source-kafka",*"brokers": "events.example:9092",*"topic": "bootcamp-events-events-prod",*"group": "\*\*\*",*
+      "name": "postgres",
+      "plugin": "sink-postgres",
+      "input": "events",*"dsn": "jdbc:postgresql://127.0.0.1:1/postgres",*"user": "postgres",*"password": "\*\*\*",*"table": "public.\*\*\*"*
+    "file": "@/letters/\*\*\*/postgres.jsonl",*' '' validate --print words.json
+cp out.txt again.json
+check print-words-again 0 'again.json: process-events is valid: 2 operators' '*' validate again.json
+check print-words-set 0 '*"dsn": "host=h dbname=postgres password=\*\*\*",*' '' validate --print words.json --set 'postgres/config/dsn=host=h dbname=postgres password=${PW}'
+unset KEY PW URL STAGE DSN SCHEMA
+
 # ---- errors as JSON, each with its place
 
 # Every line of the last check's stderr is an object.

@@ -26,6 +26,18 @@ START_TEST(a_registered_secret_is_hidden_wherever_it_stands)
 }
 END_TEST
 
+START_TEST(a_text_that_is_a_secret_is_known_and_one_that_holds_it_is_not)
+{
+    ck_assert(!secret_is_known("postgres", 8));
+    ck_assert(secret_register("postgres"));
+    ck_assert(secret_is_known("postgres", 8));
+    ck_assert(secret_is_known("postgresql", 8));
+    ck_assert(!secret_is_known("postgresql", 10));
+    ck_assert(!secret_is_known("postgre", 7));
+    secret_clear();
+}
+END_TEST
+
 START_TEST(the_longest_secret_wins)
 {
     ck_assert(secret_register("abcd"));
@@ -186,6 +198,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {a_registered_secret_is_hidden_wherever_it_stands,
+                                  a_text_that_is_a_secret_is_known_and_one_that_holds_it_is_not,
                                   the_longest_secret_wins,
                                   short_values_and_plain_words_are_not_secrets,
                                   a_value_that_is_registered_twice_takes_one_place,
