@@ -109,8 +109,13 @@ static bool append_variable(struct work *w, struct inside in)
         return append_default(w, (struct inside){rest + 2, in.end});
     }
     if (has_message && empty) {
-        reader_fail(w->r, NULL, "variable %s is not set: %.*s", name, (int)(in.end - rest - 2),
-                    rest + 2);
+        struct inside message = {rest + 2, in.end};
+        static const char none[] = "it needs a value";
+        if (message.at == message.end) {
+            message = (struct inside){none, none + sizeof none - 1};
+        }
+        reader_fail(w->r, NULL, "variable %s is not set: %.*s", name,
+                    (int)(message.end - message.at), message.at);
         return false;
     }
     if (value == NULL) {
@@ -164,17 +169,15 @@ static bool expand(struct work *w, const char *at, const char *end)
 }
 
 /* The node keeps its address: that is how its origin is known. */
-static void store(struct work *w, json_t *node)
+static bool store(struct work *w, json_t *node)
 {
     w->total += w->out.length;
     if (w->out.length > INTERPOLATE_VALUE_MAX || w->total > INTERPOLATE_TOTAL_MAX) {
-        (void)fail(w, "the text that variables and files give is too long (128 KiB for one value, "
-                      "4 MiB for all)");
-        return;
+        return fail(w, "the text that variables and files give is too long (128 KiB for one value, "
+                       "4 MiB for all)");
     }
     if (!w->out.failed && !escape_is_utf8(w->out.data, w->out.length)) {
-        (void)fail(w, "the text that a variable or file gives is not UTF-8");
-        return;
+        return fail(w, "the text that a variable or file gives is not UTF-8");
     }
     if (w->out.failed || json_string_setn_nocheck(node, w->out.data, w->out.length) != 0 ||
         (w->replaced &&
@@ -184,6 +187,7 @@ static void store(struct work *w, json_t *node)
                                 w->pieces.length / sizeof(struct origin_piece))))) {
         (void)reader_no_memory(w->r);
     }
+    return true;
 }
 
 static void replace_string(struct work *w, json_t *node)
@@ -198,8 +202,11 @@ static void replace_string(struct work *w, json_t *node)
     buf_clear(&w->own);
     buf_clear(&w->pieces);
     reference_reduce(text, json_string_length(node), &w->own);
-    if (expand(w, text, text + json_string_length(node))) {
-        store(w, node);
+    bool ok = expand(w, text, text + json_string_length(node)) && store(w, node);
+    /* Errors that find no room are only counted: these few marks are enough. */
+    if (!ok && w->r->errs->errors.dropped == 0 &&
+        !origin_add_failed(w->r->m->origin, w->r->at.text)) {
+        (void)reader_no_memory(w->r);
     }
 }
 

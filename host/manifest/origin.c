@@ -20,12 +20,18 @@ struct set {
     const char *shown;
 };
 
+struct failed {
+    struct failed *next;
+    const char *pointer;
+};
+
 struct manifest_origin {
     struct mark *marks;
     size_t count;
     size_t capacity;
     bool sorted; /* by node, for the look-ups that follow all marks */
     struct set *sets;
+    struct failed *failed;
     struct memory_block *memory;
 };
 
@@ -178,4 +184,25 @@ const char *origin_find_set_below(const struct manifest_origin *o, const char *p
         }
     }
     return NULL;
+}
+
+bool origin_add_failed(struct manifest_origin *o, const char *pointer)
+{
+    struct failed *failed = memory_alloc(&o->memory, 1, sizeof *failed);
+    const char *copy = memory_copy(&o->memory, pointer, strlen(pointer));
+    if (failed == NULL || copy == NULL) {
+        return false;
+    }
+    *failed = (struct failed){o->failed, copy};
+    o->failed = failed;
+    return true;
+}
+
+bool origin_has_failed(const struct manifest_origin *o, const char *pointer)
+{
+    const struct failed *f = o == NULL ? NULL : o->failed;
+    while (f != NULL && strcmp(f->pointer, pointer) != 0) {
+        f = f->next;
+    }
+    return f != NULL;
 }

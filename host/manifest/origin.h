@@ -54,4 +54,12 @@ const char *origin_find_set(const struct manifest_origin *o, const char *pointer
 /** The address of a --set that made something below the pointer, or null. o may be null. */
 const char *origin_find_set_below(const struct manifest_origin *o, const char *pointer);
 
+/** The value at the pointer could not be made, which has been told: what is wrong with the text
+ * that stands there instead is no news. */
+__attribute__((warn_unused_result)) bool origin_add_failed(struct manifest_origin *o,
+                                                           const char *pointer);
+
+/** True where the pointer's own value was told so. o may be null. */
+bool origin_has_failed(const struct manifest_origin *o, const char *pointer);
+
 #endif

@@ -21,7 +21,9 @@ void reader_fail(struct reader *r, const char *key, const char *format, ...)
     if (key != NULL) {
         pointer_push_text(&r->at, key);
     }
-    manifest_errors_add(r->errs, r->m, r->at.text, "%s", sentence);
+    if (!origin_has_failed(r->m->origin, r->at.text)) {
+        manifest_errors_add(r->errs, r->m, r->at.text, "%s", sentence);
+    }
     if (key != NULL) {
         pointer_pop(&r->at);
     }

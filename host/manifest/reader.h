@@ -19,7 +19,8 @@ struct reader {
     struct pointer at; /**< the object that is being read */
 };
 
-/** An error at a member of the object at r->at, or at the object itself (key null). */
+/** An error at a member of the object at r->at, or at the object itself (key null); none where the
+ * value is known to have failed already (origin_add_failed). */
 __attribute__((format(printf, 3, 4))) void reader_fail(struct reader *r, const char *key,
                                                        const char *format, ...);
 

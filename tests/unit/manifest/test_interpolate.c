@@ -131,7 +131,54 @@ START_TEST(a_message_of_its_own_is_told)
 {
     assert_fails("${NOBODY:?ask the boss}", "variable NOBODY is not set: ask the boss");
     assert_fails("${EMPTY:?ask}", "variable EMPTY is not set: ask");
+    assert_fails("${NOBODY:?}", "variable NOBODY is not set: it needs a value");
+    assert_fails("${EMPTY:?}", "variable EMPTY is not set: it needs a value");
     assert_becomes("${PORT:?ask}", "9092");
+}
+END_TEST
+
+START_TEST(a_value_that_could_not_be_made_is_one_error)
+{
+    static const char text[] =
+        "{\"pipeline\":\"${A}\",\"description\":\"${A\",\"parallelism\":\"${A}\",\"memory\":\"${A}"
+        "\","
+        "\"checkpoint\":{\"interval_ms\":\"${A}\"},\"on_error\":\"${A}\",\"exactly_once\":\"${A}\","
+        "\"dead_letter\":{\"operator\":\"${A}\"},\"state_dir\":\"${A:?}\",\"operators\":["
+        "{\"name\":\"${A}\",\"plugin\":\"${A}:\"},{\"name\":\"b\",\"plugin\":\"p\",\"input\":"
+        "[\"${A}\"],\"state\":\"${file:}\",\"format\":{\"json\":{\"fields\":{\"f\":\"${A}\","
+        "\"g\":{\"type\":\"${A}\",\"from\":\"${A}\",\"parse\":\"${A}\"}}}}}]}";
+    static const char *const failed[] = {"/pipeline",
+                                         "/description",
+                                         "/parallelism",
+                                         "/memory",
+                                         "/checkpoint/interval_ms",
+                                         "/on_error",
+                                         "/exactly_once",
+                                         "/dead_letter/operator",
+                                         "/state_dir",
+                                         "/operators/0/name",
+                                         "/operators/0/plugin",
+                                         "/operators/1/input/0",
+                                         "/operators/1/state",
+                                         "/operators/1/format/json/fields/f",
+                                         "/operators/1/format/json/fields/g/type",
+                                         "/operators/1/format/json/fields/g/from",
+                                         "/operators/1/format/json/fields/g/parse"};
+    const uint32_t count = sizeof failed / sizeof failed[0];
+    const struct manifest_options opts = {.environment = load_environment};
+    struct manifest_errors errs;
+    struct manifest *m;
+    manifest_errors_init(&errs);
+    ck_assert_int_eq(manifest_load_text("m", text, sizeof text - 1, &opts, &m, &errs), PH_ERROR);
+    for (uint32_t i = 0; i < errs.errors.count; i++) {
+        char place[128];
+        (void)snprintf(place, sizeof place, ": %s: ", i < count ? failed[i] : "none");
+        ck_assert_msg(strstr(errs.errors.texts[i], place) != NULL, "%u: %s", i,
+                      errs.errors.texts[i]);
+    }
+    ck_assert_uint_eq(errs.errors.count, count);
+    ck_assert_uint_eq(errs.errors.dropped, 0);
+    manifest_errors_fini(&errs);
 }
 END_TEST
 
@@ -244,6 +291,7 @@ int main(void)
                                   a_key_whose_variables_are_empty_is_absent,
                                   an_unset_variable_is_an_error_with_the_nearest_name,
                                   a_message_of_its_own_is_told,
+                                  a_value_that_could_not_be_made_is_one_error,
                                   wrong_forms_are_told,
                                   a_file_is_read_from_the_manifests_folder,
                                   a_file_that_cannot_be_read_is_told,
