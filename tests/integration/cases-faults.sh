@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # Bad records, wrong settings, services that go away.
 
+# What a kill left of a line is no letter, though the next start gave it a line break.
+whole_letters() { grep ',"value.*}$' "$DEAD" 2>/dev/null; }
 # Each dead letter's "PARTITION OFFSET".
-dead_places() { sed -n 's/.*"partition":\([0-9]*\),"offset":\([0-9]*\),.*/\1 \2/p' "$DEAD"; }
-dead_count() { grep -c . "$DEAD" 2>/dev/null || true; }
+dead_places() { whole_letters | sed -n 's/.*"partition":\([0-9]*\),"offset":\([0-9]*\),.*/\1 \2/p'; }
+dead_count() { whole_letters | wc -l; }
 
 case_bad_records() {
     case_begin bad-records
