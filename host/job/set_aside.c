@@ -29,6 +29,12 @@ static int32_t apply_policy(struct task *t, const struct dead_letter *letter, co
     }
 }
 
+/* preview_tell says it, of a letter that nobody writes. */
+static bool is_told_already(const struct task *t)
+{
+    return t->job->is_preview && t->node->manifest->on_error == MANIFEST_DEAD_LETTER;
+}
+
 /* The place and as much of the value as there is room for, as a JSON string. */
 static void describe(const char *place, struct ph_bytes value, char out[BREAKER_EXAMPLE_SIZE])
 {
@@ -76,6 +82,8 @@ int32_t task_set_aside(struct task *t, const struct task_row *row, const char *c
                          .text = reason,
                          .example = example,
                          .skipped = t->node->manifest->on_error == MANIFEST_SKIP};
-    reasons_count(t->job->reasons, &why, clock_monotonic_ns());
+    if (!is_told_already(t)) {
+        reasons_count(t->job->reasons, &why, clock_monotonic_ns());
+    }
     return breaker_bad(&t->breaker, code, reason, example, err);
 }

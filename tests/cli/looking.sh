@@ -59,6 +59,9 @@ prints terminal '{"n":1,"s":"one"}
 says 'a record that would be set aside' 'warning: lines: the record at .*lines.jsonl/0 offset .* would be set aside (json: '
 says 'and another' 'would be set aside (type: '
 says 'their number' '2 set aside'
+! grep -q 'dead letter' err.txt || fail 'a letter that nobody writes is told'
+exits 'skipped' 0 file.json --to-terminal --set /on_error=skip
+says 'a record that is skipped' '1 record skipped (json): '
 leaves_nothing terminal
 
 exits limit 0 run file.json --to-terminal --limit 2
