@@ -44,6 +44,18 @@ static const char *sentence_of(const char *said)
     return "this is not JSON";
 }
 
+/* Whether what closes a list or an object stands at offset, behind a comma. */
+static bool is_behind_comma(const char *text, size_t offset)
+{
+    if (text[offset] != '}' && text[offset] != ']') {
+        return false;
+    }
+    while (offset > 0 && strchr(" \t\r\n", text[offset - 1]) != NULL) {
+        offset--;
+    }
+    return offset > 0 && text[offset - 1] == ',';
+}
+
 bool syntax_refuse(struct reader *r, const json_error_t *error)
 {
     if (json_error_code(error) == json_error_out_of_memory || error->text[0] == '\0') {
@@ -52,6 +64,9 @@ bool syntax_refuse(struct reader *r, const json_error_t *error)
     size_t offset = error->position > 0 ? (size_t)error->position - 1 : 0;
     offset = offset > r->m->text_length ? r->m->text_length : offset;
     offset = place_token(r->m->text, r->m->text_length, offset);
-    manifest_errors_add_offset(r->errs, r->m, "", offset, "%s", sentence_of(error->text));
+    const char *sentence = is_behind_comma(r->m->text, offset)
+                               ? "this is not JSON: there is a comma too many before this"
+                               : sentence_of(error->text);
+    manifest_errors_add_offset(r->errs, r->m, "", offset, "%s", sentence);
     return false;
 }
