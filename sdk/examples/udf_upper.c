@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** udf-upper: writes a text in capital letters (ASCII; other letters stay as they are). */
+/** udf-upper: writes a text's ASCII letters as capitals; other letters stay as they are. */
 #include "pipehost/scalar.h"
 
 static int32_t upper(struct ph_call *call)
@@ -13,5 +13,5 @@ static int32_t upper(struct ph_call *call)
     return room == NULL ? PH_MORE : PH_OK;
 }
 
-PH_SCALAR_UDF("udf-upper", PH_SDK_VERSION, "writes a text in capital letters", .function = upper,
-              .result = PH_TYPE_STRING, .arguments = {PH_TYPE_STRING});
+PH_SCALAR_UDF("udf-upper", PH_SDK_VERSION, "writes a text's ASCII letters as capitals",
+              .function = upper, .result = PH_TYPE_STRING, .arguments = {PH_TYPE_STRING});
