@@ -2,6 +2,8 @@
 #include "cli/options.h"
 
 #include "delivery/letter_time.h"
+#include "manifest/nearest.h"
+#include "stats/metrics_address.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -85,7 +87,7 @@ static const struct {
     {OPT_MARKDOWN, "markdown", NULL, ON_INSPECT, "print a reference page"},
     {OPT_OPERATOR, "operator", "NAME", ON_LETTERS, "only letters of this operator"},
     {OPT_UNTIL, "until", "TIME", ON_LETTERS, "only letters up to this time, as they tell it"},
-    {OPT_YES, "yes", NULL, ON_LETTERS, "deadletter discard: really"},
+    {OPT_YES, "yes", NULL, ON_LETTERS, "confirm deadletter discard"},
     {OPT_SINK, "sink", "NAME", ON_POSITIONS, "the positions of this sink only"},
     {OPT_PARTITION, "partition", "[TOPIC/]N", ON_POSITIONS, "this partition only"},
     {OPT_TO, "to", "PLACE", ON_POSITIONS,
@@ -114,7 +116,8 @@ static const struct {
     {"plugin", COMMAND_PLUGIN, "list",
      "print the plugins that a manifest may name, and the files that are refused"},
     {"status", COMMAND_STATUS, "[PIPELINE]",
-     "print what a running pipeline does, by its name or manifest; all of this user without"},
+     "print what a running pipeline does, by its name or manifest; without a name: every "
+     "pipeline of this user"},
     {"deadletter", COMMAND_DEADLETTER, "list FILE",
      "count the dead letters of a file and its older ones, by operator and reason"},
     {"deadletter", COMMAND_DEADLETTER, "show FILE", "print them in full"},
@@ -219,12 +222,19 @@ static bool set_until(struct options *o, const char *value)
            usage("--until is a time like 2026-01-31T12:00:00.123456Z, not %s", value);
 }
 
+static bool set_metrics_listen(struct options *o, const char *value)
+{
+    struct metrics_address address;
+    struct ph_error err;
+    ph_error_clear(&err);
+    o->metrics_listen = value;
+    return metrics_address_parse(&address, value, &err) == PH_OK || usage("%s", err.text);
+}
+
 /* Where an option's text goes as it is; null: it is no such option. */
 static const char **text_of(struct options *o, int option)
 {
     switch (option) {
-    case OPT_METRICS_LISTEN:
-        return &o->metrics_listen;
     case OPT_STATE_DIR:
         return &o->state_dir;
     case OPT_SINK:
@@ -256,6 +266,8 @@ static bool apply(struct options *o, int option, const char *value)
                append(o->plugin_dirs, &o->plugin_dir_count, value, "--plugin-dir");
     case OPT_SET:
         return append(o->sets, &o->set_count, value, "--set");
+    case OPT_METRICS_LISTEN:
+        return set_metrics_listen(o, value);
     case OPT_LOG_FORMAT:
         return set_log_format(o, value);
     case OPT_FAIL_ON_DEAD_LETTER:
@@ -331,6 +343,23 @@ static bool take_verb(struct options *o, const char *word)
     return usage("deadletter list, show, replay or discard, not %s", word);
 }
 
+/* What stands first and is no file can only be meant as a command. */
+static bool is_no_file(const char *word)
+{
+    return strpbrk(word, "./") == NULL && access(word, F_OK) != 0;
+}
+
+static bool refuse_word(const char *word)
+{
+    struct nearest n;
+    char hint[NEAREST_HINT_SIZE];
+    nearest_init(&n, word);
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        nearest_offer(&n, commands[i].name);
+    }
+    return usage("there is no command and no file %.100s%s", word, nearest_hint(&n, hint));
+}
+
 static bool take_operand(struct options *o, const char *word, bool *has_command)
 {
     for (size_t i = 0; i < COMMAND_COUNT && !*has_command && o->path == NULL; i++) {
@@ -339,6 +368,10 @@ static bool take_operand(struct options *o, const char *word, bool *has_command)
             *has_command = true;
             return true;
         }
+    }
+    if (!*has_command && o->path == NULL && is_no_file(word)) {
+        o->command = strcmp(word, "help") == 0 ? COMMAND_HELP : o->command;
+        return o->command == COMMAND_HELP || refuse_word(word);
     }
     if (o->command == COMMAND_POSITIONS && o->action == NULL) {
         o->action = word;
@@ -389,6 +422,16 @@ static bool check_positions(const struct options *o)
         return usage("positions rename moves all partitions");
     }
     return true;
+}
+
+static bool name_the_file(const struct options *o)
+{
+    size_t i = 0;
+    while (commands[i].command != o->command) {
+        i++;
+    }
+    return usage("name a %s: pipehost %s %s", o->command == COMMAND_INSPECT ? "plugin" : "manifest",
+                 commands[i].name, commands[i].argument);
 }
 
 bool options_parse(struct options *o, int argc, char **argv)
@@ -446,6 +489,5 @@ bool options_parse(struct options *o, int argc, char **argv)
     if (o->command == COMMAND_POSITIONS && !check_positions(o)) {
         return false;
     }
-    return o->path != NULL || o->command == COMMAND_STATUS ||
-           usage("which file? %s", o->command == COMMAND_INSPECT ? "PLUGIN" : "MANIFEST.json");
+    return o->path != NULL || o->command == COMMAND_STATUS || name_the_file(o);
 }

@@ -36,7 +36,7 @@ Commands:
   check MANIFEST.json        try every connection, and show the first records; writes nothing
   inspect PLUGIN             print what a plugin is, takes and counts; PLUGIN is a file or a name
   plugin list                print the plugins that a manifest may name, and the files that are refused
-  status \[PIPELINE\]          print what a running pipeline does, by its name or manifest; all of this user without
+  status \[PIPELINE\]          print what a running pipeline does, by its name or manifest; without a name: every pipeline of this user
   deadletter list FILE       count the dead letters of a file and its older ones, by operator and reason
   deadletter show FILE       print them in full
   deadletter replay MANIFEST.json \[FILE\]
@@ -64,7 +64,7 @@ Options:
   --markdown                       print a reference page
   --operator NAME                  only letters of this operator
   --until TIME                     only letters up to this time, as they tell it
-  --yes                            deadletter discard: really
+  --yes                            confirm deadletter discard
   --sink NAME                      the positions of this sink only
   --partition \[TOPIC/\]N            this partition only
   --to PLACE                       with set: earliest, latest, an offset, or a time as startup_timestamp takes it
@@ -84,9 +84,18 @@ check help-short 0 "$HELP" '' -h
 check help-of-a-command 0 "$HELP" '' validate --help
 check help-beside-nonsense 0 "$HELP" '' a.json --help b.json
 check version 0 'pipehost [0-9]*.[0-9]*.[0-9]* (ABI [0-9]*.[0-9]*)' '' --version
-check nothing 64 '' "pipehost: which file[?] MANIFEST.json$TRY"
-check no-manifest 64 '' "pipehost: which file[?] MANIFEST.json$TRY" validate
-check no-module 64 '' "pipehost: which file[?] PLUGIN$TRY" inspect
+check help-as-a-word 0 "$HELP" '' help
+check help-of-a-word 0 "$HELP" '' help validate
+check nothing 64 '' "pipehost: name a manifest: pipehost run MANIFEST.json$TRY"
+check no-manifest 64 '' "pipehost: name a manifest: pipehost validate MANIFEST.json$TRY" validate
+check no-manifest-to-check 64 '' "pipehost: name a manifest: pipehost check MANIFEST.json$TRY" check
+check no-module 64 '' "pipehost: name a plugin: pipehost inspect PLUGIN$TRY" inspect
+check mistyped-command 64 '' "pipehost: there is no command and no file valdate, did you mean \"validate\"[?]$TRY" valdate try.json
+check mistyped-command-alone 64 '' "pipehost: there is no command and no file statsu, did you mean \"status\"[?]$TRY" -v statsu
+check no-command 64 '' "pipehost: there is no command and no file nonsense$TRY" nonsense
+printf '{}' >bare
+check file-without-an-end 78 '' 'bare:1:1: *' bare
+check metrics-listen 64 '' "pipehost: --metrics-listen foo: give PORT for loopback, ADDRESS:PORT or \[ADDRESS\]:PORT, with a numeric address$TRY" a.json --metrics-listen foo
 check deadletter-what 64 '' "pipehost: deadletter list, show, replay or discard, not look$TRY" deadletter look dead.jsonl
 check deadletter-nothing 64 '' "pipehost: write pipehost deadletter list|show|discard FILE, or deadletter replay MANIFEST.json \[FILE\]$TRY" deadletter list
 check deadletter-when 64 '' "pipehost: --until is a time like 2026-01-31T12:00:00.123456Z, not noon$TRY" deadletter list f --until noon
@@ -174,7 +183,7 @@ check run-again 0 '' '*1 partition goes on where its sinks stand*info: good: don
 check status-of-none 1 '' 'pipehost: good does not run: nobody answers in *state' status good.json
 check positions-of-nothing 64 '' "pipehost: write pipehost positions show, set, reset or rename, then the manifest$TRY" positions
 check positions-of-no-action 64 '' "pipehost: write pipehost positions show, set, reset or rename, then the manifest$TRY" positions good.json
-check positions-without-file 64 '' "pipehost: which file? MANIFEST.json$TRY" positions show
+check positions-without-file 64 '' "pipehost: name a manifest: pipehost positions show|set|reset|rename MANIFEST.json$TRY" positions show
 check positions-to-nowhere 64 '' "pipehost: --to goes with positions set$TRY" positions set good.json
 check positions-from-nobody 64 '' "pipehost: --from goes with positions rename$TRY" positions rename good.json
 check positions-partition 64 '' 'pipehost: --partition is N or TOPIC/N, not x' positions show good.json --partition x

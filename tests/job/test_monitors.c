@@ -145,12 +145,12 @@ START_TEST(silent_clients_of_the_page_hold_nobody_up)
 }
 END_TEST
 
-START_TEST(an_address_that_cannot_be_used_is_a_wrong_setting)
+START_TEST(an_address_that_cannot_be_used_is_a_wrong_command_line)
 {
     static const char *const args[] = {"--metrics-listen", "localhost:80", NULL};
     run_write_manifest(&r, running);
     run_start(&r, args);
-    run_ends(&r, 78);
+    run_ends(&r, 64);
     ck_assert_ptr_nonnull(strstr(r.log, "--metrics-listen localhost:80: give PORT for loopback"));
 }
 END_TEST
@@ -228,7 +228,7 @@ int main(void)
     tcase_add_test(all, the_metrics_page_has_the_numbers_of_host_and_plugins);
     tcase_add_test(all, a_pipeline_that_still_waits_for_a_service_is_alive_and_not_ready);
     tcase_add_test(all, silent_clients_of_the_page_hold_nobody_up);
-    tcase_add_test(all, an_address_that_cannot_be_used_is_a_wrong_setting);
+    tcase_add_test(all, an_address_that_cannot_be_used_is_a_wrong_command_line);
     tcase_add_test(all, a_service_manager_hears_of_the_start_of_life_and_of_the_end);
     tcase_add_test(all, a_start_that_waits_asks_the_service_manager_for_time);
     suite_add_tcase(suite, all);
