@@ -32,16 +32,23 @@ static int32_t check_owner(const struct epochs *e, const struct held *h, const s
                         h->partition, found->owner);
 }
 
-static int32_t check_cluster(const struct held *h, const struct note *found, struct ph_error *err)
+static int32_t check_cluster(const struct epochs *e, const struct held *h, const struct note *found,
+                             struct ph_error *err)
 {
+    const struct producer *p = e->producer;
+    const struct settings *s = p->settings;
+    bool is_in_topic = h->in_topic != h->is_elsewhere;
     if (found->cluster[0] == '\0' || h->cluster[0] == '\0' ||
         strcmp(found->cluster, h->cluster) == 0) {
         return PH_OK;
     }
     return ph_error_set(err, PH_ERR_CONFIG,
-                        "the position of %s[%d] is of cluster %s, but the topic is read from "
-                        "cluster %s: give the pipeline another name",
-                        h->topic, h->partition, found->cluster, h->cluster);
+                        "the position of %s[%d] in %s%s is of cluster %s, but the topic is read "
+                        "from cluster %s; pipehost positions set MANIFEST --sink %s --to earliest "
+                        "(or latest, or an offset) goes on in that one",
+                        h->topic, h->partition, is_in_topic ? "" : "a group of Kafka at ",
+                        is_in_topic ? s->positions_topic : s->brokers, found->cluster, h->cluster,
+                        p->link.task->host->operator_name);
 }
 
 static int32_t check_found(const struct epochs *e, const struct note *found, struct ph_error *err)
@@ -49,7 +56,7 @@ static int32_t check_found(const struct epochs *e, const struct note *found, str
     for (uint32_t i = 0; i < e->positions.count; i++) {
         const struct held *h = &e->positions.items[i];
         if (check_owner(e, h, &found[i], err) != PH_OK ||
-            check_cluster(h, &found[i], err) != PH_OK) {
+            check_cluster(e, h, &found[i], err) != PH_OK) {
             return PH_ERROR;
         }
     }

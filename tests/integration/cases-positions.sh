@@ -260,6 +260,25 @@ case_positions_moved() {
     expect 'and warns' log_says 'copies-anew: topic .* has records, but Kafka at .* has no position of this pipeline'
 }
 
+# The topic was moved: what is kept is of the cluster that it was in.
+case_positions_cluster() {
+    local TABLE_PLAIN kept=it-positions-cluster-kept
+    kafka_positions_begin positions-cluster only
+    ARGS+=(--set copies/config/positions=topic --set "copies/config/positions_topic=$kept")
+    plain_produce 7 1000
+    expect 'the first run ends' exits_with 0 300
+    kcat -C -q -e -o beginning -b "$KAFKA_URL" -t "$kept" -f '%k|%s\n' -X isolation.level=read_committed |
+        sed 's/"cluster":"[^"]*"/"cluster":"former"/' | kcat -P -b "$KAFKA_URL" -t "$kept" -K '|'
+    expect 'positions of another cluster are refused' exits_with 78 300
+    expect 'with both clusters' log_says "the position of $TOPIC\[[01]\] in $kept is of cluster former, but the topic is read from cluster "
+    expect 'and the command' log_says 'pipehost positions set MANIFEST --sink copies --to earliest (or latest, or an offset) goes on in that one'
+    expect 'and nothing is written' equals "$(copies)" '1000|1000'
+    expect 'the command of the sentence works' positions 0 set --sink copies --to latest
+    plain_produce 7 1000 500
+    expect 'and is enough' exits_with 0 300
+    expect 'to go on' equals "$(copies)" '2000|2000'
+}
+
 # renamed_in_kafka NAME [ARG...]: the start of a pipeline that was renamed, wherever the cluster keeps its positions.
 renamed_in_kafka() {
     local TABLE_PLAIN name=$1

@@ -2,6 +2,8 @@
 /** Epochs as transactions on the mock cluster: how one that failed is told, and aborted. */
 #include "rig.h"
 
+#include "pipehost/positions.h"
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -180,20 +182,35 @@ END_TEST
 
 /* Of another cluster: the position is kept in a topic, which the mock makes when it is asked for.
  */
+static const struct ph_partition elsewhere = {
+    .size = sizeof elsewhere, .source = "events", .topic = "read", .cluster = "elsewhere"};
+
+static int32_t claim_one(const struct ph_partition *partition, int64_t *next_offset)
+{
+    struct ph_position position = {0};
+    int32_t result = rig.harness->descriptor->sink->claim(rig.task->self, partition, 1, &position,
+                                                          harness_error(rig.harness));
+    *next_offset = position.next_offset;
+    return result;
+}
+
 static void claim_topic(void)
 {
-    const struct ph_partition partition = {
-        .size = sizeof partition, .source = "events", .topic = "read", .cluster = "elsewhere"};
-    struct ph_position position;
-    int32_t result = rig.harness->descriptor->sink->claim(rig.task->self, &partition, 1, &position,
-                                                          harness_error(rig.harness));
-    ck_assert_msg(result == PH_OK, "%s", rig_error(&rig)->text);
+    int64_t next_offset;
+    ck_assert_msg(claim_one(&elsewhere, &next_offset) == PH_OK, "%s", rig_error(&rig)->text);
 }
 
 static void setup_topic(void)
 {
     open_exact();
     claim_topic();
+}
+
+/* As a process that starts. */
+static void start_again(void)
+{
+    harness_task_destroy(rig.task);
+    ck_assert_msg(rig_activate(&rig), "%s", rig_error(&rig)->text);
 }
 
 /* No row is to blame for it. */
@@ -207,6 +224,38 @@ START_TEST(a_positions_topic_that_refuses_is_a_wrong_setting_of_its_own)
     ck_assert_ptr_nonnull(
         strstr(rig_error(&rig)->text, "topic \"pipehost-positions\" of Kafka at "));
     ck_assert_ptr_nonnull(strstr(rig_error(&rig)->text, " did not take a position: "));
+}
+END_TEST
+
+static void set_kept(const struct ph_partition *partition, int64_t next_offset)
+{
+    const struct ph_position position = {.next_offset = next_offset};
+    const struct ph_positions_ops *ops =
+        rig.harness->descriptor->ops->get_extension(rig.harness->op, PH_EXTENSION_POSITIONS);
+    int32_t result = ops->set(rig.task->self, partition, &position, 1, harness_error(rig.harness));
+    ck_assert_msg(result == PH_OK, "%s", rig_error(&rig)->text);
+}
+
+START_TEST(a_position_of_another_cluster_is_refused_with_the_command_that_accepts_it)
+{
+    struct ph_partition moved = elsewhere;
+    int64_t next_offset;
+    moved.cluster = "new";
+    rig.next_offset = 7;
+    ck_assert_int_eq(rig_commit(&rig), PH_OK);
+    start_again();
+    ck_assert_int_eq(claim_one(&moved, &next_offset), PH_ERROR);
+    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_CONFIG);
+    ck_assert_str_eq(
+        rig_error(&rig)->text,
+        "the position of read[0] in pipehost-positions is of cluster elsewhere, but the topic is "
+        "read from cluster new; pipehost positions set MANIFEST --sink located --to earliest (or "
+        "latest, or an offset) goes on in that one");
+    start_again();
+    set_kept(&moved, 3);
+    start_again();
+    ck_assert_msg(claim_one(&moved, &next_offset) == PH_OK, "%s", rig_error(&rig)->text);
+    ck_assert_int_eq(next_offset, 3);
 }
 END_TEST
 
@@ -225,6 +274,8 @@ int main(void)
     tcase_set_timeout(topic, 300);
     tcase_add_checked_fixture(topic, setup_topic, teardown);
     tcase_add_test(topic, a_positions_topic_that_refuses_is_a_wrong_setting_of_its_own);
+    tcase_add_test(topic,
+                   a_position_of_another_cluster_is_refused_with_the_command_that_accepts_it);
     suite_add_tcase(suite, topic);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
