@@ -11,15 +11,26 @@
 
 #define KEYS_MAX 32 /* INDEX_MAX_KEYS */
 
-/* The index's columns, as long as a row's values alone decide: not where it has an expression or a
- * predicate, nor where a trigger may change the row first. */
+/*
+ * The index's columns, as long as a row's values alone decide: not where it has an expression or a
+ * predicate, nor where a trigger may change a row first. It must be the table's own, or of a
+ * partition and a part of one that all partitions have: an index of a single partition says nothing
+ * of the others. Its values are equal where the columns' are, by whatever collation.
+ */
 static const char index_query[] =
     "SELECT a.attname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n "
     "ON n.oid = i.relnamespace CROSS JOIN generate_series(0, x.indnkeyatts - 1) k JOIN "
     "pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[k] WHERE n.nspname = $1 AND "
-    "i.relname = $2 AND x.indisunique AND x.indexprs IS NULL AND x.indpred IS NULL AND NOT EXISTS "
-    "(SELECT 1 FROM pg_trigger t WHERE t.tgrelid IN (x.indrelid, to_regclass($3)) AND t.tgtype & 7 "
-    "= 7 AND t.tgenabled <> 'D') ORDER BY k";
+    "i.relname = $2 AND x.indisunique AND x.indexprs IS NULL AND x.indpred IS NULL AND EXISTS "
+    "(SELECT 1 FROM pg_index y WHERE y.indrelid = to_regclass($3) AND y.indisvalid AND "
+    "(y.indexrelid "
+    "= x.indexrelid OR y.indexrelid IN (SELECT relid FROM pg_partition_ancestors(x.indexrelid)))) "
+    "AND NOT EXISTS (SELECT 1 FROM generate_series(0, x.indnkeyatts - 1) m JOIN pg_attribute b ON "
+    "b.attrelid = x.indrelid AND b.attnum = x.indkey[m] JOIN pg_collation c ON c.oid IN "
+    "(b.attcollation, x.indcollation[m]) WHERE b.attcollation <> x.indcollation[m] AND NOT "
+    "c.collisdeterministic) AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE (t.tgrelid = "
+    "to_regclass($3) OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(to_regclass($3)))) AND "
+    "t.tgtype & 7 = 7 AND t.tgenabled <> 'D') ORDER BY k";
 
 static bool add_key(const struct plan *plan, const char *name, struct plan *keys)
 {

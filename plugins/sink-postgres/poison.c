@@ -25,6 +25,7 @@ struct blame {
     char reason[REASON_SIZE];
     uint32_t count;     /* rows refused so far, or that would be */
     uint32_t set_aside; /* of them, by the host */
+    bool is_general;    /* the column's rule is the whole table's */
     bool is_only_counting;
 };
 
@@ -222,19 +223,37 @@ static void sweep_segment(struct sink_task *t, struct blame *b, const struct seg
     }
 }
 
-/* A trigger may fill a null in; a text's length and encoding are judged before it runs. */
-static bool is_up_to_trigger(const struct sink_task *t, const struct blame *b)
+/* Whether the table itself, with all of its partitions, takes no null there. */
+static bool is_not_null(struct sink_task *t, const char *column)
 {
-    return t->has_row_trigger && strcmp(b->sqlstate, SQLSTATE_NOT_NULL) == 0;
+    const char *values[] = {sql_text(&t->sink->table), column};
+    PGresult *r = NULL;
+    int32_t result =
+        session_query(&t->session,
+                      "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = "
+                      "$2 AND attnotnull",
+                      2, values, "looking up a column", &r, NULL);
+    bool has_rule = result == PH_OK && PQntuples(r) == 1;
+    PQclear(r);
+    return has_rule;
 }
 
-/* Only where the row that the server named violates the rule as we know it: the table may have
- * changed since the start. */
+/*
+ * Whether the rule that the named row violates holds for each row: as we know it, since the table
+ * may have changed since the start. A text's length and encoding are judged before anything else; a
+ * null may be filled in by a trigger, or be taken by another partition.
+ */
+static bool is_general(struct sink_task *t, const struct blame *b)
+{
+    if (b->column == NULL || !violates(b, b->batch, b->row)) {
+        return false;
+    }
+    return strcmp(b->sqlstate, SQLSTATE_NOT_NULL) != 0 ||
+           (!t->has_row_trigger && is_not_null(t, b->column->target.name));
+}
+
 static void sweep(struct sink_task *t, struct blame *b)
 {
-    if (b->column == NULL || is_up_to_trigger(t, b) || !violates(b, b->batch, b->row)) {
-        return;
-    }
     /* A row's own values do not fit the others. */
     (void)snprintf(b->reason, sizeof b->reason, "column \"%s\": %s", b->column->target.name,
                    PQresultErrorField(b->result, PG_DIAG_MESSAGE_PRIMARY));
@@ -344,7 +363,7 @@ static void refuse_all(struct sink_task *t, struct blame *b, const PGresult *lin
     refuse(t, b, b->batch, b->row);
     if (lines != NULL) {
         sweep_duplicates(t, b, lines);
-    } else {
+    } else if (b->is_general) {
         sweep(t, b);
     }
 }
@@ -355,6 +374,7 @@ static int32_t refuse_rows(struct sink_task *t, struct blame *b, const PGresult 
     char first[REASON_SIZE];
     set_reason(b);
     (void)snprintf(first, sizeof first, "%s", b->reason);
+    b->is_general = lines == NULL && is_general(t, b);
     b->is_only_counting = true;
     refuse_all(t, b, lines);
     b->is_only_counting = false;

@@ -2,6 +2,7 @@
 /* Rows that look like the one that the server named: only those that it would refuse too go out. */
 #include "live.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ROWS_MAX = 2500 };
@@ -214,6 +215,134 @@ START_TEST(texts_too_long_are_named_at_once_though_a_trigger_would_cut_them)
 }
 END_TEST
 
+/* Partition a has the ids below 5, b the others. */
+#define PARTITIONS                                                                                 \
+    " PARTITION BY RANGE (id); CREATE TABLE live_a PARTITION OF live FOR VALUES FROM (-9) TO "     \
+    "(5); CREATE TABLE live_b PARTITION OF live DEFAULT; "
+
+/* Nulls in rows 1, 3, 6 and 7: these go out, round by round. */
+static void assert_nulls_refused(const char *tables, const uint32_t *first, uint32_t first_count,
+                                 const uint32_t *second, const char *left)
+{
+    struct rig r;
+    fill(9, "ok");
+    static const uint32_t nulls[] = {1, 3, 6, 7};
+    for (uint32_t i = 0; i < 4; i++) {
+        cells[2 * nulls[i] + 1] = CELL(CELL_NULL);
+    }
+    open_live(&r, tables, NULL);
+    assert_refused(&r, "23502", first, first_count);
+    if (second != NULL) {
+        assert_refused(&r, "23502", second, 1);
+    }
+    assert_whole(&r);
+    ck_assert_str_eq(rig_value("SELECT string_agg(id || coalesce(v, ''), ',' ORDER BY id) FROM "
+                               "live"),
+                     left);
+    rig_close(&r);
+}
+
+START_TEST(a_rule_of_one_partition_refuses_no_null_of_another)
+{
+    assert_nulls_refused(
+        "CREATE TABLE live (id int, v text)" PARTITIONS "ALTER TABLE live_a ALTER v SET NOT NULL",
+        (const uint32_t[]){1}, 1, (const uint32_t[]){3}, "0ok,2ok,4ok,5ok,6,7,8ok");
+}
+END_TEST
+
+START_TEST(a_rule_of_the_whole_table_refuses_the_nulls_of_all_partitions_at_once)
+{
+    assert_nulls_refused("CREATE TABLE live (id int, v text NOT NULL)" PARTITIONS,
+                         (const uint32_t[]){1, 3, 6, 7}, 4, NULL, "0ok,2ok,4ok,5ok,8ok");
+}
+END_TEST
+
+/* Keys 2 and 7 are there, in one partition each: these go out. */
+static void assert_keys_refused(const char *tables, const char *trigger_on, const uint32_t *rows,
+                                uint32_t count, const char *left)
+{
+    struct rig r;
+    fill(9, "as before");
+    open_live(&r, tables, trigger_on);
+    assert_refused(&r, "23505", rows, count);
+    assert_whole(&r);
+    ck_assert_str_eq(rig_value("SELECT string_agg(id || v, ',' ORDER BY id, v) FROM live WHERE id "
+                               "IN (2, 7)"),
+                     left);
+    rig_close(&r);
+}
+
+#define KEYS_2_AND_7 "INSERT INTO live VALUES (2, 'as before'), (7, 'as before')"
+
+START_TEST(a_key_of_one_partition_is_no_key_of_another)
+{
+    assert_keys_refused("CREATE TABLE live (id int, v text)" PARTITIONS
+                        "CREATE UNIQUE INDEX ON live_a (id); " KEYS_2_AND_7,
+                        NULL, (const uint32_t[]){2}, 1, "2as before,7as before,7as before");
+}
+END_TEST
+
+START_TEST(a_key_that_not_all_partitions_have_yet_is_not_the_tables)
+{
+    assert_keys_refused("CREATE TABLE live (id int, v text)" PARTITIONS
+                        "CREATE UNIQUE INDEX live_key ON ONLY live (id); CREATE UNIQUE INDEX "
+                        "live_a_key ON live_a (id); ALTER INDEX live_key ATTACH PARTITION "
+                        "live_a_key; " KEYS_2_AND_7,
+                        NULL, (const uint32_t[]){2}, 1, "2as before,7as before,7as before");
+}
+END_TEST
+
+START_TEST(a_key_of_the_whole_table_refuses_the_rows_of_all_partitions_at_once)
+{
+    assert_keys_refused("CREATE TABLE live (id int PRIMARY KEY, v text)" PARTITIONS KEYS_2_AND_7,
+                        NULL, (const uint32_t[]){2, 7}, 2, "2as before,7as before");
+}
+END_TEST
+
+START_TEST(a_key_that_another_partition_s_trigger_changes_is_not_there_before)
+{
+    assert_keys_refused(
+        "CREATE TABLE live (id int, v text, UNIQUE (id, v))" PARTITIONS KEYS_2_AND_7, "live_b",
+        (const uint32_t[]){2}, 1, "2as before,7as bef,7as before");
+}
+END_TEST
+
+/* An existing "c" and nine letters, among them "c" and "C": which of them go out. */
+static void assert_letters_refused(const char *column, const char *index, const uint32_t *rows,
+                                   uint32_t count)
+{
+    static const char letters[] = "abcdefCgh";
+    char tables[512];
+    struct rig r;
+    fill(9, "");
+    for (uint32_t i = 0; i < 9; i++) {
+        cells[2 * i + 1] = CELL(CELL_BYTES(&letters[i], 1));
+    }
+    (void)snprintf(tables, sizeof tables,
+                   "CREATE COLLATION IF NOT EXISTS live_any_case (provider = icu, locale = "
+                   "'und-u-ks-level2', deterministic = false); CREATE TABLE live (id int, v text "
+                   "COLLATE \"%s\"); CREATE UNIQUE INDEX ON live (v COLLATE \"%s\"); INSERT INTO "
+                   "live VALUES (-1, 'c')",
+                   column, index);
+    open_live(&r, tables, NULL);
+    assert_refused(&r, "23505", rows, count);
+    assert_whole(&r);
+    rig_close(&r);
+    rig_sql("DROP TABLE live; DROP COLLATION live_any_case");
+}
+
+START_TEST(a_key_is_equal_as_the_index_says_and_not_as_the_column_does)
+{
+    assert_letters_refused("live_any_case", "C", (const uint32_t[]){2}, 1);
+}
+END_TEST
+
+START_TEST(a_key_is_equal_by_the_collation_of_both)
+{
+    assert_letters_refused("live_any_case", "live_any_case", (const uint32_t[]){2, 6}, 2);
+}
+END_TEST
+
 TCase *crowd_tests(void)
 {
     TCase *c = tcase_create("crowd");
@@ -224,5 +353,13 @@ TCase *crowd_tests(void)
     tcase_add_test(c, nulls_that_a_partition_s_trigger_fills_are_none);
     tcase_add_test(c, without_a_trigger_all_nulls_are_named_at_once);
     tcase_add_test(c, texts_too_long_are_named_at_once_though_a_trigger_would_cut_them);
+    tcase_add_test(c, a_rule_of_one_partition_refuses_no_null_of_another);
+    tcase_add_test(c, a_rule_of_the_whole_table_refuses_the_nulls_of_all_partitions_at_once);
+    tcase_add_test(c, a_key_of_one_partition_is_no_key_of_another);
+    tcase_add_test(c, a_key_that_not_all_partitions_have_yet_is_not_the_tables);
+    tcase_add_test(c, a_key_of_the_whole_table_refuses_the_rows_of_all_partitions_at_once);
+    tcase_add_test(c, a_key_that_another_partition_s_trigger_changes_is_not_there_before);
+    tcase_add_test(c, a_key_is_equal_as_the_index_says_and_not_as_the_column_does);
+    tcase_add_test(c, a_key_is_equal_by_the_collation_of_both);
     return c;
 }
