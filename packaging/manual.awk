@@ -62,7 +62,7 @@ END {
     section("FILES")
     print ".TP"
     print "\\fI/etc/pipehost/NAME.json\\fR, \\fI/etc/pipehost/NAME.env\\fR"
-    print "The manifest of the systemd unit \\fBpipehost@NAME.service\\fR, and its environment."
+    print "The manifest of the systemd unit \\fBpipehost@NAME.service\\fR, and its env file."
     print ".TP"
     print "\\fI../lib/pipehost/plugins\\fR beside the folder of the program"
     print "The plugins that come with it."

@@ -185,7 +185,7 @@ static bool store(struct work *w, json_t *node)
           !origin_mark_replaced(w->r->m->origin, node, w->own.data,
                                 (const struct origin_piece *)(const void *)w->pieces.data,
                                 w->pieces.length / sizeof(struct origin_piece))))) {
-        (void)reader_no_memory(w->r);
+        return reader_no_memory(w->r);
     }
     return true;
 }
