@@ -2,6 +2,7 @@
 /**
  * By what the last record before a position is known again: a number of its timestamp and value,
  * kept with the position. Two records that differ have the same one once in four thousand million.
+ * Where the position has passed a hole of the log, by that there is no record.
  * What is computed stands in databases: it may not change from version to version.
  */
 #ifndef BATCH_FINGERPRINT_H
@@ -21,7 +22,17 @@ static inline uint64_t fingerprint_mix(uint64_t sum, uint64_t word)
     return (sum ^ (sum >> 32)) + FINGERPRINT_STEP;
 }
 
-/** Never 0. value may be null where length is 0. */
+/** No record is right before the position: any that is read there is of another log. */
+#define FINGERPRINT_HOLE UINT32_MAX
+
+/** Neither 0, which is unknown, nor FINGERPRINT_HOLE. */
+static inline uint32_t fingerprint_folded(uint64_t sum)
+{
+    uint32_t folded = (uint32_t)(sum ^ (sum >> 32));
+    return folded == 0 ? 1 : folded == FINGERPRINT_HOLE ? FINGERPRINT_HOLE - 1 : folded;
+}
+
+/** Neither 0 nor FINGERPRINT_HOLE. value may be null where length is 0. */
 static inline uint32_t fingerprint_of(int64_t timestamp_ms, const void *value, uint32_t length)
 {
     const uint8_t *at = value;
@@ -36,8 +47,7 @@ static inline uint32_t fingerprint_of(int64_t timestamp_ms, const void *value, u
         left -= n;
     }
     sum = fingerprint_mix(sum, length);
-    uint32_t folded = (uint32_t)(sum ^ (sum >> 32));
-    return folded != 0 ? folded : 1;
+    return fingerprint_folded(sum);
 }
 
 #endif

@@ -44,6 +44,7 @@ struct batch_writer {
 
 static int32_t pub_append(struct ph_writer *pub, const struct ph_record *record);
 static void pub_advance(struct ph_writer *pub, uint32_t partition_id, int64_t next_offset);
+static void pub_pass_hole(struct ph_writer *pub, uint32_t partition_id, int64_t next_offset);
 
 static void set_defaults(struct batch_writer_options *o)
 {
@@ -75,7 +76,8 @@ struct batch_writer *batch_writer_create(const struct batch_writer_options *opti
                                 .wants = options->keep_headers ? (uint32_t)PH_WANTS_HEADERS : 0u,
                                 .host_data = w,
                                 .append = pub_append,
-                                .advance = pub_advance};
+                                .advance = pub_advance,
+                                .pass_hole = pub_pass_hole};
     if (tier_largest_bytes(&w->options) > TIER_ARENA_MAX ||
         !tier_init(&w->tier, options->schema->field_count, options->wanted)) {
         batch_writer_destroy(w);
@@ -385,18 +387,34 @@ int32_t batch_writer_append(struct batch_writer *w, const struct ph_record *reco
     return w->pub.append(&w->pub, record);
 }
 
-void batch_writer_advance(struct batch_writer *w, uint32_t partition_id, int64_t next_offset)
+static void move_position(struct batch_writer *w, uint32_t partition_id, int64_t next_offset,
+                          uint32_t fingerprint)
 {
     struct ph_position *position = w->tier.head.data == NULL ? NULL : get_position(w, partition_id);
     if (position != NULL && next_offset > position->next_offset) {
         position->next_offset = next_offset;
-        position->fingerprint = 0;
+        position->fingerprint = fingerprint;
     }
+}
+
+void batch_writer_advance(struct batch_writer *w, uint32_t partition_id, int64_t next_offset)
+{
+    move_position(w, partition_id, next_offset, 0);
+}
+
+void batch_writer_pass_hole(struct batch_writer *w, uint32_t partition_id, int64_t next_offset)
+{
+    move_position(w, partition_id, next_offset, FINGERPRINT_HOLE);
 }
 
 static void pub_advance(struct ph_writer *pub, uint32_t partition_id, int64_t next_offset)
 {
     batch_writer_advance((struct batch_writer *)(void *)pub, partition_id, next_offset);
+}
+
+static void pub_pass_hole(struct ph_writer *pub, uint32_t partition_id, int64_t next_offset)
+{
+    batch_writer_pass_hole((struct batch_writer *)(void *)pub, partition_id, next_offset);
 }
 
 /* The positions that end with a row learn which record that is: from the last row back, until each

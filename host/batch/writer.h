@@ -66,5 +66,6 @@ __attribute__((warn_unused_result)) struct ph_batch *batch_writer_close(struct b
 /** The same as through batch_writer_pub. */
 int32_t batch_writer_append(struct batch_writer *w, const struct ph_record *record);
 void batch_writer_advance(struct batch_writer *w, uint32_t partition_id, int64_t next_offset);
+void batch_writer_pass_hole(struct batch_writer *w, uint32_t partition_id, int64_t next_offset);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Whether a source goes on in the topic that it has read before. A position may know the record
- * before it by its fingerprint; a source that can begins with that record. It goes no further than
- * here: compared, and dropped. A topic that was deleted and made again has another one there.
+ * before it by its fingerprint, or that there is none; a source that can begins with that record.
+ * It goes no further than here: compared, and dropped. A topic that was deleted and made again has
+ * another one there, or one where none was.
  * [worker]
  */
 #ifndef JOB_RESUMPTION_H
@@ -17,7 +18,7 @@ struct resumption {
     const struct ph_position *starts; /**< by partition id; borrowed */
     bool waits[PARTITIONS_MAX];       /**< by partition id: its first record has not come */
     uint32_t waiting;
-    bool is_other;         /**< a record differs: nothing is appended any more */
+    bool is_other;         /**< a record is not what was there: nothing is appended any more */
     uint32_t partition_id; /**< whose */
 };
 
@@ -31,5 +32,9 @@ static inline struct ph_writer *resumption_writer(struct resumption *r)
 {
     return r->waiting > 0 || r->is_other ? &r->pub : r->to;
 }
+
+/** Where is_other: says so of the partition, and what can be done. */
+void resumption_refuse(const struct resumption *r, const struct ph_partition *p,
+                       const char *manifest, struct ph_error *err);
 
 #endif

@@ -272,18 +272,10 @@ static enum task_step poll_failed(struct task *t, struct ph_error *err)
 /* What was read before is not what the source has now. */
 static enum task_step refuse_other(struct task *t)
 {
-    const struct job *job = t->job;
-    uint32_t id = t->source->resumption.partition_id;
-    const struct ph_partition *p = job->partitions.items[id];
-    long long next = (long long)job->starts[id].next_offset;
+    const struct resumption *r = &t->source->resumption;
     struct ph_error err;
     ph_error_clear(&err);
-    (void)ph_error_set(
-        &err, PH_ERR_CONFIG,
-        "%s/%d: the record at offset %lld is not the one that was read there before: the topic was "
-        "deleted and made again, or is another one; pipehost positions set %s --partition %s/%d "
-        "--to earliest reads what is there now from its beginning, --to %lld goes on from there",
-        p->topic, p->partition, next - 1, job->manifest->path, p->topic, p->partition, next);
+    resumption_refuse(r, t->job->partitions.items[r->partition_id], t->job->manifest->path, &err);
     return failed(t, &err);
 }
 

@@ -134,7 +134,7 @@ static int32_t out_of_range(const char *topic, int32_t partition, int64_t wanted
 
 /* Where to begin, and where a bounded run ends. A position that is not in the log would end that
  * one at once, as if all had been read. The host wants to see the record before a position that it
- * knows the fingerprint of, where that is still in the log. */
+ * knows the fingerprint of, or that there is none, where that is still in the log. */
 static int32_t find_bounds(struct reader *r, struct slot *slot, bool is_known, struct ph_error *err)
 {
     struct offsets_range range;
@@ -253,7 +253,7 @@ static void pass_hole(struct reader *r, struct slot *slot, int64_t next_offset,
     int64_t to = next_offset < slot->end_offset ? next_offset : slot->end_offset;
     if (to > slot->next_offset) {
         slot->next_offset = to;
-        writer->advance(writer, slot->partition_id, to);
+        writer->pass_hole(writer, slot->partition_id, to);
         reach_end(r, slot);
     }
 }

@@ -198,6 +198,7 @@ static void print_source(void)
     MEMBER(ph_writer, host_data);
     MEMBER(ph_writer, append);
     MEMBER(ph_writer, advance);
+    MEMBER(ph_writer, pass_hole);
     SIZE(ph_partition_list);
     MEMBER(ph_partition_list, size);
     MEMBER(ph_partition_list, reserved);

@@ -117,39 +117,73 @@ records_delete() {
         --offset-json-file "$STATE/delete.json"
 }
 
-markers_rows() { equals "$(psql_run 'SELECT count(*), count(DISTINCT (p, o)) FROM markers_rows')" "$1|$1"; }
+# markers_rows TABLE COUNT: each of the records has been read once.
+markers_rows() { equals "$(psql_run "SELECT count(*), count(DISTINCT (p, o)) FROM $1")" "$2|$2"; }
 
-# The topic that is read was written in transactions: past the last record of each partition stand markers.
-case_markers() {
-    local writer ends
-    kafka_case markers to-kafka.json
-    writer=("${ARGS[@]}")
-    psql_run 'CREATE TABLE markers_rows (p int, o bigint)'
+# markers_begin NAME: a topic written in transactions, past the last record of each partition stand markers, and a pipeline that
+# reads it into the table NAME_rows. Sets ENDS to where its partitions end, and WRITER to what writes more into it.
+markers_begin() {
+    kafka_case "$1" to-kafka.json
+    WRITER=("${ARGS[@]}")
+    psql_run "CREATE TABLE ${1//-/_}_rows (p int, o bigint)"
     cat >"$STATE/markers.json" <<EOF
-{ "pipeline": "markers-read", "state_dir": "$STATE/read",
+{ "pipeline": "$1-read", "state_dir": "$STATE/read",
   "operators": [
     { "name": "events", "plugin": "source-kafka", "config": { "brokers": "$KAFKA_URL", "topic": "$OUTPUT", "startup_mode": "earliest" },
       "format": { "json": { "fields": { "p": { "type": "int32", "from": "\$partition" }, "o": { "type": "int64", "from": "\$offset" } } } } },
     { "name": "rows", "plugin": "sink-postgres", "input": "events",
-      "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "markers_rows" } }
+      "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "${1//-/_}_rows" } }
   ] }
 EOF
     produce --count 4000
     expect 'the topic is written' exits_with 0 300 --set events/config/bounded_mode=latest
     # The broker writes them after it has answered.
     expect 'each partition ends with a marker' wait_until 180 ends_with_markers
-    ends=$(log_ends "$OUTPUT")
+    ENDS=$(log_ends "$OUTPUT")
     # shellcheck disable=SC2034 # exits_with runs it
     ARGS=("$STATE/markers.json")
     pipehost_start
-    expect 'a run that goes on takes the positions past them' wait_until 180 positions_are markers-read "$ends"
+    expect 'a run that goes on takes the positions past them' wait_until 180 positions_are "$1-read" "$ENDS"
     process_stop "pipehost-$CASE" 180
-    expect 'retention takes all of it' records_delete "$OUTPUT" "$ends"
+}
+
+case_markers() {
+    markers_begin markers
+    expect 'retention takes all of it' records_delete "$OUTPUT" "$ENDS"
     expect 'the next run has lost nothing' exits_with 0 300 --set events/config/bounded_mode=latest
-    ARGS=("${writer[@]}")
+    markers_goes_on
+}
+
+# The same topic has more records, by and by.
+markers_goes_on() {
+    ARGS=("${WRITER[@]}")
     produce --count 400 --start-offset 1000
     expect 'more is written' exits_with 0 300 --set events/config/bounded_mode=latest
+    expect 'and ends with markers' wait_until 180 ends_with_markers
+    # shellcheck disable=SC2034 # exits_with runs it
     ARGS=("$STATE/markers.json")
     expect 'and read' exits_with 0 300 --set events/config/bounded_mode=latest
-    expect 'each record once' markers_rows 4400
+    expect 'each record once' markers_rows "${CASE//-/_}_rows" 4400
+}
+
+# A position past a marker has no record before it to be known by: but that there is none.
+case_markers_made_again() {
+    local longer=12000
+    markers_begin markers-again
+    expect 'a run that finds the same topic ends' exits_with 0 300 --set events/config/bounded_mode=latest
+    markers_goes_on
+    ENDS=$(log_ends "$OUTPUT")
+    pipehost_start
+    expect 'the positions pass the last marker' wait_until 180 positions_are markers-again-read "$ENDS"
+    process_stop "pipehost-$CASE" 180
+    delete_topic "$OUTPUT"
+    create_topic "$OUTPUT" 4
+    "$TOOLS/event-gen" --brokers "$KAFKA_URL" --topic "$OUTPUT" --partitions 4 --seed 8 --count "$longer"
+    expect 'a topic that was made again and has grown beyond the markers is refused' exits_with 78 300
+    expect 'with what is wrong' log_says "$OUTPUT/[0-3]: there is a record at offset [0-9]*, where none was before: the topic was deleted"
+    expect 'and what to do' log_says "pipehost positions set $STATE/markers.json --partition $OUTPUT/[0-3] --to earliest"
+    expect 'and wrote nothing' markers_rows markers_again_rows 4400
+    expect 'the command accepts it' positions 0 set --to earliest
+    expect 'then it is read' exits_with 0 300 --set events/config/bounded_mode=latest
+    expect 'from its beginning' equals "$(psql_run 'SELECT count(*) FROM markers_again_rows')" $((4400 + longer))
 }

@@ -65,9 +65,9 @@ struct ph_partition {
 /** Everything of a partition below next_offset is done with. */
 struct ph_position {
     uint32_t partition_id;
-    /** Of the record at next_offset - 1, where the position ends with a record: the host's hash of
-     * its timestamp and value, so that another record in its place is noticed. 0 = unknown. A sink
-     * keeps it with next_offset; nobody but the host reads meaning into it. */
+    /** Of the record at next_offset - 1: the host's hash of its timestamp and value, or that none
+     * is there, so that another record in its place is noticed. 0 = unknown. A sink keeps it with
+     * next_offset; nobody but the host reads meaning into it. */
     uint32_t fingerprint;
     int64_t next_offset; /**< -1 = no position is known */
 };

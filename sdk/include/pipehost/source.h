@@ -44,9 +44,13 @@ struct ph_writer {
     /** PH_MORE: the batch is full; keep the record, return PH_OK from poll and offer it first next
      * time. [worker] */
     int32_t (*append)(struct ph_writer *w, const struct ph_record *record);
-    /** The position passed next_offset without a record (a hole, a control record at the end).
+    /** Everything below next_offset is done with, and the source does not say what is there.
      * [worker] */
     void (*advance)(struct ph_writer *w, uint32_t partition_id, int64_t next_offset);
+    /** The same, where no record is at next_offset - 1 nor ever will be (a log that was compacted,
+     * a control record): one that is appended there after a later `start` is of another log.
+     * [worker] */
+    void (*pass_hole)(struct ph_writer *w, uint32_t partition_id, int64_t next_offset);
 };
 
 /** Takes what `partitions` finds. */

@@ -214,6 +214,7 @@ void harness_writer_init(struct harness_writer *w)
     w->writer.host_data = w;
     w->writer.append = writer_append;
     w->writer.advance = writer_advance;
+    w->writer.pass_hole = writer_advance;
 }
 
 void harness_writer_clear(struct harness_writer *w)

@@ -26,7 +26,7 @@ static int32_t append(struct ph_writer *w, const struct ph_record *record)
     return PH_OK;
 }
 
-static void advance(struct ph_writer *w, uint32_t id, int64_t next_offset)
+static void pass_hole(struct ph_writer *w, uint32_t id, int64_t next_offset)
 {
     struct feed *f = w->host_data;
     if (id >= f->partitions.count || next_offset < f->next[id]) {
@@ -40,7 +40,7 @@ bool feed_open(struct feed *f, const struct harness_setting *settings)
     uint32_t count = 0;
     *f = (struct feed){.room = -1};
     f->writer = (struct ph_writer){
-        .size = sizeof f->writer, .host_data = f, .append = append, .advance = advance};
+        .size = sizeof f->writer, .host_data = f, .append = append, .pass_hole = pass_hole};
     f->harness = harness_open(SOURCE_KAFKA_SO, NULL, "pipeline", "events");
     if (f->harness == NULL) {
         abort();

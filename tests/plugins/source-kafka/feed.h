@@ -16,7 +16,7 @@ struct feed {
     struct harness_task *task;
     struct harness_partitions partitions;
     int64_t starts[FEED_PARTITIONS];  /**< what resolve answered */
-    int64_t next[FEED_PARTITIONS];    /**< one past the last record or advance, by partition id */
+    int64_t next[FEED_PARTITIONS];    /**< one past the last record or hole, by partition id */
     int64_t records[FEED_PARTITIONS]; /**< by partition id */
     int64_t total;
     struct ph_writer writer;

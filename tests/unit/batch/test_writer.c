@@ -99,13 +99,23 @@ START_TEST(a_position_knows_the_record_that_it_ends_with)
     ck_assert_int_eq(rig_append(&r, 4, 10, "e,5"), PH_OK);
     ck_assert_int_eq(rig_append(&r, 5, 11, "f,6"), PH_OK);
     batch_writer_advance(r.writer, 5, 20);
+    ck_assert_int_eq(rig_append(&r, 6, 12, "g,7"), PH_OK);
+    batch_writer_pub(r.writer)->pass_hole(batch_writer_pub(r.writer), 6, 20);
+    ck_assert_int_eq(rig_append(&r, 7, 13, "h,8"), PH_OK);
+    batch_writer_pass_hole(r.writer, 7, 14);
+    batch_writer_pass_hole(r.writer, 8, 20);
+    ck_assert_int_eq(rig_append(&r, 8, 20, "i,9"), PH_OK);
     struct ph_batch *b = batch_writer_close(r.writer);
-    ck_assert_uint_eq(b->position_count, 5);
+    ck_assert_uint_eq(b->position_count, 8);
     ck_assert_uint_eq(b->positions[0].fingerprint, print_of(1, "c,3"));
     ck_assert_uint_eq(b->positions[1].fingerprint, print_of(5, "b,2"));
     ck_assert_uint_eq(b->positions[2].fingerprint, print_of(8, "!bad"));
     ck_assert_uint_eq(b->positions[3].fingerprint, print_of(10, "e,5"));
     ck_assert_uint_eq(b->positions[4].fingerprint, 0);
+    ck_assert_uint_eq(b->positions[5].fingerprint, FINGERPRINT_HOLE);
+    ck_assert_int_eq(b->positions[5].next_offset, 20);
+    ck_assert_uint_eq(b->positions[6].fingerprint, print_of(13, "h,8"));
+    ck_assert_uint_eq(b->positions[7].fingerprint, print_of(20, "i,9"));
     batch_release(b);
 }
 END_TEST
@@ -125,6 +135,16 @@ START_TEST(fingerprints_are_what_they_always_were)
         ck_assert_uint_ne(fingerprint_of(5, text, i), fingerprint_of(5, text, sizeof text - 1));
     }
     ck_assert_uint_ne(fingerprint_of(5, text, 4), fingerprint_of(6, text, 4));
+}
+END_TEST
+
+/* What a sum folds to is 32 bits of which two numbers mean something else. */
+START_TEST(no_record_has_the_fingerprint_of_a_hole_or_of_nothing)
+{
+    ck_assert_uint_eq(fingerprint_folded(0), 1);
+    ck_assert_uint_eq(fingerprint_folded(UINT64_C(0x1234567812345678)), 1);
+    ck_assert_uint_eq(fingerprint_folded(UINT64_C(0x00000001fffffffe)), FINGERPRINT_HOLE - 1);
+    ck_assert_uint_eq(fingerprint_folded(UINT64_C(0x00000001fffffffd)), FINGERPRINT_HOLE - 3);
 }
 END_TEST
 
@@ -388,6 +408,7 @@ static Suite *suite(void)
     tcase_add_test(c, each_partition_has_one_position);
     tcase_add_test(c, a_position_knows_the_record_that_it_ends_with);
     tcase_add_test(c, fingerprints_are_what_they_always_were);
+    tcase_add_test(c, no_record_has_the_fingerprint_of_a_hole_or_of_nothing);
     tcase_add_test(c, bad_records_are_told_and_passed);
     tcase_add_test(c, a_batch_of_bad_records_travels_without_rows);
     tcase_add_loop_test(c, bad_records_fill_a_batch_as_rows_do, 0, 2);
