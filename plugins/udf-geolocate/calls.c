@@ -15,8 +15,10 @@ struct call {
     struct place *place; /* a reference; null = free */
     uint32_t tries;
     uint32_t pleas;
-    uint32_t epoch; /* of the gate */
-    int64_t due_ns; /* when a resting call goes on, 0 = it does not rest */
+    uint32_t epoch;   /* of the gate */
+    int64_t began_ns; /* the running try */
+    int64_t heard_ns; /* gate_heard_ns() then */
+    int64_t due_ns;   /* when a resting call goes on, 0 = it does not rest */
     struct call *next_free;
 };
 
@@ -178,6 +180,8 @@ static bool prepare(struct calls *calls, struct call *call)
 static void start_try(struct calls *calls, struct call *call)
 {
     call->due_ns = 0;
+    call->began_ns = calls->now_ns;
+    call->heard_ns = gate_heard_ns(calls->gate);
     call->tries++;
     calls->on_wire++;
     ph_counter_add(calls->requests, 1);
@@ -224,7 +228,11 @@ static void rest(struct calls *calls, struct call *call, int64_t retry_after_ns)
 /* True where the same request is made again later. */
 static bool tries_again(struct calls *calls, struct call *call, const struct verdict *verdict)
 {
-    if (!outcome_is_transient(verdict->outcome)) {
+    if (!outcome_is_transient(verdict->outcome) || call->place->is_probe) {
+        return false;
+    }
+    /* Who waits for the API tries anew by himself. */
+    if (outcome_is_silence(verdict->outcome, &verdict->transfer) && gate_is_away(calls->gate)) {
         return false;
     }
     if (outcome_is_plea(verdict->outcome, &verdict->transfer)) {
@@ -235,6 +243,23 @@ static bool tries_again(struct calls *calls, struct call *call, const struct ver
         }
     }
     return call->tries < calls->settings->attempts;
+}
+
+/* An answer to a request that began after a failure shows that the API was there after it. The time
+ * of a beginning may be a little early and that of a failure a little late, never the reverse. */
+static void listen_to(struct calls *calls, struct call *call, struct verdict *verdict)
+{
+    struct place *place = call->place;
+    if (verdict->transfer.status != 0) {
+        if (gate_hear(calls->gate, &place->address, call->began_ns)) {
+            calls->events->wake(calls->context, UINT64_MAX);
+        }
+    } else if (outcome_is_silence(verdict->outcome, &verdict->transfer)) {
+        verdict->is_alone = place->failed_ns != 0 && call->heard_ns > place->failed_ns;
+        if (place->failed_ns == 0) {
+            place->failed_ns = calls->clock->monotonic_ns(calls->task->host);
+        }
+    }
 }
 
 static void finish_try(struct calls *calls, struct call *call, CURLcode code)
@@ -250,6 +275,7 @@ static void finish_try(struct calls *calls, struct call *call, CURLcode code)
     if (verdict.transfer.quota_left >= 0) {
         calls->events->told_quota(calls->context, call->epoch, verdict.transfer.quota_left);
     }
+    listen_to(calls, call, &verdict);
     if (tries_again(calls, call, &verdict)) {
         rest(calls, call, verdict.transfer.retry_after_ns);
         return;
@@ -349,8 +375,10 @@ static void start_all(struct calls *calls)
 {
     calls->gate_ns = 0;
     calls->is_refused = false;
-    start_rested(calls);
-    start_asked(calls);
+    if (!calls->is_held) {
+        start_rested(calls);
+        start_asked(calls);
+    }
 }
 
 static void collect(struct calls *calls)

@@ -19,6 +19,7 @@ struct verdict {
     struct transfer transfer;
     uint32_t tries;
     uint32_t epoch; /**< of the gate when it began; 0 = it never began, the gate is shut */
+    bool is_alone; /**< no answer came twice, and in between one to a request for another address */
 };
 
 enum calls_answer {
@@ -70,6 +71,7 @@ struct calls {
     int64_t deadline_ns; /**< what the host was told */
     bool has_rested;     /**< a resting call is due and waits for the gate */
     bool is_refused;     /**< the gate was full */
+    bool is_held;        /**< nothing starts any more before calls_close */
     char user_agent[64];
 };
 
@@ -80,6 +82,12 @@ int32_t calls_open(struct calls *calls, uint32_t count, struct ph_error *err)
 /** Ends all requests; each place that was not answered is abandoned by the caller's function. Also
  * where calls_open failed or never ran. */
 void calls_close(struct calls *calls, void (*abandon)(void *context, struct place *place));
+
+/** Nothing more starts until the calls are closed. */
+static inline void calls_hold(struct calls *calls)
+{
+    calls->is_held = true;
+}
 
 /** Queues a place that the lane owns. */
 void calls_ask(struct calls *calls, struct place *place);

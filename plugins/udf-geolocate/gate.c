@@ -5,6 +5,10 @@
 
 #define DOUBLINGS_MAX 4u
 
+/* Requests at one time while the API is away and has not answered yet: one of them alone may be for
+ * an address that it never answers. */
+#define LIMIT_BEFORE_HEARD 8u
+
 bool gate_init(struct gate *gate, uint32_t limit)
 {
     memset(gate, 0, sizeof *gate);
@@ -24,7 +28,13 @@ void gate_fini(struct gate *gate)
 
 static bool has_room(const struct gate *gate)
 {
-    return gate->in_flight < (gate->tries ? 1 : gate->limit);
+    uint32_t limit = gate->limit;
+    if (gate->tries || (gate->is_away && gate->heard_ns != 0)) {
+        limit = 1;
+    } else if (gate->is_away && limit > LIMIT_BEFORE_HEARD) {
+        limit = LIMIT_BEFORE_HEARD;
+    }
+    return gate->in_flight < limit;
 }
 
 /* The poorest of those that wait never gives way, so room is always used. */
@@ -115,11 +125,60 @@ bool gate_resume(struct gate *gate, uint32_t epoch)
     return ended;
 }
 
+bool gate_hear(struct gate *gate, const struct address *address, int64_t began_ns)
+{
+    bool was_away;
+    (void)pthread_mutex_lock(&gate->mutex);
+    was_away = gate->is_away;
+    gate->is_away = false;
+    if (began_ns > gate->heard_ns) {
+        gate->heard_ns = began_ns;
+        gate->heard = *address;
+    }
+    (void)pthread_mutex_unlock(&gate->mutex);
+    return was_away;
+}
+
+int64_t gate_heard_ns(struct gate *gate)
+{
+    int64_t heard_ns;
+    (void)pthread_mutex_lock(&gate->mutex);
+    heard_ns = gate->heard_ns;
+    (void)pthread_mutex_unlock(&gate->mutex);
+    return heard_ns;
+}
+
+void gate_lose(struct gate *gate)
+{
+    (void)pthread_mutex_lock(&gate->mutex);
+    gate->is_away = true;
+    (void)pthread_mutex_unlock(&gate->mutex);
+}
+
+bool gate_is_away(struct gate *gate)
+{
+    bool is_away;
+    (void)pthread_mutex_lock(&gate->mutex);
+    is_away = gate->is_away;
+    (void)pthread_mutex_unlock(&gate->mutex);
+    return is_away;
+}
+
+bool gate_probe(struct gate *gate, struct address *address)
+{
+    bool is_one;
+    (void)pthread_mutex_lock(&gate->mutex);
+    is_one = gate->is_away && gate->heard_ns != 0;
+    *address = gate->heard;
+    (void)pthread_mutex_unlock(&gate->mutex);
+    return is_one;
+}
+
 bool gate_is_shut(struct gate *gate, int64_t now_ns)
 {
     bool is_shut;
     (void)pthread_mutex_lock(&gate->mutex);
-    is_shut = gate->tries || gate->paused_until_ns > now_ns;
+    is_shut = gate->tries || gate->is_away || gate->paused_until_ns > now_ns;
     (void)pthread_mutex_unlock(&gate->mutex);
     return is_shut;
 }

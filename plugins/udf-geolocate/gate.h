@@ -6,6 +6,9 @@
  * Each request carries the gate's epoch at its start. What an answer says about the API counts only
  * while that epoch lasts: requests that were under way when the first of them was refused neither
  * prolong the pause nor end it.
+ *
+ * The gate also knows whether the API is away: a lane found that nothing answers, and no answer was
+ * heard since. An answer is an HTTP status, whichever. Few requests are let in meanwhile.
  */
 #ifndef GEOLOCATE_GATE_H
 #define GEOLOCATE_GATE_H
@@ -32,6 +35,9 @@ struct gate {
     uint32_t epoch;          /**< of pauses and their ends, never 0 */
     uint32_t failed_tries;   /**< GATE_PAUSE_TRY in a row */
     bool tries;              /**< one at a time */
+    bool is_away;
+    int64_t heard_ns;     /**< when the latest request began that was answered, 0 = none was yet */
+    struct address heard; /**< what it asked for */
 };
 
 /** False: no memory. */
@@ -63,7 +69,22 @@ bool gate_pause(struct gate *gate, uint32_t epoch, enum gate_pause kind, int64_t
 /** A request was answered well. True: that ended a GATE_PAUSE_TRY. */
 bool gate_resume(struct gate *gate, uint32_t epoch);
 
-/** True while it is shut or only tries. */
+/** An address that was asked for at began_ns got an answer. True: until now the API was away. */
+bool gate_hear(struct gate *gate, const struct address *address, int64_t began_ns)
+    __attribute__((warn_unused_result));
+
+/** See heard_ns. */
+int64_t gate_heard_ns(struct gate *gate);
+
+/** The API is away. */
+void gate_lose(struct gate *gate);
+
+bool gate_is_away(struct gate *gate);
+
+/** True where the API is away and has answered before: *address is what it answered last. */
+bool gate_probe(struct gate *gate, struct address *address);
+
+/** True while it is shut, only tries, or the API is away. */
 bool gate_is_shut(struct gate *gate, int64_t now_ns);
 
 /** True from a GATE_PAUSE_TRY to its end. */

@@ -136,6 +136,7 @@ static int32_t check(struct lane *lane, struct ph_error *err)
         if ((lane->error.flags & PH_ERR_RETRIABLE) != 0) {
             ph_error_clear(&lane->error);
             calls_close(&lane->calls, abandon);
+            lane->has_told = true;
         }
         return PH_ERROR;
     }
@@ -202,9 +203,12 @@ int32_t lane_offer(void *self, const struct ph_batch *batch, struct ph_error *er
     if (check(lane, err) != PH_OK) {
         return PH_ERROR;
     }
-    if (holds_are_full(&lane->holds, batch->row_count)) {
+    /* To take a batch would say that all is well again. */
+    if (holds_are_full(&lane->holds, batch->row_count) ||
+        (lane->has_told && gate_is_away(&lane->op->gate))) {
         return PH_MORE;
     }
+    lane->has_told = false;
     now_ns = services->clock->monotonic_ns(lane->op->host);
     if (lane->op->database.path != NULL) {
         refresh_database(lane, now_ns);
@@ -247,6 +251,19 @@ static void adopt(struct lane *lane, const struct hold *hold)
     }
 }
 
+/* While the API is away an address that it has answered before goes first: it tells an API that is
+ * away from an address that gets no answer. Without memory the others try by themselves. */
+static void probe(struct lane *lane)
+{
+    struct address address;
+    struct place *place =
+        gate_probe(&lane->op->gate, &address) ? place_create_probe(&address) : NULL;
+    if (place != NULL) {
+        calls_ask(&lane->calls, place);
+        place_release(place);
+    }
+}
+
 /* Another lane may own the place that the oldest batch waits for. If its owner has given it up, it
  * has given up others as well. */
 static void await(struct lane *lane, struct place *place)
@@ -255,6 +272,7 @@ static void await(struct lane *lane, struct place *place)
     if (places_await(&lane->op->places, place, lane->task->lane) != PLACE_TO_ASK) {
         return;
     }
+    probe(lane);
     calls_ask(&lane->calls, place);
     for (uint32_t i = 0; i < holds->count; i++) {
         adopt(lane, &holds->ring[(holds->first + i) % HOLDS_MAX]);
@@ -269,6 +287,10 @@ int32_t lane_next(void *self, struct ph_out *out, struct ph_error *err)
     struct place *place;
     if (calls_are_due(&lane->calls)) {
         run_calls(lane);
+    }
+    if (hold != NULL && hold_unanswered(hold) == NULL &&
+        (lane->error.flags & PH_ERR_RETRIABLE) != 0) {
+        return emit(lane, hold, out); /* what is complete need not wait */
     }
     if (check(lane, err) != PH_OK) {
         return PH_ERROR;

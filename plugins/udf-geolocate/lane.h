@@ -16,6 +16,7 @@ struct lane {
     struct holds holds;
     struct calls calls;
     bool uses_store;
+    bool has_told; /**< the host was told to call again later, and no batch was taken since */
     uint32_t database_generation; /**< of the database that front's places stem from */
     uint32_t batch_number;        /**< of the batch that is looked up */
     struct ph_error error;        /**< of a call that could not tell it; told by offer or next */

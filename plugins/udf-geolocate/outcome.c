@@ -80,6 +80,11 @@ bool outcome_is_refusal(enum outcome outcome)
     return outcome == OUTCOME_QUOTA || outcome == OUTCOME_KEY;
 }
 
+bool outcome_is_silence(enum outcome outcome, const struct transfer *transfer)
+{
+    return transfer->status == 0 && (outcome == OUTCOME_TIMEOUT || outcome == OUTCOME_UNREACHABLE);
+}
+
 bool outcome_is_plea(enum outcome outcome, const struct transfer *transfer)
 {
     return transfer->retry_after_ns > 0 &&

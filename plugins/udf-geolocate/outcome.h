@@ -49,6 +49,9 @@ enum outcome outcome_of_body(const struct transfer *transfer, bool is_error);
 /** True where the same request may succeed a moment later. */
 bool outcome_is_transient(enum outcome outcome);
 
+/** True where no HTTP status came, for want of a name, a connection or time. */
+bool outcome_is_silence(enum outcome outcome, const struct transfer *transfer);
+
 /** True where no other address will fare better until somebody pays or corrects the key. */
 bool outcome_is_refusal(enum outcome outcome);
 

@@ -138,18 +138,34 @@ static uint64_t evict(struct places *places)
     return evictions;
 }
 
+static struct place *create(const struct address *address)
+{
+    struct place *place = calloc(1, sizeof *place);
+    if (place != NULL) {
+        atomic_init(&place->refs, 1);
+        atomic_init(&place->is_answered, false);
+        place->address = *address;
+    }
+    return place;
+}
+
+struct place *place_create_probe(const struct address *address)
+{
+    struct place *place = create(address);
+    if (place != NULL) {
+        place->is_probe = true;
+    }
+    return place;
+}
+
 static struct place *insert(struct places *places, const struct address *address)
 {
     struct place **bucket = &places->buckets[bucket_of(places, address)];
-    struct place *place = calloc(1, sizeof *place);
-    if (place == NULL) {
-        return NULL;
+    struct place *place = create(address);
+    if (place != NULL) {
+        place->next_in_bucket = *bucket;
+        *bucket = place;
     }
-    atomic_init(&place->refs, 1);
-    atomic_init(&place->is_answered, false);
-    place->address = *address;
-    place->next_in_bucket = *bucket;
-    *bucket = place;
     return place;
 }
 

@@ -27,6 +27,8 @@ struct place {
     int64_t expires_ns;       /**< monotonic; from then on a look-up asks anew */
     struct address address;
     struct place *next_asked; /**< the owner lane's queue */
+    int64_t failed_ns; /**< when a request for it last got no answer, 0 = never; the owner's */
+    bool is_probe;     /**< in no table: it is asked for to see whether the API answers */
     /* Under the mutex of the table. */
     struct place *next_in_bucket;
     struct place *older; /**< among the answered ones, by age */
@@ -75,6 +77,9 @@ uint64_t places_answer(struct places *places, struct place *place, char *text, u
 
 /** The owner gives up: the next lane that wants the place asks. Answers the lanes to wake. [any] */
 uint64_t places_abandon(struct places *places, struct place *place);
+
+/** A place in no table, with a reference for the caller. Null: no memory. */
+struct place *place_create_probe(const struct address *address);
 
 /** Forgets all answered places. [any] */
 void places_forget(struct places *places);

@@ -35,12 +35,13 @@ const struct ph_config_key settings_keys[SETTINGS_KEY_COUNT] = {
         "vain, up to 16 times this",
         "ms", "60s", NULL, 1, DAY_MS),
     KEY(PH_CONFIG_ENUM, 0, "on_failure",
-        "when an address got no answer after all attempts, or one that is no place: give {}, or "
-        "stop",
-        NULL, "empty", "empty|fail", 0, 0),
+        "when the API answers nobody after all attempts: wait until it does, give {}, or stop. "
+        "When "
+        "one address alone gets no answer, or one that is no place: give {}, or (fail) stop",
+        NULL, "pause", "pause|empty|fail", 0, 0),
     KEY(PH_CONFIG_INT, 0, "attempts",
-        "requests for one address at most: 429, 5xx, time-outs and broken connections are tried "
-        "again, later where Retry-After says so",
+        "requests for one address before on_failure decides: 429, 5xx, time-outs and broken "
+        "connections are tried again, later where Retry-After says so",
         "requests", "3", NULL, 1, 10),
     KEY(PH_CONFIG_INT, 0, "max_in_flight", "requests at one time, over all lanes", "requests", "64",
         NULL, 1, SETTINGS_IN_FLIGHT_MAX),
@@ -236,6 +237,24 @@ static int32_t check_ca_file(const char *path, struct ph_error *err)
     return found ? PH_OK : refuse(err, "/ca_file", "ca_file holds no certificate in PEM form");
 }
 
+static int32_t check_proxy(const char *proxy, struct ph_error *err)
+{
+    CURLU *url = curl_url();
+    CURLUcode code;
+    if (url == NULL) {
+        return no_memory(err);
+    }
+    code = curl_url_set(url, CURLUPART_URL, proxy, CURLU_DEFAULT_SCHEME | CURLU_NON_SUPPORT_SCHEME);
+    curl_url_cleanup(url);
+    if (code == CURLUE_OUT_OF_MEMORY) {
+        return no_memory(err);
+    }
+    return code == CURLUE_OK ? PH_OK
+                             : refuse(err, "/proxy",
+                                      "proxy is neither HOST:PORT nor a URL like "
+                                      "http://proxy.example.com:3128");
+}
+
 int32_t settings_read(struct settings *settings, const struct ph_config *config,
                       struct ph_error *err)
 {
@@ -266,6 +285,9 @@ int32_t settings_read(struct settings *settings, const struct ph_config *config,
         return refuse(err, "/as", "as must name the column to add");
     }
     if (settings->ca_file != NULL && check_ca_file(settings->ca_file, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    if (settings->proxy[0] != '\0' && check_proxy(settings->proxy, err) != PH_OK) {
         return PH_ERROR;
     }
     if (settings->falls_back && settings->database == NULL) {

@@ -8,7 +8,7 @@
 #define SETTINGS_IN_FLIGHT_MAX 512
 #define SETTINGS_KEY_COUNT     20
 
-enum settings_on_failure { ON_FAILURE_EMPTY = 0, ON_FAILURE_FAIL = 1 };
+enum settings_on_failure { ON_FAILURE_PAUSE = 0, ON_FAILURE_EMPTY = 1, ON_FAILURE_FAIL = 2 };
 enum settings_on_quota { ON_QUOTA_PAUSE = 0, ON_QUOTA_EMPTY = 1, ON_QUOTA_FAIL = 2 };
 
 struct settings {

@@ -162,6 +162,33 @@ static void distrust(struct lane *lane, struct place *place, const struct verdic
     geolocate_wake(op, places_abandon(&op->places, place));
 }
 
+/* ---- an API that is away */
+
+/* A place that got no answer after all its tries. Where the API has answered others meanwhile that
+ * is the fate of this place alone, else the API is away: that says nothing of any address, so no
+ * row is written, and the host calls again later. */
+static void miss(struct lane *lane, struct place *place, const struct verdict *verdict)
+{
+    struct geolocate *op = lane->op;
+    const char *why = verdict->transfer.why;
+    bool is_told = why != NULL && why[0] != '\0';
+    if (op->settings.on_failure != ON_FAILURE_PAUSE || op->settings.falls_back ||
+        verdict->is_alone) {
+        give_up(lane, place, verdict->outcome, verdict);
+        return;
+    }
+    place->failed_ns = op->services.clock->monotonic_ns(op->host);
+    gate_lose(&op->gate);
+    calls_hold(&lane->calls);
+    geolocate_show_gate(op, lane->calls.now_ns);
+    if (!ph_error_is_set(&lane->error)) {
+        (void)ph_error_set(
+            &lane->error, PH_ERR_RETRIABLE, "%s does not answer: %s; rows wait for it (on_failure)",
+            op->settings.host, is_told ? why : curl_easy_strerror(verdict->transfer.code));
+    }
+    geolocate_wake(op, places_abandon(&op->places, place));
+}
+
 /* At most once in ten seconds. */
 static bool is_time_to_say(_Atomic int64_t *said_ns, int64_t now_ns)
 {
@@ -260,6 +287,11 @@ static enum calls_answer finished(void *self, struct place *place, const struct 
     struct verdict judged = *verdict;
     struct answer answer;
     bool is_place;
+    bool is_silence = outcome_is_silence(verdict->outcome, &verdict->transfer);
+    if (place->is_probe && !is_silence && verdict->outcome != OUTCOME_UNTRUSTED) {
+        geolocate_show_gate(lane->op, lane->calls.now_ns);
+        return CALLS_DONE;
+    }
     if (verdict->epoch == 0) {
         judged.outcome = atomic_load(&lane->op->refusal);
         return take_refusal(lane, place, &judged);
@@ -283,6 +315,8 @@ static enum calls_answer finished(void *self, struct place *place, const struct 
     geolocate_show_gate(lane->op, lane->calls.now_ns);
     if (is_place) {
         take_answer(lane, place, &judged, &answer);
+    } else if (is_silence) {
+        miss(lane, place, &judged);
     } else {
         give_up(lane, place, judged.outcome, &judged);
     }

@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2153 # lib.sh has the variables
 # What the API may answer, or not, each to a pipeline of its own that reads the same records. Where no place comes out of it the
-# row has {} and the outcome is counted, once for each address.
+# row has {} and the outcome is counted, once for each address; an API that answers nobody is waited for, unless on_failure says
+# otherwise.
 
 HTTP_COUNT=200
-HTTP_NAMES=(400 401 404 429 500 503 slow-first slow-body truncated wrong-type huge redirect wrong-tls-name expired no-name)
+HTTP_NAMES=(400 401 404 429 500 503 slow-first slow-body truncated wrong-type huge redirect wrong-tls-name expired no-name away killed)
 
 # http_certificate NAME SUBJECT_ALT_NAME START END: NAME.pem and NAME.key in RUN_DIR, its own authority.
 http_certificate() {
@@ -79,6 +80,44 @@ http_huge() {
 }
 http_took_little() { ! grep -q 'took 50 MiB' "$(process_log odd-api)"; }
 
+# http_begin COMMAND...: a pipeline in the background, which asks a server that is told later what to do.
+http_begin() {
+    HTTP_API=api-$1
+    shift
+    must 'a server' http_serve "$HTTP_API" "$TOOLS/geo-api" --port 0 "$@"
+    HTTP_ARGS=(--set "locate/config/endpoint=http://127.0.0.1:$HTTP_PORT/" --set locate/config/max_in_flight=4
+        --set locate/config/negative_ttl=1h --set events/config/bounded_mode=latest)
+}
+http_waits() { log_says 'locate: waiting: 127.0.0.1 does not answer: .*; rows wait for it (on_failure) (next try in'; }
+# http_ends: the API is there again, where it was.
+http_ends() {
+    must 'a server at the same port' process_start "$HTTP_API" "$TOOLS/geo-api" --port "$HTTP_PORT"
+    must 'it ends with 0' ends_with 0 pipeline_wait "$PATIENCE_S"
+    must 'it works again' log_says 'locate: works again after'
+    must 'all rows have their place' rows_are_exact
+    process_stop "$HTTP_API"
+}
+
+http_away() {
+    http_begin away
+    process_stop "$HTTP_API"
+    pipeline_start "${HTTP_ARGS[@]}"
+    must 'it waits' wait_until "$PATIENCE_S" http_waits
+    must 'no row is written' equals "$(pipeline_rows)" 0
+    http_ends
+}
+
+# Four at a time, so that it is killed in between.
+http_killed() {
+    http_begin killed --delay-ms 200
+    pipeline_start "${HTTP_ARGS[@]}"
+    must 'look-ups begin' wait_until "$PATIENCE_S" http_was_asked 10
+    must 'the API is killed' process_kill9 "$HTTP_API"
+    must 'it waits' wait_until "$PATIENCE_S" http_waits
+    http_ends
+}
+http_was_asked() { [ "$(API_PORT=$HTTP_PORT api_stat requests)" -ge "$1" ]; }
+
 # http_job SEED NAME
 http_job() {
     local late='after several tries' HTTP_TIMEOUT=60s
@@ -88,7 +127,7 @@ http_job() {
     401) http_odd status/401 answers_empty_key '' '\(HTTP status 401\|a refusal a moment ago\) from 127.0.0.1' --set locate/config/on_quota=empty ;;
     429) http_patience ;;
     500 | 503) http_odd "status/$2" answers_empty_5xx 2 "HTTP status $2 from 127.0.0.1, $late" ;;
-    slow-*) HTTP_TIMEOUT=1s http_odd "$2" answers_empty_timeout 2 "no answer within timeout_ms from 127.0.0.1, $late" ;;
+    slow-*) HTTP_TIMEOUT=1s http_odd "$2" answers_empty_timeout 2 "no answer within timeout_ms from 127.0.0.1, $late" --set locate/config/on_failure=empty ;;
     truncated) http_odd truncated answers_empty_unreachable 2 "Transferred a partial file from 127.0.0.1, $late" ;;
     wrong-type) http_odd html answers_empty_bad_body 1 'a body that is no answer from 127.0.0.1' ;;
     huge) http_huge ;;
@@ -96,9 +135,10 @@ http_job() {
     wrong-tls-name) http_tls "$2" '.*no alternative certificate subject name matches target host name' ;;
     expired) http_tls "$2" '.*expired' ;;
     no-name)
-        http_run 0 "https://$(printf 'x%.0s' {1..64}).invalid/"
+        http_run 0 "https://$(printf 'x%.0s' {1..64}).invalid/" --set locate/config/on_failure=empty
         http_empty answers_empty_unreachable 2 "Couldn't resolve host name from x*.invalid, $late"
         ;;
+    away | killed) "http_$2" ;;
     *) must 'a known name' false ;;
     esac
 }

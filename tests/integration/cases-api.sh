@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What becomes of the addresses: a quota that ends, a cache that outlives the process.
+# What becomes of the addresses: a quota that ends, an API that is away, a cache that outlives the process.
 
 api_refill() {
     exec 3<>"/dev/tcp/127.0.0.1/$API_PORT"
@@ -27,6 +27,36 @@ api_is_refused() {
     api_stop && api_start --quota 0
     ARGS+=(--set /pipeline=quota-fail --set rows/config/positions_table=fail_positions --set "/state_dir=$STATE/fail" --set "locate/config/endpoint=http://127.0.0.1:$API_PORT/")
     exits_with 1 300 --set locate/config/on_quota=fail && log_says 'locate: .*(on_quota: fail); correct the key'
+}
+
+api_was_asked() { [ "$(api_stat requests)" -ge "$1" ]; }
+
+case_api_away() {
+    local port=$API_PORT
+    api_stop
+    case_begin api-away
+    produce --count 20000 --distinct 1000
+    pipehost_start --set events/config/bounded_mode=latest --set /parallelism=3
+    expect 'what is waited for is said' wait_until 180 log_says 'locate: waiting: 127.0.0.1 does not answer: .*; rows wait for it (on_failure) (next try in'
+    expect 'and shown' wait_until 180 waits_for locate '127.0.0.1 does not answer: '
+    api_start --port "$port" --delay-ms 200
+    expect 'look-ups begin' wait_until 180 api_was_asked 200
+    process_kill9 geo-api
+    expect 'before they end the API is killed, which is shown' wait_until 180 waits_for locate '127.0.0.1 does not answer: '
+    rm -f -- "$(process_log geo-api)"
+    api_start --port "$port"
+    expect 'it is back, and the run ends' wait_until 180 process_gone "pipehost-$CASE"
+    expect 'that it works again is said' log_says 'locate: works again after'
+    expect 'no row got an empty place' rows_exact 20000 --distinct 1000
+    expect 'nor does any sentence say so' equals "$(grep -c 'got {}' "$LOG")" 0
+    api_stop
+    rm -f -- "$LOG" && mkdir -p "$STATE/stopped"
+    pipehost_start --set /pipeline=api-away-stopped --set rows/config/positions_table=stopped_positions --set "/state_dir=$STATE/stopped" --set /drain/timeout_ms=1000
+    expect 'it waits' wait_until 180 log_says 'locate: waiting: 127.0.0.1 does not answer'
+    expect 'until it is stopped' process_stop "pipehost-$CASE" 180
+    expect 'which is no end of its work' log_says 'not drained within drain.timeout_ms'
+    expect 'and no row is written' rows_exact 20000 --distinct 1000
+    api_start
 }
 
 # The second run is another pipeline, so that it reads and writes everything again.

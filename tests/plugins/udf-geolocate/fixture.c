@@ -159,6 +159,22 @@ void fixture_run_until_asked(struct fixture *f, uint32_t requests)
     }
 }
 
+uint32_t fixture_run_patiently(struct fixture *f, uint32_t lane, uint32_t emitted)
+{
+    int64_t deadline_ns = deadline();
+    uint32_t tries = 0;
+    while (f->outs[lane].emitted_count < emitted) {
+        if (work(f) != PH_OK) {
+            ck_assert_msg(f->harness->error.flags == PH_ERR_RETRIABLE, "%s",
+                          f->harness->error.text);
+            tries++;
+        }
+        ck_assert_msg(harness_now_ns() < deadline_ns, "waited too long for a batch");
+    }
+    ck_assert_uint_eq(f->outs[lane].emitted_count, emitted);
+    return tries;
+}
+
 void fixture_run_until_error(struct fixture *f)
 {
     int64_t deadline_ns = deadline();

@@ -43,6 +43,10 @@ void fixture_run_until_asked(struct fixture *f, uint32_t requests);
 /** Works on all lanes until a call fails; its error is in harness->error. */
 void fixture_run_until_error(struct fixture *f);
 
+/** As fixture_run_until, but calls again where a call asks for that, as the host does after a
+ * pause. Answers how often. */
+uint32_t fixture_run_patiently(struct fixture *f, uint32_t lane, uint32_t emitted);
+
 /** Row of an emitted batch; text null = null. */
 void fixture_expect(struct fixture *f, uint32_t lane, uint32_t batch, uint32_t row,
                     const char *text);

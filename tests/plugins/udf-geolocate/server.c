@@ -141,15 +141,23 @@ static void *accept_all(void *context)
 
 struct server *server_start(server_script script, void *context)
 {
+    return server_start_at(0, script, context);
+}
+
+struct server *server_start_at(uint16_t port, server_script script, void *context)
+{
     struct server *server = calloc(1, sizeof *server);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
+    int yes = 1;
     ck_assert_ptr_nonnull(server);
     server->script = script;
     server->context = context;
     server->holds = true;
     server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(server->listener, 0);
+    ck_assert_int_eq(setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
     ck_assert_int_eq(bind(server->listener, (struct sockaddr *)&address, length), 0);
     ck_assert_int_eq(listen(server->listener, 512), 0);
     ck_assert_int_eq(getsockname(server->listener, (struct sockaddr *)&address, &length), 0);

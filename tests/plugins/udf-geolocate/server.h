@@ -27,6 +27,8 @@ typedef void (*server_script)(void *context, const char *target, uint32_t number
 struct server;
 
 struct server *server_start(server_script script, void *context);
+/** The same at a port that a stopped server had. */
+struct server *server_start_at(uint16_t port, server_script script, void *context);
 /** Ends all connections. */
 void server_stop(struct server *server);
 uint16_t server_port(const struct server *server);

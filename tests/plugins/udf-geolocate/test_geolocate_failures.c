@@ -163,8 +163,9 @@ static void drop(void *context, const char *target, uint32_t number, struct serv
 
 START_TEST(an_answer_that_breaks_off_is_tried_again_and_then_empty)
 {
+    const struct harness_setting settings[] = {{"on_failure", "empty", NULL, 0}};
     expect_empty(cut, "answers_empty_unreachable", 3, NULL, 0);
-    expect_empty(drop, "answers_empty_unreachable", 3, NULL, 0);
+    expect_empty(drop, "answers_empty_unreachable", 3, settings, 1);
 }
 END_TEST
 
@@ -177,8 +178,9 @@ static void say_nothing(void *context, const char *target, uint32_t number,
 
 START_TEST(an_answer_that_does_not_come_in_time_is_tried_again_and_then_empty)
 {
-    const struct harness_setting settings[] = {{"timeout_ms", "1500", NULL, 0}};
-    expect_empty(say_nothing, "answers_empty_timeout", 3, settings, 1);
+    const struct harness_setting settings[] = {{"timeout_ms", "1500", NULL, 0},
+                                               {"on_failure", "empty", NULL, 0}};
+    expect_empty(say_nothing, "answers_empty_timeout", 3, settings, 2);
 }
 END_TEST
 
@@ -191,7 +193,7 @@ static uint16_t dead_port(void)
     return port;
 }
 
-START_TEST(an_api_that_is_away_gives_empty_objects_and_one_sentence)
+START_TEST(an_api_that_is_away_gives_empty_objects_where_that_is_wanted_and_one_sentence)
 {
     static char texts[300][16];
     const char *rows[300];
@@ -199,12 +201,13 @@ START_TEST(an_api_that_is_away_gives_empty_objects_and_one_sentence)
     uint32_t said = 0;
     (void)snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u/", (unsigned int)dead_port());
     const struct harness_setting settings[] = {{"endpoint", endpoint, NULL, 0},
-                                               {"key", "geheim", NULL, 0}};
+                                               {"key", "geheim", NULL, 0},
+                                               {"on_failure", "empty", NULL, 0}};
     for (uint32_t i = 0; i < 300; i++) {
         (void)snprintf(texts[i], sizeof texts[i], "11.0.%u.%u", i / 100, i % 100);
         rows[i] = texts[i];
     }
-    fixture_open_alone(&f, 1, settings, 2);
+    fixture_open_alone(&f, 1, settings, 3);
     ck_assert_int_eq(fixture_offer(&f, 0, rows, 300), PH_OK);
     fixture_run_until(&f, 0, 1);
     for (uint32_t i = 0; i < 300; i++) {
@@ -303,7 +306,8 @@ int main(void)
     tcase_add_test(tests, a_body_above_the_limit_gives_the_empty_object);
     tcase_add_test(tests, an_answer_that_breaks_off_is_tried_again_and_then_empty);
     tcase_add_test(tests, an_answer_that_does_not_come_in_time_is_tried_again_and_then_empty);
-    tcase_add_test(tests, an_api_that_is_away_gives_empty_objects_and_one_sentence);
+    tcase_add_test(tests,
+                   an_api_that_is_away_gives_empty_objects_where_that_is_wanted_and_one_sentence);
     tcase_add_test(tests, without_quota_look_ups_pause_and_go_on_when_it_is_refilled);
     tcase_add_test(tests, without_quota_rows_get_the_empty_object_where_that_is_wanted);
     tcase_add_test(tests, without_quota_the_pipeline_stops_where_that_is_wanted);

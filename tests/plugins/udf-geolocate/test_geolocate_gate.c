@@ -249,6 +249,56 @@ START_TEST(lanes_on_threads_never_exceed_the_limit_and_none_is_forgotten)
 }
 END_TEST
 
+/* ---- an API that is away */
+
+static const struct address heard_address = {{1}};
+
+START_TEST(few_may_start_while_an_api_is_away_that_has_not_answered)
+{
+    gate_fini(&gate);
+    ck_assert(gate_init(&gate, 64));
+    struct address address;
+    ck_assert(!gate_is_away(&gate));
+    gate_lose(&gate);
+    ck_assert(gate_is_away(&gate));
+    ck_assert(gate_is_shut(&gate, 0));
+    ck_assert(!gate_probe(&gate, &address));
+    enter(0, 8);
+    expect(0, 0, GATE_FULL);
+}
+END_TEST
+
+START_TEST(one_may_start_while_an_api_is_away_that_has_answered)
+{
+    struct address address = {{0}};
+    ck_assert(!gate_hear(&gate, &heard_address, 10));
+    ck_assert(!gate_probe(&gate, &address));
+    gate_lose(&gate);
+    ck_assert(gate_probe(&gate, &address));
+    ck_assert_mem_eq(&address, &heard_address, sizeof address);
+    enter(0, 1);
+    expect(0, 0, GATE_FULL);
+    ck_assert(gate_hear(&gate, &heard_address, 20));
+    ck_assert(!gate_is_away(&gate));
+    ck_assert(!gate_is_shut(&gate, 0));
+    enter(0, 3);
+}
+END_TEST
+
+START_TEST(what_was_heard_is_known_by_its_latest_beginning)
+{
+    const struct address earlier = {{2}};
+    struct address address;
+    ck_assert_int_eq(gate_heard_ns(&gate), 0);
+    ck_assert(!gate_hear(&gate, &heard_address, 20));
+    ck_assert(!gate_hear(&gate, &earlier, 10));
+    ck_assert_int_eq(gate_heard_ns(&gate), 20);
+    gate_lose(&gate);
+    ck_assert(gate_probe(&gate, &address));
+    ck_assert_mem_eq(&address, &heard_address, sizeof address);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("geolocate gate");
@@ -265,6 +315,9 @@ int main(void)
     tcase_add_test(tests, no_pause_is_longer_than_a_day);
     tcase_set_timeout(tests, 300);
     tcase_add_test(tests, lanes_on_threads_never_exceed_the_limit_and_none_is_forgotten);
+    tcase_add_test(tests, few_may_start_while_an_api_is_away_that_has_not_answered);
+    tcase_add_test(tests, one_may_start_while_an_api_is_away_that_has_answered);
+    tcase_add_test(tests, what_was_heard_is_known_by_its_latest_beginning);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

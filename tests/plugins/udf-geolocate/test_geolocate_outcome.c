@@ -166,6 +166,27 @@ START_TEST(what_stopped_a_transfer_beats_its_code)
 }
 END_TEST
 
+START_TEST(silence_is_no_status_for_want_of_a_name_a_connection_or_time)
+{
+    static const struct {
+        CURLcode code;
+        long status;
+        bool is_silence;
+    } cases[] = {
+        {CURLE_COULDNT_RESOLVE_HOST, 0, true},      {CURLE_COULDNT_CONNECT, 0, true},
+        {CURLE_SSL_CONNECT_ERROR, 0, true},         {CURLE_RECV_ERROR, 0, true},
+        {CURLE_OPERATION_TIMEDOUT, 0, true},        {CURLE_OPERATION_TIMEDOUT, 200, false},
+        {CURLE_PARTIAL_FILE, 200, false},           {CURLE_OK, 503, false},
+        {CURLE_PEER_FAILED_VERIFICATION, 0, false}, {CURLE_OUT_OF_MEMORY, 0, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct transfer t = {.code = cases[i].code, .status = cases[i].status};
+        ck_assert_msg(outcome_is_silence(outcome_of(&t), &t) == cases[i].is_silence, "%d %ld",
+                      (int)cases[i].code, cases[i].status);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("geolocate outcome");
@@ -176,6 +197,7 @@ int main(void)
     tcase_add_test(c, only_429_and_503_with_a_time_are_a_plea);
     tcase_add_test(c, every_code_of_curl_has_its_outcome_whatever_status_came_before);
     tcase_add_test(c, what_stopped_a_transfer_beats_its_code);
+    tcase_add_test(c, silence_is_no_status_for_want_of_a_name_a_connection_or_time);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -102,6 +102,30 @@ START_TEST(an_endpoint_that_is_no_usable_url_is_refused)
 }
 END_TEST
 
+static const char *const good_proxies[] = {"",
+                                           "proxy.example.com:3128",
+                                           "127.0.0.1:1080",
+                                           "[::1]:1080",
+                                           "http://name:word@proxy.example.com:3128",
+                                           "https://proxy.example.com/",
+                                           "socks5h://127.0.0.1:1080"};
+
+START_TEST(a_proxy_is_a_url_or_a_host_with_its_port)
+{
+    const struct harness_setting settings[] = {{"proxy", good_proxies[_i], NULL, 0}};
+    ck_assert_msg(harness_init(h, settings, 1) == PH_OK, "%s", h->error.text);
+}
+END_TEST
+
+static const char *const bad_proxies[] = {"foo bar", "host:99999", "host:port", "http://", ":3128"};
+
+START_TEST(a_proxy_that_is_neither_is_refused)
+{
+    const struct harness_setting settings[] = {{"proxy", bad_proxies[_i], NULL, 0}};
+    expect_refusal(harness_init(h, settings, 1), "/proxy", "proxy is neither HOST:PORT nor a URL");
+}
+END_TEST
+
 static int32_t bind_to(const struct ph_field *fields, uint32_t count)
 {
     static struct ph_schema schema;
@@ -169,6 +193,8 @@ int main(void)
     tcase_add_test(tests, plain_http_to_another_machine_is_taken_where_it_is_allowed);
     tcase_add_loop_test(tests, an_endpoint_that_is_no_usable_url_is_refused, 0,
                         COUNT_OF(bad_endpoints));
+    tcase_add_loop_test(tests, a_proxy_is_a_url_or_a_host_with_its_port, 0, COUNT_OF(good_proxies));
+    tcase_add_loop_test(tests, a_proxy_that_is_neither_is_refused, 0, COUNT_OF(bad_proxies));
     tcase_add_test(tests, a_column_that_is_missing_is_named_with_those_that_there_are);
     tcase_add_test(tests, a_column_that_is_no_string_is_refused);
     tcase_add_test(tests, a_name_that_the_input_has_already_is_refused);
