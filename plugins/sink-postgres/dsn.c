@@ -63,11 +63,14 @@ void dsn_fini(struct dsn *d)
 }
 
 /* libpq quotes the text it stumbles over, which may be a piece of the password: the sentence ends
- * before the first quote. */
+ * before the first quote, and a first word alone says nothing. */
 static int32_t fail_parse(struct ph_error *err, const char *message)
 {
     char what[160];
     size_t length = message == NULL ? 0 : strcspn(message, "\"\n:");
+    if (length != 0 && strcspn(message, " ") + 1 >= length) {
+        length = 0;
+    }
     (void)snprintf(what, sizeof what,
                    "is no postgresql:// URI, key=value list or jdbc:postgresql:// URL%s%.*s",
                    length == 0 ? "" : " (libpq: ", (int)(length > 80 ? 80 : length),

@@ -88,6 +88,73 @@ START_TEST(each_form_of_a_dsn_is_read)
 }
 END_TEST
 
+START_TEST(a_jdbc_value_means_what_it_means_to_pgjdbc)
+{
+#define URL "jdbc:postgresql://h/x?"
+    ck_assert_str_eq(dsn_value(URL "user=a&password=YWJjZA==", "password"), "YWJjZA==");
+    ck_assert_str_eq(dsn_value(URL "user=a&password=YWJjZA==", "user"), "a");
+    ck_assert_str_eq(dsn_value(URL "password=a%3Db%2Bc d+e", "password"), "a=b+c d e");
+    ck_assert_str_eq(dsn_value(URL "options=-c%20geqo=off", "options"), "-c geqo=off");
+    ck_assert_str_eq(dsn_value(URL "options=-c+geqo=off", "options"), "-c geqo=off");
+    ck_assert_str_eq(dsn_value(URL "currentSchema=%22my+app%22, public,a%20b,c%5cd=", "options"),
+                     "-csearch_path=\"my\\ app\",\\ public,a\\ b,c\\\\d=");
+    ck_assert_str_eq(dsn_value(URL "options=-cgeqo%3doff&user=u&currentSchema=app", "options"),
+                     "-cgeqo=off -csearch_path=app");
+    ck_assert_str_eq(dsn_value(URL "options=-cgeqo=off&currentSchema=app&user=u", "user"), "u");
+#undef URL
+}
+END_TEST
+
+START_TEST(a_jdbc_url_may_say_which_of_several_servers)
+{
+    static const char *const types[][2] = {
+        {"any", "any"},
+        {"primary", "primary"},
+        {"master", "primary"},
+        {"preferPrimary", "primary"},
+        {"secondary", "standby"},
+        {"slave", "standby"},
+        {"preferSecondary", "prefer-standby"},
+        {"preferSlave", "prefer-standby"},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char url[96];
+        (void)snprintf(url, sizeof url, "jdbc:postgresql://a:1,b:2/x?targetServerType=%s&user=u",
+                       types[i][0]);
+        ck_assert_str_eq(dsn_value(url, "target_session_attrs"), types[i][1]);
+        ck_assert_str_eq(dsn_value(url, "host"), "a,b");
+        ck_assert_str_eq(dsn_value(url, "user"), "u");
+    }
+}
+END_TEST
+
+static void assert_refused(const char *text, const char *sentence)
+{
+    struct dsn d = {0};
+    struct ph_error err;
+    ph_error_clear(&err);
+    ck_assert_int_eq(dsn_parse(&d, text, &err), PH_ERROR);
+    ck_assert_str_eq(err.text, sentence);
+    dsn_fini(&d);
+}
+
+START_TEST(a_dsn_is_refused_with_a_whole_sentence)
+{
+    static const char forms[] =
+        "dsn: is no postgresql:// URI, key=value list or jdbc:postgresql:// URL";
+    char with_words[160];
+    assert_refused("h:5432/db", forms);
+    assert_refused("host=db password=hun ter2", forms);
+    (void)snprintf(with_words, sizeof with_words, "%s (libpq: invalid connection option)", forms);
+    assert_refused("hots=db", with_words);
+    assert_refused("jdbc:postgresql://h/x?targetServerType=leader",
+                   "dsn: JDBC parameter \"targetServerType\" must be any, primary, secondary, "
+                   "preferPrimary or preferSecondary");
+    assert_refused("jdbc:postgresql://h/x?ssl=perhaps",
+                   "dsn: JDBC parameter \"ssl\" must be true or false");
+}
+END_TEST
+
 START_TEST(a_dsn_that_cannot_be_read_is_refused_without_showing_it)
 {
     static const struct {
@@ -227,6 +294,9 @@ int main(void)
     tcase_add_test(parts, only_libpqs_own_words_about_settings_are_worth_no_retry);
     tcase_add_test(parts, a_refused_connection_shows_its_code_and_one_line);
     tcase_add_test(parts, each_form_of_a_dsn_is_read);
+    tcase_add_test(parts, a_jdbc_value_means_what_it_means_to_pgjdbc);
+    tcase_add_test(parts, a_jdbc_url_may_say_which_of_several_servers);
+    tcase_add_test(parts, a_dsn_is_refused_with_a_whole_sentence);
     tcase_add_test(parts, a_dsn_that_cannot_be_read_is_refused_without_showing_it);
     tcase_add_test(parts, a_table_name_is_quoted_part_by_part);
     tcase_add_test(parts, a_literal_cannot_end_early);
