@@ -65,9 +65,9 @@ static void look(struct finder *f)
                  rd_kafka_err2str(code));
         return;
     }
-    char *cluster = rd_kafka_clusterid(c->link.rk, 0);
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        tell_topic(f, &metadata->topics[i], cluster != NULL ? cluster : "");
+    char *cluster = rd_kafka_clusterid(c->link.rk, 0); /* null: the next look tells */
+    for (int i = 0; cluster != NULL && i < metadata->topic_cnt; i++) {
+        tell_topic(f, &metadata->topics[i], cluster);
     }
     if (cluster != NULL) {
         rd_kafka_mem_free(c->link.rk, cluster);

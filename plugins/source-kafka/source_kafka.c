@@ -11,7 +11,8 @@
 
 #include <stdlib.h>
 
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_S   INT64_C(1000000000)
+#define CLUSTER_MS 1000
 
 enum counter { RECORDS, BYTES, LAG, ERRORS, RECONNECTS, COUNTER_COUNT };
 
@@ -228,14 +229,18 @@ static int32_t list_topic(struct task *t, uint32_t index, const char *cluster,
 static int32_t source_partitions(void *self, struct ph_partition_list *list, struct ph_error *err)
 {
     struct task *t = self;
-    char *cluster = rd_kafka_clusterid(t->client.link.rk, 1000);
+    char *cluster = rd_kafka_clusterid(t->client.link.rk, CLUSTER_MS);
     int32_t result = PH_OK;
+    if (cluster == NULL) {
+        return ph_error_set(err, PH_ERR_RETRIABLE,
+                            "Kafka at %s does not tell the cluster's id, which is kept with each "
+                            "position",
+                            t->op->settings.brokers);
+    }
     for (uint32_t i = 0; result == PH_OK && i < t->op->settings.topic_count; i++) {
-        result = list_topic(t, i, cluster != NULL ? cluster : "", list, err);
+        result = list_topic(t, i, cluster, list, err);
     }
-    if (cluster != NULL) {
-        rd_kafka_mem_free(t->client.link.rk, cluster);
-    }
+    rd_kafka_mem_free(t->client.link.rk, cluster);
     step_timers(t);
     return result;
 }

@@ -4,6 +4,7 @@
 #include "mock.h"
 
 #include <check.h>
+#include <dlfcn.h>
 #include <stdlib.h>
 
 #define WAIT_MS   200000
@@ -14,6 +15,16 @@
 
 static struct mock mock;
 static struct feed feed;
+static bool cluster_is_unknown;
+
+/* The plugin's calls come here first: the executable goes before the libraries. */
+__attribute__((visibility("default"))) char *rd_kafka_clusterid(rd_kafka_t *rk, int timeout_ms)
+{
+    char *(*real)(rd_kafka_t *, int);
+    void *symbol = dlsym(RTLD_NEXT, "rd_kafka_clusterid");
+    memcpy(&real, &symbol, sizeof real);
+    return cluster_is_unknown ? NULL : real(rk, timeout_ms);
+}
 
 static void open_bounded(const char *brokers, const char *topic, const char *group,
                          const char *bounded_mode)
@@ -55,6 +66,7 @@ static bool error_has(const char *text)
 
 static void setup(void)
 {
+    cluster_is_unknown = false;
     mock_open(&mock, 1, 2);
 }
 
@@ -88,6 +100,24 @@ START_TEST(a_start_can_be_tried_again)
     rd_kafka_mock_broker_set_up(mock.cluster, 1);
     start_feed();
     ck_assert_int_eq(feed_until(&feed, 10, WAIT_MS), PH_OK);
+}
+END_TEST
+
+START_TEST(a_cluster_without_a_name_is_asked_again)
+{
+    char sentence[200];
+    (void)snprintf(sentence, sizeof sentence,
+                   "Kafka at %s does not tell the cluster's id, which is kept with each position",
+                   mock.brokers);
+    open_feed(mock.brokers, MOCK_TOPIC, NULL);
+    cluster_is_unknown = true;
+    ck_assert_int_eq(feed_start(&feed), PH_ERROR);
+    ck_assert_uint_eq(error()->flags, PH_ERR_RETRIABLE);
+    ck_assert_str_eq(feed_error(&feed), sentence);
+    ck_assert_uint_eq(feed.partitions.count, 0);
+    cluster_is_unknown = false;
+    start_feed();
+    ck_assert_str_ne(feed.partitions.items[0].cluster, "");
 }
 END_TEST
 
@@ -278,6 +308,7 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_broker_that_does_not_answer_is_retriable_and_named);
     tcase_add_test(tcase, a_start_can_be_tried_again);
+    tcase_add_test(tcase, a_cluster_without_a_name_is_asked_again);
     tcase_add_test(tcase, a_host_that_stops_ends_a_start);
     tcase_add_test(tcase, an_unknown_topic_is_a_matter_of_config);
     tcase_add_test(tcase, a_forbidden_topic_is_a_matter_of_config);
