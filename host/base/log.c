@@ -3,6 +3,7 @@
 
 #include "base/log_line.h"
 #include "base/log_queue.h"
+#include "base/wording.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -39,14 +40,6 @@ bool log_enabled(int32_t level)
     return level <= atomic_load_explicit(&log_level_now, memory_order_relaxed);
 }
 
-static void redact(char *text)
-{
-    log_redactor redactor = atomic_load(&log_redactor_now);
-    if (redactor != NULL) {
-        redactor(text);
-    }
-}
-
 static void write_line(int32_t level, const char *component, const char *text, const char *fields)
 {
     struct log_line line;
@@ -73,11 +66,17 @@ void log_write(int32_t level, const char *component, const char *format, ...)
         return;
     }
     char text[TEXT_SIZE];
+    unsigned char own[TEXT_SIZE];
+    log_redactor redactor = atomic_load(&log_redactor_now);
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    if (redactor == NULL) {
+        (void)vsnprintf(text, sizeof text, format, args);
+    } else {
+        wording_format(text, own, sizeof text, format, args);
+        redactor(text, own);
+    }
     va_end(args);
-    redact(text);
     write_line(level, component, text, "");
 }
 
@@ -87,9 +86,19 @@ void log_event(int32_t level, const char *component, const char *text, const cha
         return;
     }
     char copy[TEXT_SIZE];
+    log_redactor redactor = atomic_load(&log_redactor_now);
     (void)snprintf(copy, sizeof copy, "%s", text);
-    redact(copy);
+    if (redactor != NULL) {
+        redactor(copy, NULL);
+    }
     write_line(level, component, copy, fields == NULL ? "" : fields);
+}
+
+void log_event_redacted(int32_t level, const char *component, const char *text, const char *fields)
+{
+    if (log_enabled(level)) {
+        write_line(level, component, text, fields == NULL ? "" : fields);
+    }
 }
 
 void log_flush(void)

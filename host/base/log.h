@@ -18,9 +18,11 @@ void log_init(enum log_format format, int32_t level, int fd);
 
 enum log_format log_format_get(void); /**< [any] */
 
-/** Sees each line's text before it is written and may shorten it in place: how a secret that a
- * library prints stays out of the log. Null = none. Called on the logging thread. [control] */
-typedef void (*log_redactor)(char *text);
+/** Sees each line's text before it is written and may shorten it in place, and own with it: how a
+ * secret that a library prints stays out of the log. own marks the host's own words
+ * (base/wording.h), or is null where they are not known. Null = none. Called on the logging thread.
+ * [control] */
+typedef void (*log_redactor)(char *text, unsigned char *own);
 void log_set_redactor(log_redactor redactor);
 
 /** True where a line of this level is written: for callers whose text costs something. [any] */
@@ -37,6 +39,9 @@ __attribute__((format(printf, 3, 4))) void log_write(int32_t level, const char *
  * names, is the caller's to keep clean. [any]
  */
 void log_event(int32_t level, const char *component, const char *text, const char *fields);
+
+/** The same for a text that the caller has redacted, and knows better how to. [any] */
+void log_event_redacted(int32_t level, const char *component, const char *text, const char *fields);
 
 /** Waits until what was logged is written, as long as stderr takes it: before an _exit, which gives
  * the log's thread no time. An exit flushes by itself. [any] */

@@ -23,4 +23,7 @@ int command_positions(const struct options *o); /**< positions.c */
  * what to exit with. *manifest, which may be null, is destroyed after the job. run.c */
 struct job *command_prepare(const struct options *o, struct manifest **manifest, int *status);
 
+/** From now on names of the manifest stay as they are where a secret is a part of one. run.c */
+void command_spare_names(const struct manifest *m);
+
 #endif

@@ -285,13 +285,14 @@ int command_deadletter_replay(const struct options *o)
     char *file = NULL;
     int status = EXIT_STATUS_CONFIG;
     log_init(o->log_format, o->log_level, 2);
-    log_set_redactor(secret_redact);
+    log_set_redactor(secret_redact_but);
     manifest_errors_init(&errs);
     struct manifest *m = load(o, &errs);
     manifest_errors_print(&errs);
     manifest_errors_fini(&errs);
     struct replay *r = calloc(1, sizeof *r);
     if (m != NULL && r != NULL) {
+        command_spare_names(m);
         const char *named = o->second_path != NULL ? o->second_path : m->dead_letter_file;
         file = absolute_of(named);
         r->o = o;

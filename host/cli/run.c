@@ -27,6 +27,15 @@ static void check_letters(const struct options *o, struct job **job, struct mani
     }
 }
 
+void command_spare_names(const struct manifest *m)
+{
+    secret_spare_name(m->pipeline);
+    for (uint32_t i = 0; i < m->operator_count; i++) {
+        secret_spare_name(m->operators[i].name);
+        secret_spare_name(m->operators[i].plugin_name);
+    }
+}
+
 struct job *command_prepare(const struct options *o, struct manifest **manifest, int *status)
 {
     struct manifest_errors errs;
@@ -43,9 +52,10 @@ struct job *command_prepare(const struct options *o, struct manifest **manifest,
     struct job *job = NULL;
     enum job_prepared prepared = JOB_MISCONFIGURED;
     log_init(o->log_format, o->log_level, 2);
-    log_set_redactor(secret_redact);
+    log_set_redactor(secret_redact_but);
     manifest_errors_init(&errs);
     if (manifest_load(o->path, &load, manifest, &errs) == PH_OK) {
+        command_spare_names(*manifest);
         prepared = job_prepare(*manifest, &options, &job, &errs);
     }
     check_letters(o, &job, &errs);

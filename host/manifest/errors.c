@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/escape.h"
+#include "base/wording.h"
 #include "manifest/manifest.h"
 #include "manifest/origin.h"
 #include "manifest/place.h"
@@ -83,7 +84,6 @@ static void add_message(struct manifest_errors *errs, struct manifest_messages *
         buf_fini(&made->fields);
         return;
     }
-    secret_redact(made->text.data);
     list->texts[list->count] = made->text.data;
     list->fields[list->count++] = made->fields.data;
 }
@@ -92,7 +92,6 @@ static void append_field(struct buf *fields, const char *name, const char *value
 {
     char shown[SENTENCE_SIZE];
     (void)snprintf(shown, sizeof shown, "%s", value);
-    secret_redact(shown);
     buf_append_format(fields, "%s\"%s\":", fields->length > 0 ? "," : "", name);
     buf_append_json_string(fields, shown, strlen(shown));
 }
@@ -131,11 +130,13 @@ static void format_sentence(char *out, const char *format, va_list args)
 
 static void format_sentence(char *out, const char *format, va_list args)
 {
-    int length = vsnprintf(out, SENTENCE_SIZE, format, args);
-    if (length >= (int)SENTENCE_SIZE) {
-        memcpy(out + SENTENCE_SIZE - 4, "...", 4);
+    unsigned char own[SENTENCE_SIZE];
+    wording_format(out, own, SENTENCE_SIZE, format, args);
+    bool is_cut = strlen(out) == SENTENCE_SIZE - 1;
+    secret_redact_but(out, own);
+    if (is_cut) {
+        memcpy(out + strlen(out) - 3, "...", 4);
     }
-    secret_redact(out);
 }
 
 static void append_pointer(struct buf *b, const char *pointer)
@@ -155,7 +156,11 @@ static void add_at_offset(struct message *made, const struct manifest *m, const 
     buf_append_format(&made->text, ":%u:%u: ", line, column);
     append_pointer(&made->text, pointer);
     append_clean(&made->text, sentence);
+    size_t told = made->text.length;
     snippet_append(&made->text, m->text, m->text_length, offset);
+    if (!made->text.failed) {
+        secret_redact(made->text.data + told); /* what is shown of the line is text from outside */
+    }
     append_field(&made->fields, "file", m->path);
     buf_append_format(&made->fields, ",\"line\":%u,\"column\":%u", line, column);
     append_pointer_fields(&made->fields, m, pointer);
@@ -198,26 +203,22 @@ static void add_at(struct manifest_errors *errs, struct manifest_messages *list,
     add_message(errs, list, &made);
 }
 
+void manifest_errors_add_va(struct manifest_errors *errs, const struct manifest *m,
+                            const char *pointer, enum manifest_spot spot, const char *format,
+                            va_list args)
+{
+    char sentence[SENTENCE_SIZE];
+    format_sentence(sentence, format, args);
+    add_at(errs, &errs->errors, m, pointer, spot, sentence);
+}
+
 void manifest_errors_add(struct manifest_errors *errs, const struct manifest *m,
                          const char *pointer, const char *format, ...)
 {
-    char sentence[SENTENCE_SIZE];
     va_list args;
     va_start(args, format);
-    format_sentence(sentence, format, args);
+    manifest_errors_add_va(errs, m, pointer, MANIFEST_AT_VALUE, format, args);
     va_end(args);
-    add_at(errs, &errs->errors, m, pointer, MANIFEST_AT_VALUE, sentence);
-}
-
-void manifest_errors_add_at(struct manifest_errors *errs, const struct manifest *m,
-                            const char *pointer, enum manifest_spot spot, const char *format, ...)
-{
-    char sentence[SENTENCE_SIZE];
-    va_list args;
-    va_start(args, format);
-    format_sentence(sentence, format, args);
-    va_end(args);
-    add_at(errs, &errs->errors, m, pointer, spot, sentence);
 }
 
 void manifest_errors_add_offset(struct manifest_errors *errs, const struct manifest *m,

@@ -51,11 +51,11 @@ __attribute__((format(printf, 4, 5))) void manifest_errors_add(struct manifest_e
                                                                const char *format, ...);
 
 /** The same, where the caret stands under the value or under its key. */
-__attribute__((format(printf, 5, 6))) void manifest_errors_add_at(struct manifest_errors *errs,
+__attribute__((format(printf, 5, 0))) void manifest_errors_add_va(struct manifest_errors *errs,
                                                                   const struct manifest *m,
                                                                   const char *pointer,
                                                                   enum manifest_spot spot,
-                                                                  const char *format, ...);
+                                                                  const char *format, va_list args);
 
 /** At a byte of the text, for what has no place as a value: a syntax error, a duplicate. */
 __attribute__((format(printf, 5, 6))) void manifest_errors_add_offset(struct manifest_errors *errs,

@@ -14,7 +14,7 @@ static void log_message(const struct manifest_messages *list, uint32_t index, in
     char line[LINE_SIZE];
     const char *text = list->texts[index];
     (void)snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
-    log_event(level, NULL, line, list->fields[index]);
+    log_event_redacted(level, NULL, line, list->fields[index]);
 }
 
 static void print_text(const struct manifest_messages *list, const char *kind)

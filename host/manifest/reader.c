@@ -9,20 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SENTENCE_SIZE 1024
-
 void reader_fail(struct reader *r, const char *key, const char *format, ...)
 {
-    char sentence[SENTENCE_SIZE];
     va_list args;
-    va_start(args, format);
-    (void)vsnprintf(sentence, sizeof sentence, format, args);
-    va_end(args);
     if (key != NULL) {
         pointer_push_text(&r->at, key);
     }
     if (!origin_has_failed(r->m->origin, r->at.text)) {
-        manifest_errors_add(r->errs, r->m, r->at.text, "%s", sentence);
+        va_start(args, format);
+        manifest_errors_add_va(r->errs, r->m, r->at.text, MANIFEST_AT_VALUE, format, args);
+        va_end(args);
     }
     if (key != NULL) {
         pointer_pop(&r->at);
@@ -31,13 +27,11 @@ void reader_fail(struct reader *r, const char *key, const char *format, ...)
 
 void reader_fail_key(struct reader *r, const char *key, const char *format, ...)
 {
-    char sentence[SENTENCE_SIZE];
     va_list args;
-    va_start(args, format);
-    (void)vsnprintf(sentence, sizeof sentence, format, args);
-    va_end(args);
     pointer_push_text(&r->at, key);
-    manifest_errors_add_at(r->errs, r->m, r->at.text, MANIFEST_AT_KEY, "%s", sentence);
+    va_start(args, format);
+    manifest_errors_add_va(r->errs, r->m, r->at.text, MANIFEST_AT_KEY, format, args);
+    va_end(args);
     pointer_pop(&r->at);
 }
 

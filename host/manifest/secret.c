@@ -18,6 +18,8 @@ struct secret {
 static struct secret *secrets;
 static uint32_t secret_count;
 static atomic_bool secrets_known;
+static struct secret *names; /* that are spared */
+static uint32_t name_count;
 static pthread_rwlock_t secrets_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 static bool is_plain_word(const char *value)
@@ -29,6 +31,31 @@ static bool is_plain_word(const char *value)
         }
     }
     return false;
+}
+
+static void spare_locked(const char *name)
+{
+    for (uint32_t i = 0; i < name_count; i++) {
+        if (strcmp(names[i].value, name) == 0) {
+            return;
+        }
+    }
+    struct secret *grown = NULL;
+    if (name_count < SECRET_NAMES_MAX) {
+        grown = realloc(names, (name_count + 1) * sizeof *names);
+    }
+    if (grown != NULL) {
+        names = grown;
+        names[name_count] = (struct secret){strdup(name), strlen(name)};
+        name_count += names[name_count].value != NULL;
+    }
+}
+
+void secret_spare_name(const char *name)
+{
+    (void)pthread_rwlock_wrlock(&secrets_lock);
+    spare_locked(name);
+    (void)pthread_rwlock_unlock(&secrets_lock);
 }
 
 static bool insert_locked(char *value, size_t length)
@@ -150,25 +177,82 @@ bool secret_register_dsn(const char *dsn)
     return ok;
 }
 
-static void hide(char *text, const struct secret *secret)
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+}
+
+/* Whether the name stands at start, and is not a part of a longer word. */
+static bool is_name_at(const char *text, const char *start, const struct secret *name)
+{
+    return strncmp(start, name->value, name->length) == 0 && !is_name_byte(start[name->length]) &&
+           (start == text || !is_name_byte(start[-1]));
+}
+
+/* Whether the secret at `at` is a part of the name, or is it where the host says who speaks. */
+static bool is_in_name(const char *text, const char *at, const struct secret *secret,
+                       const struct secret *name)
+{
+    for (size_t i = 0; i + secret->length <= name->length && i <= (size_t)(at - text); i++) {
+        bool is_whole = name->length == secret->length;
+        if ((!is_whole || (at == text && at[name->length] == ':')) &&
+            is_name_at(text, at - i, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* own stands beside at. */
+static bool is_spared(const char *text, const char *at, const unsigned char *own,
+                      const struct secret *secret)
+{
+    size_t i = 0;
+    while (own != NULL && i < secret->length && own[i] != 0 && own[i] == own[0]) {
+        i++;
+    }
+    bool spared = i == secret->length;
+    for (uint32_t n = 0; n < name_count && !spared; n++) {
+        spared = is_in_name(text, at, secret, &names[n]);
+    }
+    return spared;
+}
+
+static void hide(char *text, unsigned char *own, const struct secret *secret)
 {
     static const size_t mask_length = sizeof SECRET_MASK - 1;
     for (char *at = strstr(text, secret->value); at != NULL; at = strstr(at, secret->value)) {
+        unsigned char *own_at = own == NULL ? NULL : own + (at - text);
+        if (is_spared(text, at, own_at, secret)) {
+            at++;
+            continue;
+        }
         char *rest = at + secret->length;
+        size_t rest_size = strlen(rest) + 1;
         memcpy(at, SECRET_MASK, mask_length);
+        memmove(at + mask_length, rest, rest_size);
+        if (own != NULL) {
+            memset(own_at, 0, mask_length);
+            memmove(own_at + mask_length, own_at + secret->length, rest_size);
+        }
         at += mask_length;
-        memmove(at, rest, strlen(rest) + 1);
     }
 }
 
 void secret_redact(char *text)
+{
+    secret_redact_but(text, NULL);
+}
+
+void secret_redact_but(char *text, unsigned char *own)
 {
     if (!atomic_load(&secrets_known)) {
         return;
     }
     (void)pthread_rwlock_rdlock(&secrets_lock);
     for (uint32_t i = 0; i < secret_count; i++) {
-        hide(text, &secrets[i]);
+        hide(text, own, &secrets[i]);
     }
     (void)pthread_rwlock_unlock(&secrets_lock);
 }
@@ -193,6 +277,12 @@ void secret_clear(void)
     free(secrets);
     secrets = NULL;
     secret_count = 0;
+    for (uint32_t i = 0; i < name_count; i++) {
+        free(names[i].value);
+    }
+    free(names);
+    names = NULL;
+    name_count = 0;
     atomic_store(&secrets_known, false);
     (void)pthread_rwlock_unlock(&secrets_lock);
 }

@@ -315,6 +315,24 @@ check json-number 0 '' '*"in":2024,*' number.json --log-format json
 all_json json-number
 unset K
 
+# A secret that is a word spoils neither the names in front of a line nor what the host itself says.
+sed -e 's/"pipeline": "number"/"pipeline": "my-secret"/' -e 's/"name": "a"/"name": "secret"/; s/"input": "a"/"input": "secret"/' number.json >secret.json
+export K=secret
+check word-in-the-log 0 '' '* info: secret: 2024 in, *info: my-secret: done after *' secret.json
+! grep -q '\*' err.txt || { echo 'FAILED word-in-the-log: a name is hidden'; FAILED=$((FAILED + 1)); }
+check word-in-the-log-json 0 '' '*"operator":"secret","text":*"text":"my-secret: done after *' secret.json --log-format json --set /state_dir=state-secret
+all_json word-in-the-log-json
+sed 's/"${K}"/"secret"/' secret.json >literal.json
+check word-in-a-sentence 0 'literal.json: my-secret is valid: 3 operators' 'warning: literal.json:4:118: /operators/1/config/key: a secret stands in the manifest itself; write "${U_KEY}" and set that variable
+    *"key": "\*\*\*" } },
+*^' validate literal.json
+check word-in-a-sentence-json 0 'literal.json: *' '*"text":"literal.json:4:118: /operators/1/config/key: a secret stands in the manifest itself; *"pointer":"/operators/1/config/key","operator":"u"\}' \
+    validate literal.json --log-format json
+all_json word-in-a-sentence-json
+check word-in-an-error 78 '' '*: a secret on the command line is seen by everybody on this machine; *' validate secret.json --set u/config/key=secret
+check word-that-is-given 78 '' '*: unknown key "\*\*\*"*' validate secret.json --set u/config/secret=1
+unset K
+
 # ---- a stderr that nobody reads stops neither data nor signals
 
 # until_true COMMAND...: asks again for 60 s.

@@ -143,8 +143,9 @@ START_TEST(fields_that_do_not_fit_are_left_out_as_a_whole)
 }
 END_TEST
 
-static void hide_hunter2(char *text)
+static void hide_hunter2(char *text, unsigned char *own)
 {
+    (void)own;
     for (char *at = text; (at = strstr(at, "hunter2")) != NULL;) {
         memset(at, '*', 7);
     }
@@ -164,13 +165,35 @@ START_TEST(the_redactor_sees_the_text_before_anybody_else)
 }
 END_TEST
 
-static void hide_2024(char *text)
+static void hide_2024(char *text, unsigned char *own)
 {
+    (void)own;
     char *at = strstr(text, "2024");
     if (at != NULL) {
         memset(at, '*', 4);
     }
 }
+
+static void hide_word(char *text, unsigned char *own)
+{
+    for (char *at = text; (at = strstr(at, "word")) != NULL; at += 4) {
+        memset(at, own != NULL && own[at - text] != 0 ? '+' : '*', 4);
+    }
+}
+
+START_TEST(the_redactor_is_told_the_hosts_own_words)
+{
+    open_log(LOG_FORMAT_TEXT, PH_LOG_INFO);
+    log_set_redactor(hide_word);
+    log_write(PH_LOG_INFO, "word", "my word, %s; %d words", "a word", 7);
+    log_event(PH_LOG_INFO, NULL, "no word of the host", "");
+    log_event_redacted(PH_LOG_INFO, NULL, "a word that may be seen", "");
+    assert_matches(close_log(), "^[^ ]* info: word: my \\+{4}, a \\*{4}; 7 \\+{4}s\n"
+                                "[^ ]* info: no \\*{4} of the host\n"
+                                "[^ ]* info: a word that may be seen\n$");
+    log_set_redactor(NULL);
+}
+END_TEST
 
 START_TEST(a_secret_that_looks_like_a_number_leaves_the_fields_json)
 {
@@ -354,6 +377,7 @@ int main(void)
     tcase_add_test(t, a_long_json_line_is_still_an_object_with_its_fields);
     tcase_add_test(t, fields_that_do_not_fit_are_left_out_as_a_whole);
     tcase_add_test(t, the_redactor_sees_the_text_before_anybody_else);
+    tcase_add_test(t, the_redactor_is_told_the_hosts_own_words);
     tcase_add_test(t, a_secret_that_looks_like_a_number_leaves_the_fields_json);
     tcase_add_test(t, lines_of_several_threads_do_not_mix);
     tcase_add_test(t, a_stalled_stderr_stops_nobody_who_logs);

@@ -456,7 +456,7 @@ START_TEST(a_known_secret_never_stands_in_a_message)
     manifest_errors_init(&errs);
     struct manifest *m = load("{\"pipeline\":\"sesame\"," OPERATORS "}");
     ck_assert(secret_register("sesame"));
-    manifest_errors_add(&errs, m, "/pipeline", "it says sesame");
+    manifest_errors_add(&errs, m, "/pipeline", "it says %s", "sesame");
     ck_assert_str_eq(errs.errors.texts[0], "m.json:1:13: /pipeline: it says ***\n"
                                            "    {\"pipeline\":\"***\"," OPERATORS "}\n"
                                            "                ^");

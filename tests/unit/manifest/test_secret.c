@@ -38,6 +38,55 @@ START_TEST(a_text_that_is_a_secret_is_known_and_one_that_holds_it_is_not)
 }
 END_TEST
 
+START_TEST(a_name_that_holds_a_secret_is_left_alone_and_nothing_beside_it)
+{
+    secret_spare_name("process-events");
+    ck_assert(secret_register("events"));
+    assert_redacted("process-events: stopped", "process-events: stopped");
+    assert_redacted("process-events.json reads events of process-events",
+                    "process-events.json reads *** of process-events");
+    assert_redacted("my-process-events process-events2", "my-process-*** process-***2");
+    secret_clear();
+    ck_assert(secret_register("events"));
+    assert_redacted("process-events: stopped", "process-***: stopped");
+    secret_clear();
+}
+END_TEST
+
+START_TEST(a_name_that_is_a_secret_is_left_alone_in_front_only)
+{
+    secret_spare_name("postgres");
+    ck_assert(secret_register("postgres"));
+    assert_redacted("postgres: stopped", "postgres: stopped");
+    assert_redacted("postgres: no password postgres: no", "postgres: no password ***: no");
+    assert_redacted("postgres failed", "*** failed");
+    assert_redacted("postgresql: x", "***ql: x");
+    secret_clear();
+}
+END_TEST
+
+START_TEST(a_secret_that_is_longer_than_a_name_is_hidden)
+{
+    secret_spare_name("events");
+    ck_assert(secret_register("events1"));
+    assert_redacted("events: events1", "events: ***");
+    assert_redacted("events1: events", "***: events");
+    secret_clear();
+}
+END_TEST
+
+START_TEST(own_words_are_left_alone_and_shortened_with_the_text)
+{
+    char text[] = "a secret of secret: secret";
+    unsigned char own[] = "\1\1\1\1\1\1\1\1\1\1\1\1\0\0\0\0\0\0\2\2\2\2\3\3\3\3";
+    ck_assert(secret_register("secret"));
+    secret_redact_but(text, own);
+    ck_assert_str_eq(text, "a secret of ***: ***");
+    ck_assert_mem_eq(own + 15, "\2\2\0\0\0", 6);
+    secret_clear();
+}
+END_TEST
+
 START_TEST(the_longest_secret_wins)
 {
     ck_assert(secret_register("abcd"));
@@ -199,6 +248,10 @@ int main(void)
 {
     const TTest *const tests[] = {a_registered_secret_is_hidden_wherever_it_stands,
                                   a_text_that_is_a_secret_is_known_and_one_that_holds_it_is_not,
+                                  a_name_that_holds_a_secret_is_left_alone_and_nothing_beside_it,
+                                  a_name_that_is_a_secret_is_left_alone_in_front_only,
+                                  a_secret_that_is_longer_than_a_name_is_hidden,
+                                  own_words_are_left_alone_and_shortened_with_the_text,
                                   the_longest_secret_wins,
                                   short_values_and_plain_words_are_not_secrets,
                                   a_value_that_is_registered_twice_takes_one_place,
