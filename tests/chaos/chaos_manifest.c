@@ -3,6 +3,7 @@
  * answer is success or an error, and nothing is left behind. */
 #include "fail_alloc.h"
 #include "manifest/config.h"
+#include "manifest/print.h"
 #include "manifest/secret.h"
 
 #include <check.h>
@@ -70,11 +71,16 @@ static struct outcome run(const char *text, size_t length)
         result = config_create(m, 0, keys, sizeof keys / sizeof keys[0], &c, &errs);
         consistent = consistent && (result == PH_OK) == (c != NULL);
     }
+    bool printed = false;
     if (result == PH_OK) {
-        config_print(c, &out);
+        const struct config *configs[MANIFEST_OPERATORS_MAX];
+        for (uint32_t i = 0; i < m->operator_count; i++) {
+            configs[i] = c; /* what is printed of the others is not looked at */
+        }
+        printed = manifest_print(m, configs, &out);
     }
     consistent = consistent && (result != PH_OK) == manifest_errors_any(&errs);
-    bool ok = result == PH_OK && !out.failed;
+    bool ok = result == PH_OK && printed && !out.failed;
     buf_fini(&out);
     config_destroy(c);
     manifest_destroy(m);
