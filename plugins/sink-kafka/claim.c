@@ -9,10 +9,14 @@
 #include <stdlib.h>
 
 #define NS_PER_MS INT64_C(1000000)
-/* Between shutting this process out and writing its name, a new owner needs a moment. */
-#define FENCED_MS  2000
-#define LOOK_MS    100
-#define CLUSTER_MS 1000
+/* Between shutting this process out and writing its name, a new owner reads the positions: that
+ * needs a moment, or as long as slow brokers take for it. The short time is for a transaction that
+ * the broker may well have ended by itself. */
+#define OVERDUE_MS  2000
+#define TAKEOVER_MS 120000
+#define LOOK_MS     100
+#define LOOK_MAX_MS 1000
+#define CLUSTER_MS  1000
 
 static int64_t now_ns(const struct epochs *e)
 {
@@ -76,31 +80,77 @@ static int32_t read_positions(struct epochs *e, bool is_stable, struct note *fou
     return check_found(e, found, err);
 }
 
-/* Before this process shuts anybody out again: is it still the owner? A new one that shut it out
- * gets time to say so. */
-static int32_t look_before(struct epochs *e, struct note *found, struct ph_error *err)
+/* How long somebody may take to say that it was him who shut this process out. */
+static int64_t patience_ms(const struct epochs *e)
+{
+    return e->was_overdue ? OVERDUE_MS : TAKEOVER_MS;
+}
+
+static int32_t pause_looking(struct epochs *e, int64_t pause_ms, struct ph_error *err)
 {
     const struct producer *p = e->producer;
-    int64_t until_ns = e->is_fenced ? e->fenced_ns + FENCED_MS * NS_PER_MS : 0;
-    while (e->is_owner) {
+    if (p->link.wait->block(p->link.task, p->link.events_fd, PH_WAIT_READ,
+                            now_ns(e) + pause_ms * NS_PER_MS) == PH_CANCELLED) {
+        return ph_error_set(err, PH_ERR_RETRIABLE, "stopped while claiming");
+    }
+    producer_wake(e->producer);
+    return PH_OK;
+}
+
+/* Until the time is up, or whoever shut this process out has written its name. */
+static int32_t look_for_owner(struct epochs *e, struct note *found, struct ph_error *err)
+{
+    const struct producer *p = e->producer;
+    int64_t until_ns = e->fenced_ns + patience_ms(e) * NS_PER_MS;
+    int64_t pause_ms = LOOK_MS;
+    for (;;) {
         if (read_positions(e, false, found, err) != PH_OK) {
             return PH_ERROR;
         }
-        if (now_ns(e) >= until_ns) {
-            break;
+        if (!e->is_fenced || now_ns(e) >= until_ns) {
+            return PH_OK;
         }
-        if (p->link.wait->block(p->link.task, p->link.events_fd, PH_WAIT_READ,
-                                now_ns(e) + LOOK_MS * NS_PER_MS) == PH_CANCELLED) {
-            return ph_error_set(err, PH_ERR_RETRIABLE, "stopped while claiming");
+        if (!e->was_overdue && !e->has_told_wait) {
+            e->has_told_wait = true;
+            link_log(&p->link, PH_LOG_INFO,
+                     "this producer was shut out: waiting up to %d s for the name of who took over",
+                     TAKEOVER_MS / 1000);
         }
-        producer_wake(e->producer);
+        if (pause_looking(e, pause_ms, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        pause_ms = pause_ms * 2 < LOOK_MAX_MS ? pause_ms * 2 : LOOK_MAX_MS;
     }
-    if (e->is_fenced && e->is_owner) {
+}
+
+static void tell_nobody(const struct epochs *e)
+{
+    const struct producer *p = e->producer;
+    if (e->was_overdue) {
         link_log(&p->link, PH_LOG_WARNING,
                  "the broker ended this producer's transaction, but nobody else took over: "
                  "going on with a new one");
+    } else {
+        link_log(&p->link, PH_LOG_WARNING,
+                 "this producer was shut out, but within %d s nobody wrote a name beside the "
+                 "positions: going on with a new one",
+                 TAKEOVER_MS / 1000);
+    }
+}
+
+/* Before this process shuts anybody out again: is it still the owner? */
+static int32_t look_before(struct epochs *e, struct note *found, struct ph_error *err)
+{
+    if (e->is_owner) {
+        if (look_for_owner(e, found, err) != PH_OK) {
+            return PH_ERROR;
+        }
+        if (e->is_fenced) {
+            tell_nobody(e);
+        }
     }
     e->is_fenced = false;
+    e->has_told_wait = false;
     return PH_OK;
 }
 

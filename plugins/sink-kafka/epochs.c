@@ -51,6 +51,7 @@ int32_t epochs_judge(struct epochs *e, struct ph_error *err)
         err->flags = PH_ERR_RETRIABLE;
         if (!e->is_fenced) {
             e->is_fenced = true;
+            e->was_overdue = transaction_is_overdue(&e->transaction);
             e->fenced_ns = link_now_ns(&p->link);
         }
     }
@@ -174,6 +175,7 @@ void epochs_abort(struct epochs *e)
     group_offsets_fini(&e->offsets);
     if (e->transaction.is_open &&
         transaction_run(&e->transaction, TRANSACTION_ABORT, &ignored) != PH_OK) {
+        (void)epochs_judge(e, &ignored);
         e->is_in_doubt = true;
         epochs_close(e);
         return;

@@ -5,8 +5,8 @@
  *
  * One process owns the positions: it shuts out the one before with init_transactions, then reads
  * where that one left them, then writes its own name beside them. A producer that finds itself shut
- * out looks at that name: another one's means that this process was taken over; its own means that
- * the broker ended a transaction that took too long, and the work goes on with a new producer.
+ * out waits for that name: another one's means that this process was taken over; if none comes, the
+ * broker ended a transaction that took too long, and the work goes on with a new producer.
  */
 #ifndef SINK_KAFKA_EPOCHS_H
 #define SINK_KAFKA_EPOCHS_H
@@ -25,7 +25,9 @@ struct epochs {
     bool is_in_doubt;                 /**< only a new producer can go on */
     bool is_owner;                    /**< a claim succeeded once */
     bool is_fenced;                   /**< the last producer was shut out */
+    bool was_overdue;                 /**< with a transaction that the broker may have ended */
     int64_t fenced_ns;                /**< when */
+    bool has_told_wait;               /**< that it waits for a name */
     bool has_looked_for_records;      /**< in the topic, at a first start */
     bool is_committing;
     uint64_t epoch_id; /**< of the running commit */

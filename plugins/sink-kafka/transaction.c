@@ -29,6 +29,8 @@
 /* What commit and abort get beyond the time after which the broker aborts by itself. */
 #define MARGIN_MS  5000
 #define GIVE_UP_MS 1000
+/* Of the time-out: the broker has a clock of its own, which may have been set meanwhile. */
+#define OVERDUE_PERCENT 75
 
 typedef rd_kafka_error_t *(*blocking_call)(rd_kafka_t *rk, int timeout_ms);
 
@@ -193,6 +195,7 @@ int32_t transaction_take(struct transaction *t, struct ph_error *err)
     t->is_ready = t->error == NULL;
     t->is_open = false;
     if (t->error == NULL) {
+        t->began_ns = 0;
         return PH_OK;
     }
     (void)refuse(t, words_for(call), t->error, err);
@@ -238,8 +241,15 @@ int32_t transaction_begin(struct transaction *t, struct ph_error *err)
         return PH_ERROR;
     }
     t->is_open = true;
+    t->began_ns = now_ns(t);
     PH_FAILPOINT("kafka.begin");
     return PH_OK;
+}
+
+bool transaction_is_overdue(const struct transaction *t)
+{
+    int64_t limit_ms = t->producer->settings->transaction_timeout_ms * OVERDUE_PERCENT / 100;
+    return t->began_ns != 0 && now_ns(t) - t->began_ns >= limit_ms * NS_PER_MS;
 }
 
 int32_t transaction_check(const struct transaction *t, struct ph_error *err)
@@ -287,4 +297,5 @@ void transaction_close(struct transaction *t)
     }
     t->is_ready = false;
     t->is_open = false;
+    t->began_ns = 0;
 }

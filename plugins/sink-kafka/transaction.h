@@ -40,6 +40,7 @@ struct transaction {
     struct producer *producer;
     bool is_ready; /**< no producer of this transactional.id but ours has one open */
     bool is_open;
+    int64_t began_ns;           /**< the last one; 0 = that one was committed or aborted */
     enum transaction_call call; /**< under way, or over and not taken */
     pthread_t thread;           /**< of the call */
     atomic_bool is_over;
@@ -62,6 +63,9 @@ __attribute__((warn_unused_result)) int32_t transaction_begin(struct transaction
  * that it had; PH_OK: it has not. Between calls. [worker] */
 __attribute__((warn_unused_result)) int32_t transaction_check(const struct transaction *t,
                                                               struct ph_error *err);
+/** True where the broker may have ended the last one by itself, for its age. Between calls.
+ * [worker] */
+bool transaction_is_overdue(const struct transaction *t);
 /** Starts a call. [worker] */
 __attribute__((warn_unused_result)) int32_t transaction_call(struct transaction *t,
                                                              enum transaction_call call,

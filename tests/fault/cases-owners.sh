@@ -102,6 +102,31 @@ zombie() {
     owners_end
 }
 
+# B has shut A out, and needs longer than a moment to read the positions and to sign them: A waits for the name instead of
+# shutting B out again.
+slow_owner() {
+    local first first_log second_log
+    owners_begin slow_owner "$1" "$2" 3
+    owner_start a
+    must_write 'the first owner'
+    first=$PIPELINE_PID first_log=$LOG
+    FAILPOINT=kafka.claim.initialized:1:stop owner_start b
+    second_log=$LOG
+    must 'the second owner stops in its claim' wait_until "$PATIENCE_S" is_stopped "$PIPELINE_PID"
+    LOG=$first_log
+    must 'the feed ends' feed_has_ended "$TOPIC"
+    owner_feed
+    must 'the first owner waits for a name' wait_until "$PATIENCE_S" log_says 'shut out: waiting up to'
+    pause_ms $((2500 + RANDOM % 4000))
+    kill -CONT "$PIPELINE_PID"
+    must_end_fenced "$first" "$first_log"
+    must 'and did not take the pipeline back' fails log_says 'going on with a new one'
+    LOG=$second_log
+    must_write 'the second owner'
+    owners_end
+}
+fails() { ! "$@"; }
+
 # Every second with Kafka alone: where there are rows, it is PostgreSQL that may end the earlier owner first.
 owner_jobs() {
     local i
@@ -118,4 +143,9 @@ fault_two_owners() {
 fault_zombie() {
     side_by_side zombie < <(owner_jobs)
     tell "$(tell_looks); ms until the one that woke had ended: $(notes_spread fenced)"
+}
+
+fault_slow_owner() {
+    side_by_side slow_owner < <(ONLY=kafka owner_jobs)
+    tell "$(tell_looks); ms until the earlier owner had ended: $(notes_spread fenced)"
 }

@@ -5,21 +5,32 @@
 #include "pipehost/positions.h"
 
 #include <check.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 /* Kafka's ApiKeys. */
 #define PRODUCE               0
 #define ADD_PARTITIONS_TO_TXN 24
 
+#define GROUP_ONE             "pipehost/pipeline/located/one"
+
+/* transaction.timeout.ms. */
+#define USUAL_MS "60000"
+#define SHORT_MS "8000"
+
 static struct rig rig;
 
 static const struct harness_cell one_row[] = {CELL_TEXT("a"), CELL_NULL};
 
-static void open_exact(void)
+static void open_exact(const char *timeout_ms)
 {
+    const struct harness_item items[] = {{"transaction.timeout.ms", timeout_ms}};
     rig_cluster(&rig, 4);
-    const struct harness_setting settings[] = {
-        {.key = "brokers", .text = rig.brokers}, {.key = "topic", .text = RIG_TOPIC}, {0}};
+    const struct harness_setting settings[] = {{.key = "brokers", .text = rig.brokers},
+                                               {.key = "topic", .text = RIG_TOPIC},
+                                               {.key = "rdkafka", .items = items, .item_count = 1},
+                                               {0}};
     rig.is_exact = true;
     ck_assert_msg(rig_bind(&rig, settings), "%s", rig_error(&rig)->text);
     ck_assert_msg(rig_activate(&rig), "%s", rig_error(&rig)->text);
@@ -32,7 +43,7 @@ static void teardown(void)
 
 /* ---- offsets of groups */
 
-static void commit_offset(const char *group)
+static void commit_offset(const char *group, const char *metadata)
 {
     char reason[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -41,13 +52,19 @@ static void commit_offset(const char *group)
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
     ck_assert_msg(rk != NULL, "%s", reason);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, "read", 0)->offset = 5;
+    rd_kafka_topic_partition_t *offset = rd_kafka_topic_partition_list_add(list, "read", 0);
+    offset->offset = 5;
+    if (metadata != NULL) {
+        offset->metadata = strdup(metadata);
+        ck_assert_ptr_nonnull(offset->metadata);
+        offset->metadata_size = strlen(metadata);
+    }
     ck_assert_int_eq(rd_kafka_commit(rk, list, 0), RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(rk);
 }
 
-static void claim_groups(void)
+static int32_t try_claim_groups(void)
 {
     char *cluster = rd_kafka_clusterid(rig.rk, RIG_WAIT_MS);
     ck_assert_ptr_nonnull(cluster);
@@ -59,18 +76,36 @@ static void claim_groups(void)
     partitions[1].source = "two";
     int32_t result = rig.harness->descriptor->sink->claim(rig.task->self, partitions, 2, positions,
                                                           harness_error(rig.harness));
-    ck_assert_msg(result == PH_OK, "%s", rig_error(&rig)->text);
-    ck_assert_int_eq(positions[1].next_offset, 5);
+    if (result == PH_OK) {
+        ck_assert_int_eq(positions[1].next_offset, 5);
+    }
     rd_kafka_mem_free(rig.rk, cluster);
+    return result;
+}
+
+static void claim_groups(void)
+{
+    int32_t result = try_claim_groups();
+    ck_assert_msg(result == PH_OK, "%s", rig_error(&rig)->text);
+}
+
+static void open_groups(const char *timeout_ms)
+{
+    open_exact(timeout_ms);
+    ck_assert_int_eq(rd_kafka_mock_topic_create(rig.cluster, "read", 1, 1), 0);
+    commit_offset(GROUP_ONE, NULL);
+    commit_offset("pipehost/pipeline/located/two", NULL);
+    claim_groups();
 }
 
 static void setup_groups(void)
 {
-    open_exact();
-    ck_assert_int_eq(rd_kafka_mock_topic_create(rig.cluster, "read", 1, 1), 0);
-    commit_offset("pipehost/pipeline/located/one");
-    commit_offset("pipehost/pipeline/located/two");
-    claim_groups();
+    open_groups(USUAL_MS);
+}
+
+static void setup_short(void)
+{
+    open_groups(SHORT_MS);
 }
 
 /* As the host does: a producer that cannot go on is followed by a new one. */
@@ -130,19 +165,90 @@ START_TEST(a_record_that_the_broker_finds_bad_is_poison_whatever_comes_behind_it
 }
 END_TEST
 
-/* Whichever call it is that fails first: the next claim gives a new owner time to say its name. */
-START_TEST(a_producer_that_was_shut_out_looks_for_who_did_it)
+/* ---- shut out */
+
+/* Whichever call it is that fails first. */
+static void be_shut_out(void)
 {
     rd_kafka_mock_push_request_errors(rig.cluster, PRODUCE, 1,
                                       RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
     write_until_it_fails();
     ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_RETRIABLE);
     rig_abort(&rig);
+}
+
+START_TEST(a_producer_with_an_overdue_transaction_goes_on_where_nobody_took_over)
+{
+    ck_assert_int_eq(rig_write(&rig, one_row, 1), PH_OK);
+    int64_t end_ns = harness_now_ns() + strtoll(SHORT_MS, NULL, 10) * INT64_C(1000000);
+    while (harness_now_ns() < end_ns) {
+        ck_assert_int_ge(harness_pump(rig.task, 100), 0);
+    }
+    be_shut_out();
     claim_groups();
     ck_assert(harness_logged(rig.harness, "nobody else took over: going on with a new one"));
     write_again();
 }
 END_TEST
+
+/* What happens while a claim waits: the new owner signs late, or the process is to end. */
+#define LATE_MS 4000 /* more than a transaction that is overdue would be waited for */
+
+static void wait_for_the_wait(void)
+{
+    int64_t end_ns = harness_now_ns() + RIG_WAIT_MS * INT64_C(1000000);
+    while (!harness_logged(rig.harness, "was shut out: waiting up to 120 s")) {
+        ck_assert_int_lt(harness_now_ns(), end_ns);
+        (void)poll(NULL, 0, 10);
+    }
+}
+
+static void *sign_late(void *arg)
+{
+    (void)arg;
+    wait_for_the_wait();
+    (void)poll(NULL, 0, LATE_MS);
+    commit_offset(GROUP_ONE, "{\"next_offset\":5,\"owner\":\"another process\"}");
+    return NULL;
+}
+
+static void *stop(void *arg)
+{
+    (void)arg;
+    wait_for_the_wait();
+    __atomic_store_n(&rig.task->is_cancelled, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void claim_beside(void *(*beside)(void *))
+{
+    pthread_t thread;
+    be_shut_out();
+    ck_assert_int_eq(pthread_create(&thread, NULL, beside, NULL), 0);
+    ck_assert_int_eq(try_claim_groups(), PH_ERROR);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert(!harness_logged(rig.harness, "going on with a new one"));
+}
+
+START_TEST(a_new_owner_may_take_its_time_to_sign)
+{
+    claim_beside(sign_late);
+    ck_assert_uint_eq(rig_error(&rig)->flags, PH_ERR_FENCED);
+    ck_assert_ptr_nonnull(
+        strstr(rig_error(&rig)->text, "read[0] was taken over by another process"));
+}
+END_TEST
+
+START_TEST(who_waits_for_a_name_can_be_stopped)
+{
+    int64_t began_ns = harness_now_ns();
+    claim_beside(stop);
+    ck_assert_str_eq(rig_error(&rig)->text, "stopped while claiming");
+    ck_assert_int_lt(harness_now_ns() - began_ns, INT64_C(100000000000));
+}
+END_TEST
+
+/* ---- commits */
 
 static int32_t commit_groups(void)
 {
@@ -202,7 +308,7 @@ static void claim_topic(void)
 
 static void setup_topic(void)
 {
-    open_exact();
+    open_exact(USUAL_MS);
     claim_topic();
 }
 
@@ -267,9 +373,15 @@ int main(void)
     tcase_add_checked_fixture(groups, setup_groups, teardown);
     tcase_add_test(groups, a_topic_that_may_not_be_written_is_a_wrong_setting);
     tcase_add_test(groups, a_record_that_the_broker_finds_bad_is_poison_whatever_comes_behind_it);
-    tcase_add_test(groups, a_producer_that_was_shut_out_looks_for_who_did_it);
+    tcase_add_test(groups, a_new_owner_may_take_its_time_to_sign);
+    tcase_add_test(groups, who_waits_for_a_name_can_be_stopped);
     tcase_add_test(groups, an_abort_may_come_while_offsets_are_sent);
     suite_add_tcase(suite, groups);
+    TCase *late = tcase_create("late");
+    tcase_set_timeout(late, 300);
+    tcase_add_checked_fixture(late, setup_short, teardown);
+    tcase_add_test(late, a_producer_with_an_overdue_transaction_goes_on_where_nobody_took_over);
+    suite_add_tcase(suite, late);
     TCase *topic = tcase_create("topic");
     tcase_set_timeout(topic, 300);
     tcase_add_checked_fixture(topic, setup_topic, teardown);
