@@ -161,11 +161,8 @@ static int32_t check_row(struct sink_task *t, const PGresult *r, int row, struct
                             "the position of %s[%d] was removed from %s while this process held it",
                             p->topic, p->partition, sql_text(&t->sink->positions_table));
     }
-    /* Another fence of this very owner: the answer to its last claim was lost. */
-    if (h->fence >= 0 && fence != h->fence && strcmp(owner, t->owner) != 0) {
-        return ph_error_set(err, PH_ERR_FENCED,
-                            "%s[%d] was taken over by %s: this process may write no more", p->topic,
-                            p->partition, owner);
+    if (h->fence >= 0 && positions_check_owner(t, h, fence, owner, err) != PH_OK) {
+        return PH_ERROR;
     }
     if (cluster[0] != '\0' && p->cluster[0] != '\0' && strcmp(cluster, p->cluster) != 0) {
         return ph_error_set(

@@ -197,16 +197,37 @@ static int32_t read_rows(struct sink_task *t, PGresult **r, struct ph_error *err
     return result;
 }
 
+/*
+ * Another fence of this very owner: the answer to its last claim was lost. A lower one of another
+ * owner: nobody lowers a fence, so this is not the database that took the claim.
+ */
+int32_t positions_check_owner(const struct sink_task *t, const struct held *h, int64_t fence,
+                              const char *owner, struct ph_error *err)
+{
+    const struct ph_partition *p = &h->partition;
+    if (strcmp(owner, t->owner) == 0) {
+        return PH_OK;
+    }
+    if (fence >= h->fence) {
+        return ph_error_set(err, PH_ERR_FENCED,
+                            "%s[%d] was taken over by %s: this process may write no more", p->topic,
+                            p->partition, owner);
+    }
+    return ph_error_set(err, PH_ERR_FATAL,
+                        "the row of %s[%d] in %s is one from before this process took it over: the "
+                        "database went back, as where a server takes over that lags behind; start "
+                        "again to go on from there",
+                        p->topic, p->partition, sql_text(&t->sink->positions_table));
+}
+
 static int32_t blame_row(struct sink_task *t, const PGresult *r, int row, struct ph_error *err)
 {
     long slot = strtol(PQgetvalue(r, row, 0), NULL, 10);
     const struct held *h = &t->held[slot];
     long long fence = strtoll(PQgetvalue(r, row, 1), NULL, 10);
     long long next_offset = strtoll(PQgetvalue(r, row, 2), NULL, 10);
-    if (fence != h->fence && strcmp(PQgetvalue(r, row, 3), t->owner) != 0) {
-        return ph_error_set(err, PH_ERR_FENCED,
-                            "%s[%d] was taken over by %s: this process may write no more",
-                            h->partition.topic, h->partition.partition, PQgetvalue(r, row, 3));
+    if (positions_check_owner(t, h, fence, PQgetvalue(r, row, 3), err) != PH_OK) {
+        return PH_ERROR;
     }
     if (next_offset != h->next_offset) {
         return ph_error_set(err, PH_ERR_RETRIABLE,

@@ -161,6 +161,9 @@ bool positions_add_stay(const struct sink_task *t, struct sql *sql);
 void positions_moved(struct sink_task *t, const struct ph_epoch *e);
 /** The move did not hit every row: finds out why and sets err. */
 int32_t positions_blame(struct sink_task *t, struct ph_error *err);
+/** Whether a row that this task holds is still its own, by the row's fence and owner. */
+int32_t positions_check_owner(const struct sink_task *t, const struct held *h, int64_t fence,
+                              const char *owner, struct ph_error *err);
 struct held *positions_find(const struct sink_task *t, uint32_t partition_id);
 /** The index of the first held partition whose id is not below. */
 uint32_t positions_place(const struct sink_task *t, uint32_t partition_id);

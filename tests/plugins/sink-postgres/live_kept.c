@@ -257,6 +257,60 @@ START_TEST(what_is_set_shuts_the_owner_out)
 }
 END_TEST
 
+/* As a server has it that takes over and lags behind: this task's claim never was. */
+static void go_back_to_former_owner(void)
+{
+    rig_sql("UPDATE pipehost_positions SET fence = 1, owner = 'the former one'");
+}
+
+static const char went_back[] = "the row of it's an \"event\"[0] in \"pipehost_positions\" is one "
+                                "from before this process took "
+                                "it over";
+
+START_TEST(a_database_that_went_back_behind_the_claim_took_nothing_over)
+{
+    struct rig r;
+    struct ph_position p;
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    live_write_epoch(&r, 0, 10);
+    rig_close(&r);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), 10);
+    go_back_to_former_owner();
+    ck_assert_int_eq(rig_commit(&r, 0, 15), PH_ERROR);
+    assert_error(&r, PH_ERR_FATAL, went_back);
+    rig_abort(&r);
+    ck_assert_int_eq(rig_claim(&r, 1, &p), PH_ERROR);
+    assert_error(&r, PH_ERR_FATAL, went_back);
+    rig_close(&r);
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), 10);
+    live_write_epoch(&r, 10, 5);
+    rig_close(&r);
+}
+END_TEST
+
+START_TEST(who_claims_a_database_that_went_back_has_it)
+{
+    struct rig former;
+    struct rig r;
+    struct ph_position p;
+    live_open(&former, NULL);
+    ck_assert_int_eq(live_claimed(&former), -1);
+    ck_assert_int_eq(live_claimed(&former), -1);
+    go_back_to_former_owner();
+    live_open(&r, NULL);
+    ck_assert_int_eq(live_claimed(&r), -1);
+    ck_assert_str_eq(rig_value("SELECT fence FROM pipehost_positions"), "2");
+    ck_assert_int_eq(rig_claim(&former, 1, &p), PH_ERROR);
+    assert_error(&former, PH_ERR_FENCED, "was taken over by ");
+    live_write_epoch(&r, 0, 10);
+    rig_close(&former);
+    rig_close(&r);
+}
+END_TEST
+
 START_TEST(a_set_position_accepts_another_cluster)
 {
     struct rig r;
@@ -295,6 +349,8 @@ TCase *kept_tests(void)
     tcase_add_test(c, another_table_under_another_name_is_another_pipeline);
     tcase_add_test(c, a_name_that_has_positions_takes_no_other_s);
     tcase_add_test(c, what_is_set_shuts_the_owner_out);
+    tcase_add_test(c, a_database_that_went_back_behind_the_claim_took_nothing_over);
+    tcase_add_test(c, who_claims_a_database_that_went_back_has_it);
     tcase_add_test(c, a_set_position_accepts_another_cluster);
     tcase_add_test(c, looking_makes_nothing);
     return c;
