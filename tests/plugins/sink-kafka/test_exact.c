@@ -333,12 +333,16 @@ START_TEST(a_positions_topic_that_refuses_is_a_wrong_setting_of_its_own)
 }
 END_TEST
 
+static const struct ph_positions_ops *kept_ops(void)
+{
+    return rig.harness->descriptor->ops->get_extension(rig.harness->op, PH_EXTENSION_POSITIONS);
+}
+
 static void set_kept(const struct ph_partition *partition, int64_t next_offset)
 {
     const struct ph_position position = {.next_offset = next_offset};
-    const struct ph_positions_ops *ops =
-        rig.harness->descriptor->ops->get_extension(rig.harness->op, PH_EXTENSION_POSITIONS);
-    int32_t result = ops->set(rig.task->self, partition, &position, 1, harness_error(rig.harness));
+    int32_t result =
+        kept_ops()->set(rig.task->self, partition, &position, 1, harness_error(rig.harness));
     ck_assert_msg(result == PH_OK, "%s", rig_error(&rig)->text);
 }
 
@@ -362,6 +366,32 @@ START_TEST(a_position_of_another_cluster_is_refused_with_the_command_that_accept
     start_again();
     ck_assert_msg(claim_one(&moved, &next_offset) == PH_OK, "%s", rig_error(&rig)->text);
     ck_assert_int_eq(next_offset, 3);
+}
+END_TEST
+
+/* ---- a stop */
+
+static void setup_always_topic(void)
+{
+    rig_cluster(&rig, 1);
+    const struct harness_setting settings[] = {{.key = "brokers", .text = rig.brokers},
+                                               {.key = "topic", .text = RIG_TOPIC},
+                                               {.key = "positions", .text = "topic"},
+                                               {0}};
+    rig.is_exact = true;
+    ck_assert_msg(rig_bind(&rig, settings), "%s", rig_error(&rig)->text);
+    ck_assert_msg(rig_activate(&rig), "%s", rig_error(&rig)->text);
+}
+
+START_TEST(who_asks_for_the_topics_of_a_slow_cluster_hears_a_stop)
+{
+    struct ph_kept_positions list = {.size = sizeof list};
+    ck_assert_int_eq(rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 30000), 0);
+    rig.task->is_cancelled = true;
+    ck_assert_int_eq(
+        kept_ops()->list(rig.task->self, "pipeline", &list, harness_error(rig.harness)), PH_ERROR);
+    ck_assert_ptr_nonnull(strstr(rig_error(&rig)->text, "stopped while connecting to Kafka at "));
+    ck_assert_int_eq(rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 0), 0);
 }
 END_TEST
 
@@ -389,6 +419,11 @@ int main(void)
     tcase_add_test(topic,
                    a_position_of_another_cluster_is_refused_with_the_command_that_accepts_it);
     suite_add_tcase(suite, topic);
+    TCase *stopped = tcase_create("stopped");
+    tcase_set_timeout(stopped, 300);
+    tcase_add_checked_fixture(stopped, setup_always_topic, teardown);
+    tcase_add_test(stopped, who_asks_for_the_topics_of_a_slow_cluster_hears_a_stop);
+    suite_add_tcase(suite, stopped);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
