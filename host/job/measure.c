@@ -117,13 +117,20 @@ static void add_task(struct task *t, int64_t now_ns, struct stats_totals *sum)
     sum->backpressured_ns += held_ns + chained_ns(t, now_ns);
 }
 
+/* A sum is known where each lane knows its share. */
+static void add_value(struct stats_counter *c, int64_t value)
+{
+    bool is_unknown = c->is_gauge && (c->value < 0 || value < 0);
+    c->value = is_unknown ? -1 : c->value + value;
+}
+
 static void add_cells(const struct task *t, struct stats_operator *o)
 {
     for (uint32_t i = 0; i < o->counter_count; i++) {
-        int64_t value = __atomic_load_n(&t->cells[i], __ATOMIC_RELAXED);
-        o->counters[i].value += value;
-        if (o->counters[i].is_gauge && strcmp(o->counters[i].name, LAG_GAUGE) == 0) {
-            o->lag_records = (o->lag_records < 0 ? 0 : o->lag_records) + value;
+        struct stats_counter *c = &o->counters[i];
+        add_value(c, __atomic_load_n(&t->cells[i], __ATOMIC_RELAXED));
+        if (c->is_gauge && strcmp(c->name, LAG_GAUGE) == 0) {
+            o->lag_records = c->value;
         }
     }
 }

@@ -8,11 +8,6 @@
 #define PREFETCH_BYTES  5u
 #define PREFETCH_LENGTH 1024u
 
-/* The worker waits for the answer, so not long and not often; still less where none comes. */
-#define ASK_MS          200
-#define ASK_INTERVAL_NS INT64_C(1000000000)
-#define ASK_AGAIN_NS    (5 * ASK_INTERVAL_NS)
-
 /* So long a position may stand before a hole: a topic of transactions has one after each of them,
  * and what is read next mostly passes it. */
 #define HOLES_INTERVAL_NS INT64_C(1000000000)
@@ -22,6 +17,7 @@ void reader_init(struct reader *r, struct client *client)
 {
     *r = (struct reader){.client = client, .queue_fd = -1};
     slots_init(&r->slots, client->settings);
+    ends_init(&r->ends, client, &r->slots);
 }
 
 int32_t reader_open(struct reader *r, struct ph_error *err)
@@ -148,6 +144,7 @@ static int32_t find_bounds(struct reader *r, struct slot *slot, bool is_known, s
     if (slot->first_offset < range.low || slot->first_offset > range.high) {
         return out_of_range(slot->topic, slot->partition, slot->first_offset, &range, err);
     }
+    slot->asked_end = range.high;
     slot->next_offset -= is_known && slot->first_offset > range.low ? 1 : 0;
     if (r->client->settings->is_bounded) {
         slot->end_offset = range.high;
@@ -180,50 +177,7 @@ int32_t reader_start(struct reader *r, const struct ph_partition *partition,
 
 int64_t reader_lag(const struct reader *r)
 {
-    int64_t lag = 0;
-    for (uint32_t i = 0; i < r->slots.count; i++) {
-        const struct slot *slot = &r->slots.items[i];
-        int64_t low;
-        int64_t high;
-        if (rd_kafka_get_watermark_offsets(r->client->link.rk, slot->topic, slot->partition, &low,
-                                           &high) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            high = high > slot->asked_end ? high : slot->asked_end;
-            high = high < slot->end_offset ? high : slot->end_offset;
-            lag += high > slot->next_offset ? high - slot->next_offset : 0;
-        }
-    }
-    return lag;
-}
-
-/* The question where each partition ends. */
-static rd_kafka_topic_partition_list_t *list_ends(const struct reader *r)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)r->slots.count);
-    for (uint32_t i = 0; i < r->slots.count; i++) {
-        const struct slot *slot = &r->slots.items[i];
-        rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition)->offset =
-            RD_KAFKA_OFFSET_END;
-    }
-    return list;
-}
-
-/* librdkafka learns of new records from answers to fetches, and fetches nothing while its queue is
- * full. */
-void reader_ask_ends(struct reader *r, int64_t now_ns)
-{
-    if (r->slots.count == 0 || r->client->link.is_away || now_ns < r->ask_ns) {
-        return;
-    }
-    rd_kafka_topic_partition_list_t *list = list_ends(r);
-    bool is_told = rd_kafka_offsets_for_times(r->client->link.rk, list, ASK_MS) == 0;
-    r->ask_ns = now_ns + (is_told ? ASK_INTERVAL_NS : ASK_AGAIN_NS);
-    for (uint32_t i = 0; is_told && i < r->slots.count; i++) {
-        const rd_kafka_topic_partition_t *end = &list->elems[i];
-        if (end->err == RD_KAFKA_RESP_ERR_NO_ERROR && end->offset > r->slots.items[i].asked_end) {
-            r->slots.items[i].asked_end = end->offset;
-        }
-    }
-    rd_kafka_topic_partition_list_destroy(list);
+    return r->is_polled || r->slots.count > 0 ? ends_lag(&r->ends) : -1;
 }
 
 /* ---- the way of a record */
@@ -451,9 +405,7 @@ static void nudge(struct reader *r)
         return;
     }
     r->nudged = r->totals;
-    rd_kafka_topic_partition_list_t *list = list_ends(r);
-    (void)rd_kafka_offsets_for_times(r->client->link.rk, list, 0);
-    rd_kafka_topic_partition_list_destroy(list);
+    ends_nudge(&r->ends);
 }
 
 /* True where the queue gave as many as there is room for: there may be more. */
@@ -469,6 +421,7 @@ int32_t reader_poll(struct reader *r, struct ph_writer *writer, struct ph_error 
 {
     bool has_taken = false;
     bool has_more = true;
+    r->is_polled = true;
     if (client_check(r->client, err) != PH_OK ||
         (r->assigned_count < r->slots.count && assign_started(r, err) != PH_OK)) {
         return PH_ERROR;

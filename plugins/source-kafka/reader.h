@@ -15,6 +15,7 @@
 
 #include "client.h"
 #include "conf.h"
+#include "ends.h"
 #include "headers.h"
 #include "offsets.h"
 #include "slots.h"
@@ -47,8 +48,9 @@ struct reader {
     struct conf_prefetch prefetch;
     struct reader_totals totals;
     struct reader_totals nudged; /**< totals at the last nudge */
-    int64_t ask_ns;              /**< when reader_ask_ends may ask again */
-    int64_t holes_ns;            /**< when a poll is due to pass the slots' holes; 0 = none */
+    struct ends ends;
+    bool is_polled;
+    int64_t holes_ns; /**< when a poll is due to pass the slots' holes; 0 = none */
 };
 
 /** [control] */
@@ -67,10 +69,8 @@ __attribute__((warn_unused_result)) int32_t reader_start(struct reader *r,
 /** ph_source_ops.poll. [worker] */
 __attribute__((warn_unused_result)) int32_t reader_poll(struct reader *r, struct ph_writer *writer,
                                                         struct ph_error *err);
-/** Records between our positions and the ends that the last answers named. [worker] */
+/** Records between our positions and the ends that the last answers named; -1: not all are known
+ * yet. [worker] */
 int64_t reader_lag(const struct reader *r);
-/** For a reader that is not polled: asks the broker for the ends, at most once a second; waits for
- * the answer, but not long. [worker] */
-void reader_ask_ends(struct reader *r, int64_t now_ns);
 
 #endif

@@ -95,8 +95,10 @@ struct slot *slots_add(struct slots *s, const struct ph_partition *partition, st
     }
     t->slot_of[number] = s->count;
     struct slot *slot = &s->items[s->count++];
-    *slot = (struct slot){
-        .partition_id = partition->id, .partition = number, .topic = s->settings->topics[index]};
+    *slot = (struct slot){.partition_id = partition->id,
+                          .partition = number,
+                          .topic = s->settings->topics[index],
+                          .asked_end = -1};
     return slot;
 }
 

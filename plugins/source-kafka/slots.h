@@ -19,7 +19,7 @@ struct slot {
     int64_t first_offset;  /**< the records from here on are the pipeline's */
     int64_t end_offset;    /**< of a bounded run; INT64_MAX otherwise */
     int64_t hole_end;      /**< no record is between next_offset and it; below next_offset = none */
-    int64_t asked_end;     /**< that reader_ask_ends was told last; 0 = it never asked */
+    int64_t asked_end;     /**< that an answer to a question named last; -1 = none yet */
     bool is_done;          /**< next_offset has reached end_offset */
 };
 

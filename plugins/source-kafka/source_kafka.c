@@ -21,8 +21,10 @@ enum counter { RECORDS, BYTES, LAG, ERRORS, RECONNECTS, COUNTER_COUNT };
 static const struct ph_counter counters[COUNTER_COUNT] = {
     [RECORDS] = {COUNTER_SIZE, PH_COUNTER, "records", "Records read"},
     [BYTES] = {COUNTER_SIZE, PH_COUNTER, "bytes", "Bytes of their keys and values"},
-    [LAG] = {COUNTER_SIZE, PH_GAUGE, "lag_records",
-             "Records between the position and the end of all partitions, at most a second old"},
+    [LAG] =
+        {COUNTER_SIZE, PH_GAUGE, "lag_records",
+         "Records between the position and the end of all partitions, at most a second old; not "
+         "shown before Kafka has said where they end"},
     [ERRORS] = {COUNTER_SIZE, PH_COUNTER, "errors", "Errors that librdkafka reported"},
     [RECONNECTS] = {COUNTER_SIZE, PH_COUNTER, "reconnects",
                     "Times that Kafka was away and came back"},
@@ -100,6 +102,7 @@ static void *task_create(void *self, const struct ph_task *host_task, struct ph_
     for (uint32_t i = 0; i < COUNTER_COUNT; i++) {
         t->cells[i] = op->services.metrics->cell(host_task, i);
     }
+    ph_gauge_set(t->cells[LAG], -1);
     client_init(&t->client, &op->settings, &op->services, host_task);
     reader_init(&t->reader, &t->client);
     finder_init(&t->finder, &t->client, op->host->get_service(op->host, PH_SERVICE_PARTITIONS));
@@ -281,7 +284,7 @@ static int32_t source_poll(void *self, struct ph_writer *writer, struct ph_error
 static int32_t source_serve(void *self, struct ph_error *err)
 {
     struct task *t = self;
-    reader_ask_ends(&t->reader, now_ns(t));
+    ends_ask(&t->reader.ends, now_ns(t));
     serve_events(t);
     return client_check(&t->client, err);
 }

@@ -90,6 +90,31 @@ START_TEST(a_broker_that_does_not_answer_is_retriable_and_named)
 }
 END_TEST
 
+START_TEST(the_lag_is_unknown_until_kafka_says_where_partitions_end)
+{
+    const char *brokers = _i == 0 ? NO_BROKER : mock.brokers;
+    open_feed(brokers, MOCK_TOPIC, NULL);
+    const struct ph_source_ops *source = feed.harness->descriptor->source;
+    mock_produce(&mock, 0, 10);
+    ck_assert_int_eq(harness_counter(feed.task, "lag_records"), -1);
+    ck_assert_int_eq(harness_activate(feed.task), _i == 0 ? PH_ERROR : PH_OK);
+    ck_assert_int_eq(harness_counter(feed.task, "lag_records"), -1);
+    if (_i == 1) {
+        /* As a host does while the start waits for somebody else. */
+        ck_assert_int_eq(source->serve(feed.task->self, harness_error(feed.harness)), PH_OK);
+        ck_assert_int_eq(harness_counter(feed.task, "lag_records"), -1);
+        start_feed();
+        ck_assert_int_eq(feed_until(&feed, 10, WAIT_MS), PH_OK);
+        int64_t until_ns = harness_now_ns() + WAIT_MS * NS_PER_MS;
+        while (harness_counter(feed.task, "lag_records") != 0) {
+            ck_assert_int_lt(harness_now_ns(), until_ns);
+            ck_assert_int_ge(feed_poll(&feed), 0);
+            ck_assert_int_ge(harness_pump(feed.task, 100), 0);
+        }
+    }
+}
+END_TEST
+
 START_TEST(a_start_can_be_tried_again)
 {
     open_feed(mock.brokers, MOCK_TOPIC, NULL);
@@ -307,6 +332,7 @@ int main(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_broker_that_does_not_answer_is_retriable_and_named);
+    tcase_add_loop_test(tcase, the_lag_is_unknown_until_kafka_says_where_partitions_end, 0, 2);
     tcase_add_test(tcase, a_start_can_be_tried_again);
     tcase_add_test(tcase, a_cluster_without_a_name_is_asked_again);
     tcase_add_test(tcase, a_host_that_stops_ends_a_start);
