@@ -90,6 +90,38 @@ END
         "$(sort -u "$STATE/codes" | tr '\n' ' ')"
 }
 
+# 5,000 lines, of which 9 % have a text too long for the column; their letters are more than one file of 1 MiB holds.
+case_full_letters() {
+    local refusals
+    case_begin full-letters 0
+    psql_run "DROP TABLE $TABLE; CREATE TABLE $TABLE (id bigint, v varchar(8))"
+    awk 'BEGIN { long = sprintf("%3000s", ""); gsub(" ", "x", long)
+                 for (i = 0; i < 5000; i++) printf "{\"id\":%d,\"v\":\"%s\"}\n", i, i % 100 < 9 ? long : "short" }' >"$STATE/lines"
+    cat >"$STATE/full.json" <<END
+{ "pipeline": "full-letters", "state_dir": "$STATE",
+  "dead_letter": { "file": "$DEAD", "stop_above_percent": 100, "max_mib": 1, "files": 1 }, "operators": [
+  { "name": "lines", "plugin": "source-file", "config": { "path": "$STATE/lines" },
+    "format": { "json": { "fields": { "id": "int64", "v": "string" } } } },
+  { "name": "rows", "plugin": "sink-postgres", "input": "lines",
+    "config": { "dsn": "\${POSTGRES_URL}", "user": "\${POSTGRES_USER}", "password": "\${POSTGRES_PASSWORD}", "table": "$TABLE" } } ] }
+END
+    # shellcheck disable=SC2034 # lib.sh reads it
+    ARGS=("$STATE/full.json")
+    pipehost_start
+    expect 'rows whose letters find no room wait' wait_until 180 log_says 'rows: waiting: the dead letters are full'
+    refusals=$(refusals_told)
+    expect 'however often Postgres refuses them again' wait_until 180 has_refused $((refusals + 14))
+    expect 'they stop nothing' process_alive "pipehost-$CASE"
+    mv "$DEAD" "$STATE/away"
+    expect 'once the file is moved away it goes on to the end' wait_until 180 process_gone "pipehost-$CASE"
+    expect 'in order' log_says '5000 records in, 4550 rows committed, 450 set aside'
+    expect 'each row that fits is there' equals "$(psql_run "SELECT count(*), count(DISTINCT id) FROM $TABLE WHERE v = 'short'")" '4550|4550'
+    expect 'each other one is a letter, once' equals "$(cat "$DEAD" "$STATE/away" | sed -n 's/.*"offset":\([0-9]*\),.*/\1/p' | sort -u | wc -l) $(cat "$DEAD" "$STATE/away" | wc -l)" '450 450'
+}
+# How often Postgres has said so.
+refusals_told() { grep -c 'ERROR:  value too long for type character varying(8)' "$POSTGRES_LOG"; }
+has_refused() { [ "$(refusals_told)" -ge "$1" ]; }
+
 case_wrong_settings() {
     case_begin wrong-settings
     KAFKA_SECRET=wrong expect 'a wrong Kafka password exits with 78 at once' exits_with 78 300
