@@ -175,6 +175,25 @@ case_postgres_away() {
 times_it_worked_again() { grep -c 'rows: works again' "$LOG" || true; }
 works_once_more() { [ "$(times_it_worked_again)" -gt "$1" ]; }
 
+# As where a server takes over that lags behind: rows and positions are those of an earlier moment.
+case_failed_over() {
+    local running status=0
+    case_begin failed-over
+    produce --count 20000
+    pipehost_run 600 &
+    running=$!
+    expect 'all is written' wait_until 180 has_rows 20000
+    psql_run "UPDATE pipehost_positions SET next_offset = 3000 WHERE pipeline = '$CASE'; DELETE FROM $TABLE WHERE substring(url FROM '[0-9]+$')::bigint >= 3000"
+    expect 'rows are gone' equals "$(row_count)" 12000
+    psql_run "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pipehost/$CASE/rows'" >"$STATE/ended"
+    produce --count 4000 --start-offset 5000
+    wait "$running" || status=$?
+    expect 'the running process ends with 1' equals "$status" 1
+    expect 'and says why' log_says 'the position of .* went back from 5000 to 3000 in the sink'
+    expect 'the next start ends' exits_with 0 300 --set events/config/bounded_mode=latest
+    expect 'and everything is there, once' rows_exact 24000
+}
+
 case_kafka_away() {
     case_begin kafka-away
     produce --count 10000
