@@ -58,10 +58,11 @@ static rd_kafka_topic_partition_list_t *list_ends(const struct ends *e)
 
 /* librdkafka learns of new records from answers to fetches, and fetches nothing while its queue is
  * full. */
-void ends_ask(struct ends *e, int64_t now_ns)
+const struct slot *ends_ask(struct ends *e, int64_t now_ns)
 {
+    const struct slot *beyond = NULL;
     if (e->slots->count == 0 || e->client->link.is_away || now_ns < e->ask_ns) {
-        return;
+        return NULL;
     }
     rd_kafka_topic_partition_list_t *list = list_ends(e);
     bool is_told = rd_kafka_offsets_for_times(e->client->link.rk, list, ASK_MS) == 0;
@@ -69,11 +70,13 @@ void ends_ask(struct ends *e, int64_t now_ns)
     for (uint32_t i = 0; is_told && i < e->slots->count; i++) {
         const rd_kafka_topic_partition_t *end = &list->elems[i];
         struct slot *slot = &e->slots->items[i];
-        if (end->err == RD_KAFKA_RESP_ERR_NO_ERROR && end->offset > slot->asked_end) {
-            slot->asked_end = end->offset;
+        if (end->err == RD_KAFKA_RESP_ERR_NO_ERROR && end->offset >= 0) {
+            slot->asked_end = end->offset > slot->asked_end ? end->offset : slot->asked_end;
+            beyond = !slot->is_done && end->offset < slot->next_offset ? slot : beyond;
         }
     }
     rd_kafka_topic_partition_list_destroy(list);
+    return beyond;
 }
 
 void ends_nudge(const struct ends *e)

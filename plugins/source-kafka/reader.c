@@ -180,6 +180,16 @@ int64_t reader_lag(const struct reader *r)
     return r->is_polled || r->slots.count > 0 ? ends_lag(&r->ends) : -1;
 }
 
+int32_t reader_check_end(struct reader *r, const struct slot *slot, struct ph_error *err)
+{
+    struct offsets_range range;
+    if (offsets_query(r->client, slot->topic, slot->partition, &range, NULL) != PH_OK ||
+        range.high >= slot->next_offset) {
+        return PH_OK;
+    }
+    return out_of_range(slot->topic, slot->partition, slot->next_offset, &range, err);
+}
+
 /* ---- the way of a record */
 
 /* A fetch that waits for records would hold up all that the broker is asked afterwards. */

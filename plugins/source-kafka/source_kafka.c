@@ -284,9 +284,12 @@ static int32_t source_poll(void *self, struct ph_writer *writer, struct ph_error
 static int32_t source_serve(void *self, struct ph_error *err)
 {
     struct task *t = self;
-    ends_ask(&t->reader.ends, now_ns(t));
+    const struct slot *beyond = ends_ask(&t->reader.ends, now_ns(t));
     serve_events(t);
-    return client_check(&t->client, err);
+    if (client_check(&t->client, err) != PH_OK) {
+        return PH_ERROR;
+    }
+    return beyond != NULL ? reader_check_end(&t->reader, beyond, err) : PH_OK;
 }
 
 static int32_t source_committed(void *self, const struct ph_position *positions, uint32_t count,

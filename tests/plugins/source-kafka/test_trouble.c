@@ -16,14 +16,47 @@
 static struct mock mock;
 static struct feed feed;
 static bool cluster_is_unknown;
+static int64_t asked_end; /* what an answer says of each partition; -1 = the truth */
+static int64_t end_asked_again;
 
-/* The plugin's calls come here first: the executable goes before the libraries. */
-__attribute__((visibility("default"))) char *rd_kafka_clusterid(rd_kafka_t *rk, int timeout_ms)
+/* The plugin's calls come to these first: the executable goes before the libraries. */
+#define FIRST __attribute__((visibility("default")))
+
+static void find_real(const char *name, void *function)
+{
+    void *symbol = dlsym(RTLD_NEXT, name);
+    memcpy(function, &symbol, sizeof symbol);
+}
+
+FIRST char *rd_kafka_clusterid(rd_kafka_t *rk, int timeout_ms)
 {
     char *(*real)(rd_kafka_t *, int);
-    void *symbol = dlsym(RTLD_NEXT, "rd_kafka_clusterid");
-    memcpy(&real, &symbol, sizeof real);
+    find_real("rd_kafka_clusterid", (void *)&real);
     return cluster_is_unknown ? NULL : real(rk, timeout_ms);
+}
+
+FIRST rd_kafka_resp_err_t rd_kafka_offsets_for_times(rd_kafka_t *rk,
+                                                     rd_kafka_topic_partition_list_t *list,
+                                                     int timeout_ms)
+{
+    rd_kafka_resp_err_t (*real)(rd_kafka_t *, rd_kafka_topic_partition_list_t *, int);
+    find_real("rd_kafka_offsets_for_times", (void *)&real);
+    rd_kafka_resp_err_t code = real(rk, list, timeout_ms);
+    for (int i = 0; asked_end >= 0 && i < list->cnt; i++) {
+        list->elems[i].offset = asked_end;
+    }
+    return code;
+}
+
+FIRST rd_kafka_resp_err_t rd_kafka_query_watermark_offsets(rd_kafka_t *rk, const char *topic,
+                                                           int32_t partition, int64_t *low,
+                                                           int64_t *high, int timeout_ms)
+{
+    rd_kafka_resp_err_t (*real)(rd_kafka_t *, const char *, int32_t, int64_t *, int64_t *, int);
+    find_real("rd_kafka_query_watermark_offsets", (void *)&real);
+    rd_kafka_resp_err_t code = real(rk, topic, partition, low, high, timeout_ms);
+    *high = end_asked_again >= 0 ? end_asked_again : *high;
+    return code;
 }
 
 static void open_bounded(const char *brokers, const char *topic, const char *group,
@@ -67,6 +100,8 @@ static bool error_has(const char *text)
 static void setup(void)
 {
     cluster_is_unknown = false;
+    asked_end = -1;
+    end_asked_again = -1;
     mock_open(&mock, 1, 2);
 }
 
@@ -280,6 +315,52 @@ START_TEST(an_offset_that_is_not_there_is_refused_and_says_what_is)
 }
 END_TEST
 
+/* As a host does whose output is full, until the ends were asked for. */
+static int32_t serve_while_asked(int64_t lag)
+{
+    const struct ph_source_ops *source = feed.harness->descriptor->source;
+    int64_t until_ns = harness_now_ns() + WAIT_MS * NS_PER_MS;
+    while (harness_counter(feed.task, "lag_records") != lag) {
+        ck_assert_int_lt(harness_now_ns(), until_ns);
+        if (source->serve(feed.task->self, harness_error(feed.harness)) != PH_OK) {
+            return PH_ERROR;
+        }
+        ck_assert_int_ge(harness_pump(feed.task, 100), 0);
+    }
+    return PH_OK;
+}
+
+START_TEST(a_log_that_ends_below_what_was_read_is_refused_while_nothing_is_polled)
+{
+    mock_produce(&mock, 0, 10);
+    open_feed(mock.brokers, MOCK_TOPIC, NULL);
+    start_feed();
+    ck_assert_int_eq(feed_until(&feed, 10, WAIT_MS), PH_OK);
+    asked_end = 4;
+    end_asked_again = 4;
+    ck_assert_int_eq(serve_while_asked(INT64_MAX), PH_ERROR);
+    ck_assert_uint_eq(error()->flags, PH_ERR_CONFIG);
+    ck_assert_msg(error_has("topic \"events\", partition 0: offset 10 is not there, Kafka has 0 to "
+                            "4: the topic was made anew or lost its end; pipehost positions set"),
+                  "%s", feed_error(&feed));
+}
+END_TEST
+
+START_TEST(an_end_that_was_wrong_once_is_asked_for_again)
+{
+    mock_produce(&mock, 0, 10);
+    open_feed(mock.brokers, MOCK_TOPIC, NULL);
+    start_feed();
+    ck_assert_int_eq(feed_until(&feed, 10, WAIT_MS), PH_OK);
+    asked_end = 4;
+    end_asked_again = 10;
+    const struct ph_source_ops *source = feed.harness->descriptor->source;
+    ck_assert_int_eq(source->serve(feed.task->self, harness_error(feed.harness)), PH_OK);
+    asked_end = 14; /* the next answer */
+    ck_assert_int_eq(serve_while_asked(4 + 14), PH_OK);
+}
+END_TEST
+
 START_TEST(a_bounded_run_beyond_the_end_of_the_log_is_refused_and_not_done)
 {
     int64_t offsets[] = {101, 0};
@@ -344,6 +425,8 @@ int main(void)
     tcase_add_test(tcase, errors_of_a_fetch_that_pass_leave_no_gap);
     tcase_add_test(tcase, a_topic_that_becomes_forbidden_is_fatal);
     tcase_add_test(tcase, an_offset_that_is_not_there_is_refused_and_says_what_is);
+    tcase_add_test(tcase, a_log_that_ends_below_what_was_read_is_refused_while_nothing_is_polled);
+    tcase_add_test(tcase, an_end_that_was_wrong_once_is_asked_for_again);
     tcase_add_test(tcase, a_bounded_run_beyond_the_end_of_the_log_is_refused_and_not_done);
     tcase_add_test(tcase, a_bounded_run_at_the_end_of_the_log_is_done);
     tcase_add_test(tcase, secrets_do_not_reach_the_log_or_an_error);
