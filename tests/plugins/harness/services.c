@@ -117,14 +117,19 @@ static int timeout_until(int64_t at_ns, int limit_ms)
     return limit_ms >= 0 && left_ms > limit_ms ? limit_ms : (int)left_ms;
 }
 
+static bool is_cancelled(const struct harness_task *t)
+{
+    return __atomic_load_n(&t->is_cancelled, __ATOMIC_ACQUIRE);
+}
+
 static int32_t wait_block(const struct ph_task *task, int fd, uint32_t events, int64_t at_ns)
 {
     struct harness_task *t = task_of(task);
     for (;;) {
         struct pollfd p = {.fd = fd, .events = poll_events(events)};
         /* Short slices, so that a test's other thread can cancel. */
-        int n = t->is_cancelled ? 0 : poll(&p, 1, timeout_until(at_ns, 20));
-        if (t->is_cancelled) {
+        int n = is_cancelled(t) ? 0 : poll(&p, 1, timeout_until(at_ns, 20));
+        if (is_cancelled(t)) {
             return PH_CANCELLED;
         }
         if (n > 0) {
