@@ -29,23 +29,26 @@ api_is_refused() {
     exits_with 1 300 --set locate/config/on_quota=fail && log_says 'locate: .*(on_quota: fail); correct the key'
 }
 
+# api_is_back OPTION...: at the port that it had. Should somebody use that just now, it is tried again.
+api_is_back() {
+    process_alive geo-api || process_start geo-api "$TOOLS/geo-api" --port "$API_PORT" "$@"
+    (api_was_asked 0)
+}
 api_was_asked() { [ "$(api_stat requests)" -ge "$1" ]; }
 
 case_api_away() {
-    local port=$API_PORT
     api_stop
     case_begin api-away
     produce --count 20000 --distinct 1000
-    pipehost_start --set events/config/bounded_mode=latest --set /parallelism=3
+    pipehost_start --set events/config/bounded_mode=latest --set /parallelism=3 --set locate/config/max_in_flight=8
     expect 'what is waited for is said' wait_until 180 log_says 'locate: waiting: 127.0.0.1 does not answer: .*; rows wait for it (on_failure) (next try in'
     expect 'and shown' wait_until 180 waits_for locate '127.0.0.1 does not answer: '
-    api_start --port "$port" --delay-ms 200
+    expect 'it comes back' wait_until 180 api_is_back --delay-ms 100
     expect 'look-ups begin' wait_until 180 api_was_asked 200
     process_kill9 geo-api
     expect 'before they end the API is killed, which is shown' wait_until 180 waits_for locate '127.0.0.1 does not answer: '
-    rm -f -- "$(process_log geo-api)"
-    api_start --port "$port"
-    expect 'it is back, and the run ends' wait_until 180 process_gone "pipehost-$CASE"
+    expect 'it comes back again' wait_until 180 api_is_back
+    expect 'and the run ends' wait_until 180 process_gone "pipehost-$CASE"
     expect 'that it works again is said' log_says 'locate: works again after'
     expect 'no row got an empty place' rows_exact 20000 --distinct 1000
     expect 'nor does any sentence say so' equals "$(grep -c 'got {}' "$LOG")" 0

@@ -14,6 +14,12 @@
 #define TARGETS_MAX     8192
 #define HEAD_MAX        4096
 
+/* Below those that the system gives to whoever asks for any: nobody takes the port of a server that
+ * is stopped and started again. */
+#define FIRST_PORT       11000u
+#define FIRST_PORT_COUNT 20000u
+#define PORTS_TRIED      1000u
+
 struct connection {
     struct server *server;
     pthread_t thread;
@@ -139,33 +145,51 @@ static void *accept_all(void *context)
     return NULL;
 }
 
-struct server *server_start(server_script script, void *context)
+/* False: somebody else listens there. */
+static bool listen_at(struct server *server, uint16_t port)
 {
-    return server_start_at(0, script, context);
-}
-
-struct server *server_start_at(uint16_t port, server_script script, void *context)
-{
-    struct server *server = calloc(1, sizeof *server);
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
     int yes = 1;
+    server->port = port;
+    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(server->listener, 0);
+    ck_assert_int_eq(setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
+    if (bind(server->listener, (struct sockaddr *)&address, sizeof address) == 0 &&
+        listen(server->listener, 512) == 0) {
+        return true;
+    }
+    (void)close(server->listener);
+    return false;
+}
+
+static struct server *start(uint16_t port, uint32_t count, server_script script, void *context)
+{
+    struct server *server = calloc(1, sizeof *server);
+    bool listens = false;
     ck_assert_ptr_nonnull(server);
     server->script = script;
     server->context = context;
     server->holds = true;
-    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(server->listener, 0);
-    ck_assert_int_eq(setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
-    ck_assert_int_eq(bind(server->listener, (struct sockaddr *)&address, length), 0);
-    ck_assert_int_eq(listen(server->listener, 512), 0);
-    ck_assert_int_eq(getsockname(server->listener, (struct sockaddr *)&address, &length), 0);
-    server->port = ntohs(address.sin_port);
+    for (uint32_t i = 0; i < count && !listens; i++) {
+        listens = listen_at(server, (uint16_t)(port + i));
+    }
+    ck_assert_msg(listens, "no port from %u on is free", (unsigned int)port);
     (void)pthread_mutex_init(&server->mutex, NULL);
     (void)pthread_cond_init(&server->released, NULL);
     ck_assert_int_eq(pthread_create(&server->acceptor, NULL, accept_all, server), 0);
     return server;
+}
+
+struct server *server_start(server_script script, void *context)
+{
+    uint32_t place = (uint32_t)getpid() * 7919u % FIRST_PORT_COUNT;
+    return start((uint16_t)(FIRST_PORT + place), PORTS_TRIED, script, context);
+}
+
+struct server *server_start_at(uint16_t port, server_script script, void *context)
+{
+    return start(port, 1, script, context);
 }
 
 void server_stop(struct server *server)
