@@ -96,15 +96,35 @@ static void append_field(struct buf *fields, const char *name, const char *value
     buf_append_json_string(fields, shown, strlen(shown));
 }
 
+/* A place as it is shown: a secret may stand below a config where a key should. */
+static void show_place(char shown[SENTENCE_SIZE], const char *place)
+{
+    size_t done = 0;
+    bool is_in_config = false;
+    const char *at = place;
+    shown[0] = '\0';
+    while (*at != '\0' && done < SENTENCE_SIZE) {
+        size_t length = strcspn(at, "/");
+        bool is_secret = is_in_config && secret_is_known(at, length);
+        is_in_config = is_in_config || (length == 6 && memcmp(at, "config", 6) == 0);
+        done += (size_t)snprintf(shown + done, SENTENCE_SIZE - done, "%.*s%s",
+                                 is_secret ? (int)strlen(SECRET_MASK) : (int)length,
+                                 is_secret ? SECRET_MASK : at, at[length] == '/' ? "/" : "");
+        at += length + (at[length] == '/');
+    }
+}
+
 /* The pointer, and the name of the operator at or above it. */
 static void append_pointer_fields(struct buf *fields, const struct manifest *m, const char *pointer)
 {
     static const char above[] = "/operators/";
+    char shown[SENTENCE_SIZE];
     char *end;
     if (pointer == NULL || pointer[0] == '\0') {
         return;
     }
-    append_field(fields, "pointer", pointer);
+    show_place(shown, pointer);
+    append_field(fields, "pointer", shown);
     if (strncmp(pointer, above, sizeof above - 1) != 0) {
         return;
     }
@@ -141,8 +161,10 @@ static void format_sentence(char *out, const char *format, va_list args)
 
 static void append_pointer(struct buf *b, const char *pointer)
 {
+    char shown[SENTENCE_SIZE];
     if (pointer[0] != '\0') {
-        append_clean(b, pointer);
+        show_place(shown, pointer);
+        append_clean(b, shown);
         buf_append_text(b, ": ");
     }
 }
@@ -169,8 +191,12 @@ static void add_at_offset(struct message *made, const struct manifest *m, const 
 static void add_without_place(struct message *made, const struct manifest *m, const char *pointer,
                               const char *set, const char *sentence)
 {
+    char shown[SENTENCE_SIZE] = "";
+    if (set != NULL) {
+        show_place(shown, set);
+    }
     buf_append_text(&made->text, set == NULL ? ": " : ": --set ");
-    append_clean(&made->text, set == NULL ? "" : set);
+    append_clean(&made->text, shown);
     buf_append_text(&made->text, set == NULL ? "" : ": ");
     append_clean(&made->text, sentence);
     append_field(&made->fields, "file", m->path);

@@ -112,7 +112,12 @@ static bool replaced_init(struct replaced *r, const json_t *original)
     buf_init(&blotted, CONFIG_TEXT_MAX);
     buf_init(&r->masked, CONFIG_TEXT_MAX);
     buf_init(&r->shown, CONFIG_TEXT_MAX);
-    for (size_t i = 0; i < r->piece_count; i++) {
+    bool is_secret = secret_is_known(r->text, length);
+    if (is_secret) {
+        buf_append_text(&blotted, SECRET_MASK);
+        done = length;
+    }
+    for (size_t i = 0; i < r->piece_count && !is_secret; i++) {
         const struct origin_piece *piece = &r->pieces[i];
         if (secret_is_known(r->text + piece->start, piece->length)) {
             buf_append(&blotted, r->text + done, piece->start - done);
@@ -182,18 +187,28 @@ static bool hide(const struct manifest *m, const json_t *original, json_t *print
     return ok;
 }
 
-/* A description may quote anything. */
-static bool hide_in_description(json_t *printed)
+/* For a string that may quote anything. */
+static bool hide_all(json_t *string)
 {
-    json_t *description = json_object_get(printed, "description");
-    char *copy = json_is_string(description) ? strdup(json_string_value(description)) : NULL;
+    char *copy = json_is_string(string) ? strdup(json_string_value(string)) : NULL;
     if (copy == NULL) {
-        return !json_is_string(description);
+        return !json_is_string(string);
     }
     secret_redact(copy);
-    bool ok = json_string_set(description, copy) == 0;
+    bool ok = json_string_set(string, copy) == 0;
     free(copy);
     return ok;
+}
+
+/* The default of dead_letter.file lies in state_dir, which a variable may have made. */
+static bool hide_in_letter_file(const struct manifest *m, json_t *root)
+{
+    const char *given =
+        json_string_value(json_object_get(json_object_get(m->root, "dead_letter"), "file"));
+    size_t count;
+    bool is_made = origin_pieces(m->origin, json_object_get(m->root, "state_dir"), &count) != NULL;
+    return (given != NULL && given[0] != '\0') || !is_made ||
+           hide_all(json_object_get(json_object_get(root, "dead_letter"), "file"));
 }
 
 /* An object of the manifest but for the names in it: the log and files are full of them, and
@@ -201,7 +216,7 @@ static bool hide_in_description(json_t *printed)
 static bool hide_but_names(const struct manifest *m, const json_t *original, json_t *printed)
 {
     static const char *const names[] = {"pipeline", "operators", "name", "plugin", "input"};
-    bool ok = hide_in_description(printed);
+    bool ok = hide_all(json_object_get(printed, "description"));
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)original, key, value)
@@ -217,7 +232,7 @@ static bool hide_but_names(const struct manifest *m, const json_t *original, jso
 
 static bool hide_secrets(const struct manifest *m, json_t *root)
 {
-    bool ok = hide_but_names(m, m->root, root);
+    bool ok = hide_but_names(m, m->root, root) && hide_in_letter_file(m, root);
     json_t *originals = json_object_get(m->root, "operators");
     json_t *printed = json_object_get(root, "operators");
     for (size_t i = 0; i < json_array_size(originals); i++) {

@@ -270,6 +270,10 @@ check print-words 0 '\{
 cp out.txt again.json
 check print-words-again 0 'again.json: process-events is valid: 2 operators' '*' validate again.json
 check print-words-set 0 '*"dsn": "host=h dbname=postgres password=\*\*\*",*' '' validate --print words.json --set 'postgres/config/dsn=host=h dbname=postgres password=${PW}'
+# A secret in state_dir, where the letters go by default; and one that two variables make.
+sed -e '/"dead_letter"/d' -e 's/"${SCHEMA:-public}.${KEY}" } } \],/"t" } } ] }/' -e 's/"state_dir": "events"/"state_dir": "${PW}"/' \
+    -e 's/"group": "${KEY}"/"group": "${STAGE}-${PW}"/; s/"sasl.password": "${PW}"/"sasl.password": "${STAGE}-${PW}"/' words.json >made.json
+check print-made 0 '*"state_dir": "@/\*\*\*",*"group": "\*\*\*",*"file": "@/\*\*\*/dead.jsonl"*' '*a secret stands in the manifest itself*' validate --print made.json
 unset KEY PW URL STAGE DSN SCHEMA
 
 # ---- errors as JSON, each with its place
@@ -330,7 +334,8 @@ check word-in-a-sentence-json 0 'literal.json: *' '*"text":"literal.json:4:118: 
     validate literal.json --log-format json
 all_json word-in-a-sentence-json
 check word-in-an-error 78 '' '*: a secret on the command line is seen by everybody on this machine; *' validate secret.json --set u/config/key=secret
-check word-that-is-given 78 '' '*: unknown key "\*\*\*"*' validate secret.json --set u/config/secret=1
+check word-that-is-given 78 '' '*: --set u/config/\*\*\*: unknown key "\*\*\*"*' validate secret.json --set u/config/secret=1
+check word-that-is-given-json 78 '' '*"pointer":"/operators/1/config/\*\*\*"*' validate secret.json --set u/config/secret=1 --log-format json
 unset K
 
 # ---- a stderr that nobody reads stops neither data nor signals

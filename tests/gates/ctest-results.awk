@@ -24,3 +24,4 @@ FNR == 1 { pass++; at_end = 0 }
 /^ +Start +[0-9]+: / { showing = 0; next }
 /^[0-9]+% tests passed/ { showing = 0; at_end = 1 }
 pass == 2 && (showing || at_end)
+END { if (!at_end) print "ctest did not come to its end: " FILENAME " has what it said" }
