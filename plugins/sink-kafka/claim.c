@@ -113,7 +113,8 @@ static int32_t look_for_owner(struct epochs *e, struct note *found, struct ph_er
         if (!e->was_overdue && !e->has_told_wait) {
             e->has_told_wait = true;
             link_log(&p->link, PH_LOG_INFO,
-                     "this producer was shut out: waiting up to %d s for the name of who took over",
+                     "this producer was shut out: waiting up to %d s for the name of who took "
+                     "over; a stop waits as well, up to drain.timeout_ms or until a second signal",
                      TAKEOVER_MS / 1000);
         }
         if (pause_looking(e, pause_ms, err) != PH_OK) {

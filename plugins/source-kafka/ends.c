@@ -56,9 +56,23 @@ static rd_kafka_topic_partition_list_t *list_ends(const struct ends *e)
     return list;
 }
 
+/* Where the slot's partition begins by now; false: nobody says it soon. */
+static bool ask_low(const struct ends *e, const struct slot *slot, int64_t *low)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, slot->topic, slot->partition)->offset =
+        RD_KAFKA_OFFSET_BEGINNING;
+    const rd_kafka_topic_partition_t *begin = &list->elems[0];
+    bool is_told = rd_kafka_offsets_for_times(e->client->link.rk, list, ASK_MS) == 0 &&
+                   begin->err == RD_KAFKA_RESP_ERR_NO_ERROR && begin->offset >= 0;
+    *low = begin->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return is_told;
+}
+
 /* librdkafka learns of new records from answers to fetches, and fetches nothing while its queue is
  * full. */
-const struct slot *ends_ask(struct ends *e, int64_t now_ns)
+const struct slot *ends_ask(struct ends *e, int64_t now_ns, struct offsets_range *range)
 {
     const struct slot *beyond = NULL;
     if (e->slots->count == 0 || e->client->link.is_away || now_ns < e->ask_ns) {
@@ -72,11 +86,16 @@ const struct slot *ends_ask(struct ends *e, int64_t now_ns)
         struct slot *slot = &e->slots->items[i];
         if (end->err == RD_KAFKA_RESP_ERR_NO_ERROR && end->offset >= 0) {
             slot->asked_end = end->offset > slot->asked_end ? end->offset : slot->asked_end;
-            beyond = !slot->is_done && end->offset < slot->next_offset ? slot : beyond;
+            bool is_beyond = !slot->is_done && end->offset < slot->next_offset;
+            if (is_beyond && slot->is_beyond) {
+                beyond = slot;
+                range->high = end->offset;
+            }
+            slot->is_beyond = is_beyond;
         }
     }
     rd_kafka_topic_partition_list_destroy(list);
-    return beyond;
+    return beyond != NULL && ask_low(e, beyond, &range->low) ? beyond : NULL;
 }
 
 void ends_nudge(const struct ends *e)

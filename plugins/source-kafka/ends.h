@@ -4,6 +4,7 @@
 #define SOURCE_KAFKA_ENDS_H
 
 #include "client.h"
+#include "offsets.h"
 #include "slots.h"
 
 struct ends {
@@ -19,8 +20,9 @@ void ends_init(struct ends *e, struct client *client, struct slots *slots);
 int64_t ends_lag(const struct ends *e);
 /** For a reader that is not polled: asks the broker for the ends, at most once a second; waits for
  * the answer, but not long. Answers a slot whose partition ends below what was read of it already,
- * or null: nothing is fetched that would tell. [worker] */
-const struct slot *ends_ask(struct ends *e, int64_t now_ns);
+ * as two answers in a row said, and what the partition has; or null: nothing is fetched that would
+ * tell. [worker] */
+const struct slot *ends_ask(struct ends *e, int64_t now_ns, struct offsets_range *range);
 /** Asks the same and waits for nothing: all that it is good for is to wake the broker's thread.
  * [worker] */
 void ends_nudge(const struct ends *e);

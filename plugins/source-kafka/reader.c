@@ -180,14 +180,13 @@ int64_t reader_lag(const struct reader *r)
     return r->is_polled || r->slots.count > 0 ? ends_lag(&r->ends) : -1;
 }
 
-int32_t reader_check_end(struct reader *r, const struct slot *slot, struct ph_error *err)
+int32_t reader_check_ends(struct reader *r, int64_t now_ns, struct ph_error *err)
 {
     struct offsets_range range;
-    if (offsets_query(r->client, slot->topic, slot->partition, &range, NULL) != PH_OK ||
-        range.high >= slot->next_offset) {
-        return PH_OK;
-    }
-    return out_of_range(slot->topic, slot->partition, slot->next_offset, &range, err);
+    const struct slot *beyond = ends_ask(&r->ends, now_ns, &range);
+    return beyond == NULL
+               ? PH_OK
+               : out_of_range(beyond->topic, beyond->partition, beyond->next_offset, &range, err);
 }
 
 /* ---- the way of a record */

@@ -72,10 +72,9 @@ __attribute__((warn_unused_result)) int32_t reader_poll(struct reader *r, struct
 /** Records between our positions and the ends that the last answers named; -1: not all are known
  * yet. [worker] */
 int64_t reader_lag(const struct reader *r);
-/** An answer says that the slot's partition ends below what was read of it: asks again, and fails
- * where that is so. [worker] */
-__attribute__((warn_unused_result)) int32_t reader_check_end(struct reader *r,
-                                                             const struct slot *slot,
-                                                             struct ph_error *err);
+/** For a reader that is not polled: asks for the ends as ends_ask does, and fails where one is
+ * below what was read. [worker] */
+__attribute__((warn_unused_result)) int32_t reader_check_ends(struct reader *r, int64_t now_ns,
+                                                              struct ph_error *err);
 
 #endif

@@ -21,6 +21,7 @@ struct slot {
     int64_t hole_end;      /**< no record is between next_offset and it; below next_offset = none */
     int64_t asked_end;     /**< that an answer to a question named last; -1 = none yet */
     bool is_done;          /**< next_offset has reached end_offset */
+    bool is_beyond;        /**< so it was when the partition's end was asked for last */
 };
 
 /** The slots of one topic: by Kafka's number, SLOTS_NONE = not read here. */

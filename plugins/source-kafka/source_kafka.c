@@ -284,12 +284,9 @@ static int32_t source_poll(void *self, struct ph_writer *writer, struct ph_error
 static int32_t source_serve(void *self, struct ph_error *err)
 {
     struct task *t = self;
-    const struct slot *beyond = ends_ask(&t->reader.ends, now_ns(t));
+    int32_t result = reader_check_ends(&t->reader, now_ns(t), err);
     serve_events(t);
-    if (client_check(&t->client, err) != PH_OK) {
-        return PH_ERROR;
-    }
-    return beyond != NULL ? reader_check_end(&t->reader, beyond, err) : PH_OK;
+    return result == PH_OK ? client_check(&t->client, err) : result;
 }
 
 static int32_t source_committed(void *self, const struct ph_position *positions, uint32_t count,
