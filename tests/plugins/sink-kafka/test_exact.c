@@ -374,7 +374,7 @@ START_TEST(a_position_of_another_cluster_is_refused_with_the_command_that_accept
 }
 END_TEST
 
-/* ---- a stop */
+/* ---- a slow cluster */
 
 static void setup_always_topic(void)
 {
@@ -397,6 +397,17 @@ START_TEST(who_asks_for_the_topics_of_a_slow_cluster_hears_a_stop)
         kept_ops()->list(rig.task->self, "pipeline", &list, harness_error(rig.harness)), PH_ERROR);
     ck_assert_ptr_nonnull(strstr(rig_error(&rig)->text, "was asked for its topics"));
     ck_assert_int_eq(rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 0), 0);
+}
+END_TEST
+
+START_TEST(a_cluster_that_takes_seconds_to_list_its_topics_is_waited_for)
+{
+    struct ph_kept_positions list = {.size = sizeof list};
+    ck_assert_int_eq(rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 4500), 0);
+    int32_t result =
+        kept_ops()->list(rig.task->self, "pipeline", &list, harness_error(rig.harness));
+    ck_assert_int_eq(rd_kafka_mock_broker_set_rtt(rig.cluster, 1, 0), 0);
+    ck_assert_msg(result == PH_OK, "%s", rig_error(&rig)->text);
 }
 END_TEST
 
@@ -424,11 +435,12 @@ int main(void)
     tcase_add_test(topic,
                    a_position_of_another_cluster_is_refused_with_the_command_that_accepts_it);
     suite_add_tcase(suite, topic);
-    TCase *stopped = tcase_create("stopped");
-    tcase_set_timeout(stopped, 300);
-    tcase_add_checked_fixture(stopped, setup_always_topic, teardown);
-    tcase_add_test(stopped, who_asks_for_the_topics_of_a_slow_cluster_hears_a_stop);
-    suite_add_tcase(suite, stopped);
+    TCase *slow = tcase_create("slow");
+    tcase_set_timeout(slow, 300);
+    tcase_add_checked_fixture(slow, setup_always_topic, teardown);
+    tcase_add_test(slow, who_asks_for_the_topics_of_a_slow_cluster_hears_a_stop);
+    tcase_add_test(slow, a_cluster_that_takes_seconds_to_list_its_topics_is_waited_for);
+    suite_add_tcase(suite, slow);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
