@@ -10,6 +10,9 @@
 /* Times that an address may be refused with a plea for patience, which is no failed attempt. */
 #define PLEAS_MAX 20u
 
+/* Tries without an answer while others had one, until an address gets no more of them. */
+#define ALONE_MIN 3u
+
 struct call {
     struct handle handle;
     struct place *place; /* a reference; null = free */
@@ -17,7 +20,7 @@ struct call {
     uint32_t pleas;
     uint32_t epoch;   /* of the gate */
     int64_t began_ns; /* the running try */
-    int64_t heard_ns; /* gate_heard_ns() then */
+    int64_t heard_ns; /* when the latest one for another address began that was answered then */
     int64_t due_ns;   /* when a resting call goes on, 0 = it does not rest */
     struct call *next_free;
 };
@@ -181,7 +184,7 @@ static void start_try(struct calls *calls, struct call *call)
 {
     call->due_ns = 0;
     call->began_ns = calls->now_ns;
-    call->heard_ns = gate_heard_ns(calls->gate);
+    call->heard_ns = gate_heard_ns(calls->gate, &call->place->address);
     call->tries++;
     calls->on_wire++;
     ph_counter_add(calls->requests, 1);
@@ -245,20 +248,37 @@ static bool tries_again(struct calls *calls, struct call *call, const struct ver
     return call->tries < calls->settings->attempts;
 }
 
-/* An answer to a request that began after a failure shows that the API was there after it. The time
- * of a beginning may be a little early and that of a failure a little late, never the reverse. */
+/* A try got no answer. True where that is the fate of its address and not of the API.
+ *
+ * The API answered others during the try where one that began no sooner was answered; it did right
+ * before the try where one was answered by then that began after the address's last failure. (The
+ * time of a beginning may be a little early and that of a failure a little late, never the
+ * reverse.) Either happens by chance to an API that comes and goes, hence must happen several
+ * times; but not that it leaves one waiting until its time is up, and is still there. */
+static bool is_alone(struct calls *calls, const struct call *call, enum outcome outcome)
+{
+    struct place *place = call->place;
+    bool failed_before = place->failed_ns != 0;
+    bool was_there = failed_before && call->heard_ns > place->failed_ns;
+    bool is_there = gate_heard_ns(calls->gate, &place->address) >= call->began_ns;
+    place->failed_ns = calls->clock->monotonic_ns(calls->task->host);
+    place->alone_count += was_there || is_there ? 1 : 0;
+    return failed_before &&
+           (place->alone_count >= ALONE_MIN ||
+            (is_there && outcome == OUTCOME_TIMEOUT && !gate_is_away(calls->gate)));
+}
+
 static void listen_to(struct calls *calls, struct call *call, struct verdict *verdict)
 {
     struct place *place = call->place;
     if (verdict->transfer.status != 0) {
+        place->failed_ns = 0;
+        place->alone_count = 0;
         if (gate_hear(calls->gate, &place->address, call->began_ns)) {
             calls->events->wake(calls->context, UINT64_MAX);
         }
     } else if (outcome_is_silence(verdict->outcome, &verdict->transfer)) {
-        verdict->is_alone = place->failed_ns != 0 && call->heard_ns > place->failed_ns;
-        if (place->failed_ns == 0) {
-            place->failed_ns = calls->clock->monotonic_ns(calls->task->host);
-        }
+        verdict->is_alone = is_alone(calls, call, verdict->outcome);
     }
 }
 

@@ -19,7 +19,7 @@ struct verdict {
     struct transfer transfer;
     uint32_t tries;
     uint32_t epoch; /**< of the gate when it began; 0 = it never began, the gate is shut */
-    bool is_alone; /**< no answer came twice, and in between one to a request for another address */
+    bool is_alone; /**< its address gets no answer, time and again, though the API answers others */
 };
 
 enum calls_answer {

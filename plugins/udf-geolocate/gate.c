@@ -29,7 +29,7 @@ void gate_fini(struct gate *gate)
 static bool has_room(const struct gate *gate)
 {
     uint32_t limit = gate->limit;
-    if (gate->tries || (gate->is_away && gate->heard_ns != 0)) {
+    if (gate->tries || (gate->is_away && gate->heard[0].began_ns != 0)) {
         limit = 1;
     } else if (gate->is_away && limit > LIMIT_BEFORE_HEARD) {
         limit = LIMIT_BEFORE_HEARD;
@@ -125,25 +125,40 @@ bool gate_resume(struct gate *gate, uint32_t epoch)
     return ended;
 }
 
+static bool is_of(const struct heard *heard, const struct address *address)
+{
+    return memcmp(&heard->address, address, sizeof *address) == 0;
+}
+
+static void note_heard(struct heard heard[2], const struct address *address, int64_t began_ns)
+{
+    struct heard latest = {*address, began_ns};
+    if (is_of(&heard[0], address)) {
+        heard[0].began_ns = began_ns > heard[0].began_ns ? began_ns : heard[0].began_ns;
+    } else if (began_ns > heard[0].began_ns) {
+        heard[1] = heard[0];
+        heard[0] = latest;
+    } else if (began_ns > heard[1].began_ns) {
+        heard[1] = latest;
+    }
+}
+
 bool gate_hear(struct gate *gate, const struct address *address, int64_t began_ns)
 {
     bool was_away;
     (void)pthread_mutex_lock(&gate->mutex);
     was_away = gate->is_away;
     gate->is_away = false;
-    if (began_ns > gate->heard_ns) {
-        gate->heard_ns = began_ns;
-        gate->heard = *address;
-    }
+    note_heard(gate->heard, address, began_ns);
     (void)pthread_mutex_unlock(&gate->mutex);
     return was_away;
 }
 
-int64_t gate_heard_ns(struct gate *gate)
+int64_t gate_heard_ns(struct gate *gate, const struct address *other_than)
 {
     int64_t heard_ns;
     (void)pthread_mutex_lock(&gate->mutex);
-    heard_ns = gate->heard_ns;
+    heard_ns = gate->heard[is_of(&gate->heard[0], other_than) ? 1 : 0].began_ns;
     (void)pthread_mutex_unlock(&gate->mutex);
     return heard_ns;
 }
@@ -164,12 +179,18 @@ bool gate_is_away(struct gate *gate)
     return is_away;
 }
 
-bool gate_probe(struct gate *gate, struct address *address)
+bool gate_probe(struct gate *gate, const struct address *other_than, struct address *address)
 {
+    const struct heard *heard;
     bool is_one;
     (void)pthread_mutex_lock(&gate->mutex);
-    is_one = gate->is_away && gate->heard_ns != 0;
-    *address = gate->heard;
+    heard = &gate->heard[gate->probes % 2];
+    if (heard->began_ns == 0 || is_of(heard, other_than)) {
+        heard = &gate->heard[(gate->probes + 1) % 2];
+    }
+    is_one = gate->is_away && heard->began_ns != 0 && !is_of(heard, other_than);
+    gate->probes += is_one ? 1 : 0;
+    *address = heard->address;
     (void)pthread_mutex_unlock(&gate->mutex);
     return is_one;
 }

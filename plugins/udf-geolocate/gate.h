@@ -23,6 +23,12 @@ enum gate_pause {
     GATE_PAUSE_TRY  /**< nothing starts; then one request at a time, until gate_resume */
 };
 
+/** An address that was answered. */
+struct heard {
+    struct address address;
+    int64_t began_ns; /**< when the latest such request began, 0 = none was yet */
+};
+
 struct gate {
     pthread_mutex_t mutex;
     bool is_made;
@@ -36,8 +42,8 @@ struct gate {
     uint32_t failed_tries;   /**< GATE_PAUSE_TRY in a row */
     bool tries;              /**< one at a time */
     bool is_away;
-    int64_t heard_ns;     /**< when the latest request began that was answered, 0 = none was yet */
-    struct address heard; /**< what it asked for */
+    uint32_t probes;       /**< that gate_probe() has told */
+    struct heard heard[2]; /**< of different addresses, the latest first */
 };
 
 /** False: no memory. */
@@ -73,16 +79,18 @@ bool gate_resume(struct gate *gate, uint32_t epoch);
 bool gate_hear(struct gate *gate, const struct address *address, int64_t began_ns)
     __attribute__((warn_unused_result));
 
-/** See heard_ns. */
-int64_t gate_heard_ns(struct gate *gate);
+/** When the latest request began that was answered and asked for another address than this, 0 =
+ * there was none. */
+int64_t gate_heard_ns(struct gate *gate, const struct address *other_than);
 
 /** The API is away. */
 void gate_lose(struct gate *gate);
 
 bool gate_is_away(struct gate *gate);
 
-/** True where the API is away and has answered before: *address is what it answered last. */
-bool gate_probe(struct gate *gate, struct address *address);
+/** True where the API is away and has answered another address than this before. *address is such
+ * a one; of two that are known each in turn, as the API may have ceased to answer one of them. */
+bool gate_probe(struct gate *gate, const struct address *other_than, struct address *address);
 
 /** True while it is shut, only tries, or the API is away. */
 bool gate_is_shut(struct gate *gate, int64_t now_ns);

@@ -203,9 +203,9 @@ int32_t lane_offer(void *self, const struct ph_batch *batch, struct ph_error *er
     if (check(lane, err) != PH_OK) {
         return PH_ERROR;
     }
-    /* To take a batch would say that all is well again. */
+    /* To take a batch would say that all is well again, while others wait. */
     if (holds_are_full(&lane->holds, batch->row_count) ||
-        (lane->has_told && gate_is_away(&lane->op->gate))) {
+        (lane->has_told && holds_oldest(&lane->holds) != NULL && gate_is_away(&lane->op->gate))) {
         return PH_MORE;
     }
     lane->has_told = false;
@@ -251,13 +251,14 @@ static void adopt(struct lane *lane, const struct hold *hold)
     }
 }
 
-/* While the API is away an address that it has answered before goes first: it tells an API that is
- * away from an address that gets no answer. Without memory the others try by themselves. */
-static void probe(struct lane *lane)
+/* While the API is away another address that it has answered before goes first: it tells an API
+ * that is away from an address that gets no answer. Without memory the others try by themselves. */
+static void probe(struct lane *lane, const struct place *waiting)
 {
     struct address address;
-    struct place *place =
-        gate_probe(&lane->op->gate, &address) ? place_create_probe(&address) : NULL;
+    struct place *place = gate_probe(&lane->op->gate, &waiting->address, &address)
+                              ? place_create_probe(&address)
+                              : NULL;
     if (place != NULL) {
         calls_ask(&lane->calls, place);
         place_release(place);
@@ -272,7 +273,7 @@ static void await(struct lane *lane, struct place *place)
     if (places_await(&lane->op->places, place, lane->task->lane) != PLACE_TO_ASK) {
         return;
     }
-    probe(lane);
+    probe(lane, place);
     calls_ask(&lane->calls, place);
     for (uint32_t i = 0; i < holds->count; i++) {
         adopt(lane, &holds->ring[(holds->first + i) % HOLDS_MAX]);

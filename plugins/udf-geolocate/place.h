@@ -27,8 +27,9 @@ struct place {
     int64_t expires_ns;       /**< monotonic; from then on a look-up asks anew */
     struct address address;
     struct place *next_asked; /**< the owner lane's queue */
-    int64_t failed_ns; /**< when a request for it last got no answer, 0 = never; the owner's */
-    bool is_probe;     /**< in no table: it is asked for to see whether the API answers */
+    int64_t failed_ns;    /**< when a request for it last got no answer, 0 = never; the owner's */
+    uint32_t alone_count; /**< such requests although the API answered others; the owner's */
+    bool is_probe;        /**< in no table: it is asked for to see whether the API answers */
     /* Under the mutex of the table. */
     struct place *next_in_bucket;
     struct place *older; /**< among the answered ones, by age */

@@ -172,12 +172,14 @@ static void miss(struct lane *lane, struct place *place, const struct verdict *v
     struct geolocate *op = lane->op;
     const char *why = verdict->transfer.why;
     bool is_told = why != NULL && why[0] != '\0';
+    if (place->is_probe && holds_oldest(&lane->holds) == NULL) {
+        return; /* nothing would ask again */
+    }
     if (op->settings.on_failure != ON_FAILURE_PAUSE || op->settings.falls_back ||
         verdict->is_alone) {
         give_up(lane, place, verdict->outcome, verdict);
         return;
     }
-    place->failed_ns = op->services.clock->monotonic_ns(op->host);
     gate_lose(&op->gate);
     calls_hold(&lane->calls);
     geolocate_show_gate(op, lane->calls.now_ns);

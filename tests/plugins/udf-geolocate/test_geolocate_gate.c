@@ -252,6 +252,7 @@ END_TEST
 /* ---- an API that is away */
 
 static const struct address heard_address = {{1}};
+static const struct address own_address = {{9}};
 
 START_TEST(few_may_start_while_an_api_is_away_that_has_not_answered)
 {
@@ -262,7 +263,7 @@ START_TEST(few_may_start_while_an_api_is_away_that_has_not_answered)
     gate_lose(&gate);
     ck_assert(gate_is_away(&gate));
     ck_assert(gate_is_shut(&gate, 0));
-    ck_assert(!gate_probe(&gate, &address));
+    ck_assert(!gate_probe(&gate, &own_address, &address));
     enter(0, 8);
     expect(0, 0, GATE_FULL);
 }
@@ -272,9 +273,9 @@ START_TEST(one_may_start_while_an_api_is_away_that_has_answered)
 {
     struct address address = {{0}};
     ck_assert(!gate_hear(&gate, &heard_address, 10));
-    ck_assert(!gate_probe(&gate, &address));
+    ck_assert(!gate_probe(&gate, &own_address, &address));
     gate_lose(&gate);
-    ck_assert(gate_probe(&gate, &address));
+    ck_assert(gate_probe(&gate, &own_address, &address));
     ck_assert_mem_eq(&address, &heard_address, sizeof address);
     enter(0, 1);
     expect(0, 0, GATE_FULL);
@@ -289,13 +290,38 @@ START_TEST(what_was_heard_is_known_by_its_latest_beginning)
 {
     const struct address earlier = {{2}};
     struct address address;
-    ck_assert_int_eq(gate_heard_ns(&gate), 0);
+    ck_assert_int_eq(gate_heard_ns(&gate, &own_address), 0);
     ck_assert(!gate_hear(&gate, &heard_address, 20));
     ck_assert(!gate_hear(&gate, &earlier, 10));
-    ck_assert_int_eq(gate_heard_ns(&gate), 20);
+    ck_assert_int_eq(gate_heard_ns(&gate, &own_address), 20);
     gate_lose(&gate);
-    ck_assert(gate_probe(&gate, &address));
+    ck_assert(gate_probe(&gate, &own_address, &address));
     ck_assert_mem_eq(&address, &heard_address, sizeof address);
+    ck_assert(gate_probe(&gate, &own_address, &address));
+    ck_assert_mem_eq(&address, &earlier, sizeof address);
+}
+END_TEST
+
+START_TEST(what_an_address_itself_was_answered_does_not_count_for_it)
+{
+    const struct address other = {{2}};
+    struct address address;
+    ck_assert(!gate_hear(&gate, &own_address, 10));
+    gate_lose(&gate);
+    ck_assert_int_eq(gate_heard_ns(&gate, &own_address), 0);
+    ck_assert(!gate_probe(&gate, &own_address, &address));
+    ck_assert(gate_hear(&gate, &other, 20));
+    ck_assert(!gate_hear(&gate, &own_address, 30));
+    gate_lose(&gate);
+    ck_assert_int_eq(gate_heard_ns(&gate, &own_address), 20);
+    ck_assert_int_eq(gate_heard_ns(&gate, &other), 30);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert(gate_probe(&gate, &own_address, &address));
+        ck_assert_mem_eq(&address, &other, sizeof address);
+    }
+    ck_assert(gate_hear(&gate, &other, 40));
+    ck_assert_int_eq(gate_heard_ns(&gate, &other), 30);
+    ck_assert_int_eq(gate_heard_ns(&gate, &own_address), 40);
 }
 END_TEST
 
@@ -318,6 +344,7 @@ int main(void)
     tcase_add_test(tests, few_may_start_while_an_api_is_away_that_has_not_answered);
     tcase_add_test(tests, one_may_start_while_an_api_is_away_that_has_answered);
     tcase_add_test(tests, what_was_heard_is_known_by_its_latest_beginning);
+    tcase_add_test(tests, what_an_address_itself_was_answered_does_not_count_for_it);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
