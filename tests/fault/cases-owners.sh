@@ -110,6 +110,9 @@ slow_owner() {
     owner_start a
     must_write 'the first owner'
     first=$PIPELINE_PID first_log=$LOG
+    # A commit under way while it is shut out may fail for another reason, and is begun anew: what comes next meets the fence.
+    must 'the feed ends' feed_has_ended "$TOPIC"
+    must 'the first owner has written all' wait_until "$PATIENCE_S" handled_more $((FED - 1))
     FAILPOINT=kafka.claim.initialized:1:stop owner_start b
     second_log=$LOG
     must 'the second owner stops in its claim' wait_until "$PATIENCE_S" is_stopped "$PIPELINE_PID"
